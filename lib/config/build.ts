@@ -1,0 +1,156 @@
+// A Target from settings that passed every rule.
+import { posix } from 'node:path';
+import { seconds } from '../duration.ts';
+import { local } from './layers.ts';
+import type { Draft } from './rules.ts';
+import type { Settings, WrittenHost } from './schema.ts';
+import type { CrossCheck, EnvFile, HostSettings, KeyRule, Probe, SecretReference, Target } from './target.ts';
+
+type Part<K extends keyof Settings> = NonNullable<Settings[K]>;
+
+export function buildTarget({ app, environment, settings }: Draft, host: HostSettings): Target {
+  const root = given(settings.root);
+  const { database, migrate, health } = settings;
+  const flag = given(settings.maintenance?.flag);
+  return {
+    app,
+    environment,
+    host,
+    root,
+    paths: {
+      releases: posix.join(root, 'releases'),
+      current: posix.join(root, 'current'),
+      shared: posix.join(root, 'shared'),
+    },
+    repo: settings.repo,
+    tracks: given(settings.tracks),
+    requires: settings.requires,
+    switch: given(settings.switch),
+    keep: given(settings.keep),
+    runtime: runtimeOf(settings),
+    env: (settings.env ?? []).map(envFileOf),
+    database: database && {
+      kind: 'sqlite',
+      file: given(database.sqlite),
+      as: database.as,
+      snapshots: given(database.snapshots),
+      keep: given(database.keep),
+    },
+    migrate: migrationOf(migrate),
+    health: {
+      probes: (health?.probes ?? []).map(probeOf),
+      deadlineSeconds: seconds(given(health?.deadline)),
+      intervalSeconds: seconds(given(health?.interval)),
+    },
+    maintenance: {
+      flag,
+      page: posix.join(posix.dirname(flag), 'maintenance.html'),
+      source: settings.maintenance?.page,
+    },
+  };
+}
+
+export function buildHost(name: string, host: WrittenHost, folder: string): HostSettings {
+  if (host === 'local') return { name, kind: 'local' };
+  const list = (keys: string | string[] | undefined) => (typeof keys === 'string' ? [keys] : (keys ?? []));
+  return {
+    name,
+    kind: 'ssh',
+    address: host.ssh,
+    hostKeys: list(host.host_key),
+    identity: host.identity === undefined ? undefined : local(host.identity, folder),
+    jump: host.jump,
+    jumpHostKeys: list(host.jump_host_key),
+  };
+}
+
+function runtimeOf(settings: Settings): Target['runtime'] {
+  const { runtime, compose, systemd, process } = settings;
+  if (runtime === 'compose')
+    return {
+      kind: 'compose',
+      file: given(compose?.file),
+      project: given(compose?.project),
+      stay: compose?.stay ?? [],
+      service: given(compose?.service),
+      variables: texts(compose?.variables ?? {}),
+      registry: registryOf(compose?.registry),
+      stopSeconds: given(compose?.stop_seconds),
+    };
+  if (runtime === 'systemd')
+    return {
+      kind: 'systemd',
+      unit: given(systemd?.unit),
+      user: given(systemd?.user),
+      shared: systemd?.shared ?? [],
+      install: systemd?.install,
+      start: given(systemd?.start),
+    };
+  return { kind: 'process', start: given(process?.start), shared: process?.shared ?? [], install: process?.install };
+}
+
+function registryOf(registry: Part<'compose'>['registry']) {
+  if (!registry) return undefined;
+  const password: SecretReference = given(registry.password);
+  return { server: given(registry.server), username: given(registry.username), password };
+}
+
+function migrationOf(migrate: Settings['migrate']): Target['migrate'] {
+  if (migrate === undefined || typeof migrate === 'string') return undefined;
+  const { preset, service } = migrate;
+  return { command: given(migrate.command), preset, service, seconds: given(migrate.seconds) };
+}
+
+function envFileOf(file: Part<'env'>[number]): EnvFile {
+  return {
+    file: file.file,
+    keys: Object.fromEntries(Object.entries(file.keys ?? {}).map(([key, rule]) => [key, ruleOf(rule)])),
+    checks: (file.checks ?? []).map(checkOf),
+  };
+}
+
+function ruleOf(rule: NonNullable<Part<'env'>[number]['keys']>[string]): KeyRule {
+  if (typeof rule === 'string') return { required: rule === 'required' };
+  const { min, max, whole } = rule.number ?? {};
+  return {
+    required: rule.required ?? true,
+    ...(rule.one_of && { oneOf: rule.one_of.map(String) }),
+    ...(rule.pattern !== undefined && { pattern: rule.pattern }),
+    ...(rule.number && {
+      number: {
+        ...(min !== undefined && { min }),
+        ...(max !== undefined && { max }),
+        ...(whole !== undefined && { whole }),
+      },
+    }),
+    ...(rule.min_length !== undefined && { minLength: rule.min_length }),
+    ...(rule.placeholder && { placeholder: rule.placeholder }),
+  };
+}
+
+function checkOf(check: NonNullable<Part<'env'>[number]['checks']>[number]): CrossCheck {
+  const because = check.because === undefined ? {} : { because: check.because };
+  if ('same_origin' in check) return { sameOrigin: check.same_origin, ...because };
+  // oxlint-disable-next-line unicorn/no-thenable -- the word of ops.yml; its value is never a function
+  return { when: texts(check.when), then: texts(check.then), ...because };
+}
+
+function probeOf(probe: NonNullable<Part<'health'>['probes']>[number]): Probe {
+  return {
+    name: probe.name,
+    url: given(probe.url),
+    status: given(probe.status),
+    json: probe.json ?? {},
+    header: probe.header,
+  };
+}
+
+function texts(values: Record<string, string | number | boolean>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)]));
+}
+
+/** The rules have seen to it that it is there; if not, that is our mistake and must not become a wrong path. */
+function given<T>(value: T | undefined): T {
+  if (value === undefined) throw new TypeError('a setting the rules require is missing: a bug in lib/config/rules.ts');
+  return value;
+}

@@ -1,0 +1,112 @@
+// The forms that single values of ops.yml may have, each with the sentence that says so.
+import { posix } from 'node:path';
+import * as v from 'valibot';
+
+/** Kinds of value a person would name, for "must be a list, not text". */
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a map';
+  return typeof value === 'string' ? 'text' : `a ${typeof value}`;
+}
+export const mustBe = (what: string) => (issue: v.BaseIssue<unknown>) => `must be ${what}, not ${kindOf(issue.input)}`;
+export const plainText = v.string(mustBe('text'));
+export const line = v.pipe(
+  plainText,
+  v.check(text => text.trim() !== '', 'is empty'),
+  v.check(text => !/\p{Cc}/u.test(text), 'must be one line without control characters'),
+);
+export const command = v.pipe(
+  plainText,
+  v.check(text => text.trim() !== '' && !text.includes('\0'), 'is empty'),
+);
+export const name = v.pipe(
+  plainText,
+  v.regex(
+    /^[a-z0-9][a-z0-9_-]{0,62}$/,
+    'must be a name: a-z, 0-9, - and _, beginning with a letter or digit, at most 63',
+  ),
+);
+/** On this machine; on the host and in a release, `..` could lead out of the app's own folder. */
+export const path = v.pipe(
+  line,
+  v.check(text => !/^~[^/]/.test(text), 'only ~/ stands for a home, not ~name'),
+);
+export const hostPath = v.pipe(
+  line,
+  v.check(text => !text.split('/').includes('..'), 'must not contain ..'),
+  v.check(
+    text => !text.startsWith('~'),
+    'must not begin with ~: it is a path on the host, whose home is not known here',
+  ),
+);
+export const insidePath = v.pipe(
+  hostPath,
+  v.check(
+    text => !/^\/|^-|(^|\/)\.?(\/|$)/.test(text),
+    'must be a path inside the release, such as storage or config/.env',
+  ),
+);
+// Folders of the system itself: a release there, or its clean-up, would break the server.
+const systems = /^\/(etc|bin|sbin|lib\w*|boot|dev|proc|sys|run)(\/|$)|^\/usr\/(?!local\/.)/;
+const places = /^\/$|^\/(usr|var|opt|srv|home|root|tmp|mnt|media)$|^\/var\/(lib|log|www|tmp|cache|spool|run)$/;
+export const root = v.pipe(
+  hostPath,
+  v.check(text => text.startsWith('/'), 'must be an absolute path on the host, such as /opt/book/production'),
+  v.check(text => !isSystemFolder(text), 'is a folder of the system: give the app one of its own, such as /opt/book'),
+);
+function isSystemFolder(text: string): boolean {
+  const tidy = posix.normalize(text).replace(/(?<=.)\/$/, '');
+  return systems.test(tidy) || places.test(tidy);
+}
+
+export const whole = (least: number, most: number) =>
+  v.pipe(
+    v.number(mustBe('a number')),
+    v.integer('must be a whole number'),
+    v.minValue(least, `must be at least ${least}`),
+    v.maxValue(most, `must be at most ${most}`),
+  );
+export const duration = v.pipe(
+  v.string(mustBe('a duration such as 500ms, 60s or 5m')),
+  v.regex(/^\d{1,6}(\.\d{1,3})?(ms|s|m|h)$/, 'must be a duration such as 500ms, 60s or 5m'),
+);
+export const yes = v.boolean(mustBe('true or false'));
+export const scalar = v.union([v.string(), v.number(), v.boolean()], mustBe('text, a number, true or false'));
+export const list = <S extends v.GenericSchema>(item: S) => v.array(item, mustBe('a list'));
+export const user = v.pipe(line, v.regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'must be the name of a user on the host'));
+export const variable = v.pipe(
+  plainText,
+  v.regex(/^[A-Za-z_]\w{0,127}$/, 'must be the name of a variable, such as PORT'),
+);
+export const address = v.pipe(
+  line,
+  v.regex(
+    /^(\w[\w.-]*@)?(\w[\w.-]*|\[[0-9a-fA-F:.]+\])(:\d{1,5})?$/,
+    'must be user@host, user@host:port, or an alias of ~/.ssh/config',
+  ),
+);
+export const jumps = v.pipe(line, v.regex(/^[\w@.:[\],][\w@.:[\],-]*$/, 'must be as after ssh -J: user@host:port'));
+export const publicKey = v.pipe(
+  line,
+  v.regex(/^(ssh|ecdsa|sk)-[\w@.-]+ [A-Za-z0-9+/]{20,}={0,3}( .*)?$/, 'must be a public key: ssh-ed25519 AAAA…'),
+);
+export function isPattern(text: string): boolean {
+  try {
+    return Boolean(new RegExp(`^(?:${text})$`, 'u'));
+  } catch {
+    return false;
+  }
+}
+export const url = v.pipe(line, v.check(isWebAddress, 'must be a URL with http:// or https:// and without a user'));
+function isWebAddress(text: string): boolean {
+  if (!/^https?:\/\/[^\s]+$/.test(text) || !URL.canParse(text)) return false;
+  const { username, password: secret } = new URL(text);
+  return !username && !secret;
+}
+export const branch = v.pipe(
+  line,
+  v.regex(/^(?!.*(\.\.|@\{|\/\/|\.lock$|\/$))[^-/\s~^:?*[\\][^\s~^:?*[\\]*$/, 'must be a branch, tag or commit'),
+);
+
+export const isMap = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,0 +1,177 @@
+// What can only be wrong in a whole target or between two: each rule names the lines that together are wrong.
+import { posix } from 'node:path';
+import { closest } from '../closest.ts';
+import { seconds } from '../duration.ts';
+import type { Problem, Source } from './problems.ts';
+import type { Settings, WrittenHost } from './schema.ts';
+import { builtIn, get, type Tree } from './tree.ts';
+
+/** One target before it is built: its settings, and the tree that knows their places. */
+export type Draft = { app: string; environment: string; at: number; path: string; settings: Settings; tree: Tree };
+
+type Known = { hosts: ReadonlyMap<string, WrittenHost>; environments: readonly string[]; source: Source };
+
+/** What is wrong within one target. */
+export function faultsWithin(draft: Draft, known: Known): Problem[] {
+  const { settings, tree } = draft;
+  const problems: Problem[] = [];
+  const from = (...path: (string | number)[]) => {
+    const at = get(tree, ...path)?.at ?? builtIn;
+    return at === builtIn ? 'by default' : known.source.place(at);
+  };
+  const wrong = (path: (string | number)[], text: string) => {
+    const found = get(tree, ...path);
+    const at = found && found.at !== builtIn ? found : undefined;
+    problems.push({ at: at?.at ?? draft.at, path: at?.path || `${draft.path}.${path.join('.')}`, text });
+  };
+  const needs = (path: string[], why = '') => {
+    if (get(tree, ...path) === undefined) wrong(path, `is missing${why}`);
+  };
+
+  needs(['host'], ': name one of hosts');
+  needs(['root'], ': the absolute folder on the host');
+  needs(['runtime'], ': compose, systemd or process');
+  if (settings.host && !known.hosts.has(settings.host))
+    wrong(['host'], unknown('host', settings.host, [...known.hosts.keys()]));
+
+  const { runtime } = settings;
+  if (runtime) {
+    const set = `: runtime is ${runtime} (${from('runtime')})`;
+    const parts = { compose: ['file', 'service'], systemd: ['unit', 'user', 'start'], process: ['start'] };
+    for (const part of parts[runtime]) needs([runtime, part], set);
+    for (const other of ['compose', 'systemd', 'process'] as const)
+      if (other !== runtime && settings[other]) wrong([other], `is not used${set}`);
+    if (runtime !== 'compose') needs(['repo'], `, and a release is made from it${set}`);
+    if (runtime !== 'compose' && get(tree, 'migrate', 'service'))
+      wrong(['migrate', 'service'], `is only for runtime compose${set}`);
+  }
+  if (settings.compose?.registry)
+    for (const part of ['server', 'username', 'password']) needs(['compose', 'registry', part]);
+  if (settings.repo && /^[/~]|(^|\/)\.\.(\/|$)/.test(settings.compose?.file ?? ''))
+    wrong(['compose', 'file'], `must be a path inside the repo (${from('repo')})`);
+  const { service, stay = [] } = settings.compose ?? {};
+  if (service && stay.includes(service))
+    wrong(
+      ['compose', 'service'],
+      `${service} is also in stay (${from('compose', 'stay')}), so no deploy would renew it`,
+    );
+
+  if (settings.database) needs(['database', 'sqlite']);
+  for (const folder of ['releases', 'current'])
+    if (settings.root && settings.database?.sqlite?.startsWith(posix.join(settings.root, folder, '/')))
+      wrong(['database', 'sqlite'], `is inside ${folder}/, so each release would have another one: keep it in shared/`);
+  if (settings.migrate) needs(['migrate', 'command'], ', or a preset');
+
+  const { probes = [], deadline = '60s', interval = '500ms' } = settings.health ?? {};
+  if (!probes.length)
+    wrong(['health'], 'needs a probe, or no deploy could tell a good release from a bad one: ready: URL');
+  if (seconds(interval) >= seconds(deadline) || seconds(interval) === 0)
+    wrong(
+      ['health', 'interval'],
+      `${interval} must be above 0 and below the deadline ${deadline} (${from('health', 'deadline')})`,
+    );
+  for (const [index, probe] of probes.entries()) {
+    if (!probe.url) wrong(['health', 'probes', index], `the probe ${probe.name} has no url`);
+    if (probes.findIndex(other => other.name === probe.name) < index)
+      wrong(['health', 'probes', index], `there are two probes called ${probe.name}`);
+  }
+
+  for (const [index, file] of (settings.env ?? []).entries()) {
+    const keys = file.keys ?? {};
+    for (const [key, rule] of Object.entries(keys)) {
+      if (typeof rule === 'string') continue;
+      const { min, max } = rule.number ?? {};
+      const at = ['env', index, 'keys', key, 'number'];
+      if (min !== undefined && max !== undefined && min > max)
+        wrong([...at, 'min'], `${min} is above max ${max} (${from(...at, 'max')})`);
+      if (rule.one_of && !rule.one_of.length) wrong(['env', index, 'keys', key, 'one_of'], 'allows no value at all');
+    }
+    for (const [number, check] of (file.checks ?? []).entries()) {
+      const named =
+        'same_origin' in check ? check.same_origin : [...Object.keys(check.when), ...Object.keys(check.then)];
+      for (const key of named)
+        if (!Object.hasOwn(keys, key)) wrong(['env', index, 'checks', number], unknown('key', key, Object.keys(keys)));
+    }
+    if ((settings.env ?? []).findIndex(other => other.file === file.file) < index)
+      wrong(['env', index, 'file'], 'this file is described twice');
+  }
+
+  const { requires } = settings;
+  if (requires === draft.environment) wrong(['requires'], 'an environment cannot require itself');
+  else if (requires && !known.environments.includes(requires))
+    wrong(['requires'], unknown('environment', requires, known.environments));
+
+  const shared = (settings.systemd ?? settings.process)?.shared ?? [];
+  for (const [index, path] of shared.entries()) {
+    const around = shared.find((other, place) => place !== index && `${path}/`.startsWith(`${other}/`));
+    if (around) wrong([runtime ?? '', 'shared', index], `is already inside ${around}`);
+  }
+  return problems;
+}
+
+/** What two targets may not share, because one would change what the other serves. */
+export function clashes(drafts: readonly Draft[], known: Pick<Known, 'hosts' | 'source'>): Problem[] {
+  const taken = new Map<string, { draft: Draft; at: number }>();
+  const problems: Problem[] = [];
+  for (const draft of drafts) {
+    const host = known.hosts.get(draft.settings.host ?? '');
+    if (!host) continue;
+    const machine = typeof host === 'string' ? host : host.ssh;
+    const mine = new Set<string>();
+    for (const { what, value, at } of claims(draft)) {
+      const claim = JSON.stringify([machine, what, value]);
+      const first = taken.get(claim);
+      if (mine.has(claim)) continue;
+      mine.add(claim);
+      if (!first) taken.set(claim, { draft, at });
+      else {
+        problems.push({
+          at: at === builtIn ? draft.at : at,
+          path: draft.path,
+          text: `${what} ${value} is also that of ${first.draft.app} ${first.draft.environment} (${known.source.place(
+            first.at === builtIn ? first.draft.at : first.at,
+          )}) on the same host`,
+        });
+        // With one root everything in it is shared too; saying that again helps nobody.
+        if (what === 'root') break;
+      }
+    }
+  }
+  return problems;
+}
+
+function claims({ settings, tree }: Draft): { what: string; value: string; at: number }[] {
+  const at = (...path: (string | number)[]) => get(tree, ...path)?.at ?? builtIn;
+  const one = (what: string, value: string | undefined, ...path: string[]) =>
+    value === undefined ? [] : [{ what, value, at: at(...path) }];
+  const variables = settings.runtime === 'compose' ? (settings.compose?.variables ?? {}) : {};
+  return [
+    ...one('root', settings.root, 'root'),
+    ...one('compose project', settings.compose?.project, 'compose', 'project'),
+    ...one('unit', settings.systemd?.unit, 'systemd', 'unit'),
+    ...one('database', settings.database?.sqlite, 'database', 'sqlite'),
+    ...one('maintenance flag', settings.maintenance?.flag, 'maintenance', 'flag'),
+    ...Object.entries(variables)
+      .filter(([name]) => /(^|_)PORT$/.test(name))
+      .map(([name, value]) => ({ what: 'port', value: String(value), at: at('compose', 'variables', name) })),
+    ...(settings.health?.probes ?? []).flatMap((probe, index) => {
+      const port = portHere(probe.url);
+      return port ? [{ what: 'port', value: port, at: at('health', 'probes', index, 'url') }] : [];
+    }),
+  ];
+}
+
+/** The port of an address on the host itself; other addresses may well be shared behind one proxy. */
+function portHere(url: string | undefined): string | undefined {
+  if (!url || !URL.canParse(url)) return undefined;
+  const { hostname, port } = new URL(url);
+  if (!/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) return undefined;
+  // A URL without a port means 80 or 443: the proxy's, which tells its sites apart by name.
+  return port || undefined;
+}
+
+function unknown(what: string, word: string, candidates: readonly string[]): string {
+  const meant = closest(word, candidates);
+  if (meant) return `unknown ${what} ${word}, did you mean ${meant}?`;
+  return candidates.length ? `unknown ${what} ${word}; known: ${candidates.join(', ')}` : `unknown ${what} ${word}`;
+}

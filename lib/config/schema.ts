@@ -1,0 +1,260 @@
+// The words of ops.yml as people write them: what each may be, and the sentence that says so when it is not.
+import * as v from 'valibot';
+import {
+  address,
+  branch,
+  command,
+  duration,
+  hostPath,
+  insidePath,
+  isMap,
+  isPattern,
+  jumps,
+  line,
+  list,
+  mustBe,
+  name,
+  path,
+  plainText,
+  publicKey,
+  root,
+  scalar,
+  url,
+  user,
+  variable,
+  whole,
+  yes,
+} from './forms.ts';
+
+type Any = v.GenericSchema;
+
+/** The commands behind `migrate: prisma` and its like. */
+export const presets = {
+  prisma: 'npx prisma migrate deploy',
+  alembic: 'alembic upgrade head',
+  rails: 'bin/rails db:migrate',
+};
+
+const about = <S extends Any>(text: string, schema: S) => v.pipe(schema, v.description(text));
+
+/** A map with these keys only. Each unknown key becomes an issue of its own, whose message lists the known ones for "did you mean". */
+function shape<const E extends v.ObjectEntries>(entries: E) {
+  const map = v.objectWithRest(
+    entries,
+    v.never(() => Object.keys(entries).join(' ')),
+    issue => (issue.expected.startsWith('"') ? 'is missing' : mustBe('a map')(issue)),
+  );
+  return v.pipe(v.custom<object>(isMap, mustBe('a map')), map) as unknown as typeof map;
+}
+
+/** One of two forms, told apart by a look at the value, so that the message is about the form that was meant. */
+function either<A extends Any, B extends Any>(one: A, other: B, isOther: (value: unknown) => boolean) {
+  const union = v.union([one, other]);
+  const run: Any['~run'] = (dataset, config) =>
+    (isOther(dataset.value) ? (other as Any) : (one as Any))['~run'](dataset, config);
+  return { ...union, '~run': run } as typeof union;
+}
+const notText = (value: unknown) => typeof value === 'object' && value !== null;
+
+const variables = <S extends Any>(value: S) =>
+  v.pipe(v.custom<Record<string, v.InferInput<S>>>(isMap, mustBe('a map')), v.record(variable, value));
+
+const publicKeys = either(publicKey, list(publicKey), Array.isArray);
+const secretReference = either(
+  shape({ env: variable }),
+  shape({ file: path }),
+  value => typeof value === 'object' && value !== null && 'file' in value,
+);
+const password = v.pipe(
+  v.custom<object>(isMap, 'must say where the secret is, { env: NAME } or { file: path }, and never be the secret'),
+  secretReference,
+) as unknown as typeof secretReference;
+
+const host = either(
+  v.literal('local', 'must be local, or a map with ssh: user@host'),
+  shape({
+    ssh: about('user@host, user@host:port, or an alias of ~/.ssh/config', address),
+    host_key: about('The public key the host must show; known_hosts is not read then', v.optional(publicKeys)),
+    identity: about('A private key file on this machine', v.optional(path)),
+    jump: about('A host to go through, as after ssh -J', v.optional(jumps)),
+    jump_host_key: about('The public key the jump host must show', v.optional(publicKeys)),
+  }),
+  notText,
+);
+
+const compose = shape({
+  file: about('The compose file: in repo at the released commit, else on this machine', v.optional(path)),
+  project: about('The compose project (default: <app>-<environment>)', v.optional(name)),
+  stay: about('Services that no deploy stops, such as redis', v.optional(list(name))),
+  service: about('The service that exec and migrate mean', v.optional(name)),
+  variables: about('Values for ${…} in the compose file; not for secrets', v.optional(variables(scalar))),
+  registry: about(
+    'Where images are pulled from',
+    v.optional(shape({ server: v.optional(line), username: v.optional(line), password: v.optional(password) })),
+  ),
+  stop_seconds: about('Seconds between SIGTERM and SIGKILL (default 10)', v.optional(whole(0, 600))),
+});
+
+const shared = about('Paths inside a release that link to the same path under shared/', v.optional(list(insidePath)));
+const install = about('A command run in the new release before any downtime', v.optional(command));
+const start = about('The command that starts the app', v.optional(command));
+const systemd = shape({
+  unit: about('The unit, without .service', v.optional(name)),
+  user: about('The user that owns releases and runs the app', v.optional(user)),
+  shared,
+  install,
+  start,
+});
+const process = shape({ start, shared, install });
+
+const keyRule = either(
+  v.picklist(['required', 'optional'], 'must be required, optional, or a map of rules'),
+  shape({
+    required: about('Default true', v.optional(yes)),
+    one_of: about('The values allowed', v.optional(list(scalar))),
+    pattern: about(
+      'A regular expression the whole value must match',
+      v.optional(v.pipe(plainText, v.check(isPattern, 'is not a regular expression'))),
+    ),
+    number: about(
+      'The value is a number in this range',
+      v.optional(
+        shape({
+          min: v.optional(v.number(mustBe('a number'))),
+          max: v.optional(v.number(mustBe('a number'))),
+          whole: v.optional(yes),
+        }),
+      ),
+    ),
+    min_length: v.optional(whole(1, 10_000)),
+    placeholder: about(
+      'Refuse values such as changeme or your-key',
+      v.optional(v.literal('refuse', 'can only be: refuse')),
+    ),
+  }),
+  notText,
+);
+const crossCheck = either(
+  // oxlint-disable-next-line unicorn/no-thenable -- the word of ops.yml; its value is never a function
+  shape({ when: variables(scalar), then: variables(scalar), because: v.optional(line) }),
+  shape({ same_origin: list(variable), because: v.optional(line) }),
+  value => typeof value === 'object' && value !== null && 'same_origin' in value,
+);
+const envFile = shape({
+  file: about('The file on the host', hostPath),
+  keys: about('A rule per key: required, optional, or a map', v.optional(variables(keyRule))),
+  checks: about('Rules about several keys', v.optional(list(crossCheck))),
+});
+
+const database = shape({
+  sqlite: about('The database file on the host', v.optional(hostPath)),
+  as: about('The user who may read and write it, through sudo', v.optional(user)),
+  snapshots: about('Folder for snapshots before a deploy (default backups/snapshots)', v.optional(hostPath)),
+  keep: about('How many snapshots stay (default 7)', v.optional(whole(1, 1000))),
+});
+
+const migrate = either(
+  command,
+  v.pipe(
+    shape({
+      preset: v.optional(v.picklist(['prisma', 'alembic', 'rails'], 'must be prisma, alembic or rails')),
+      command: v.optional(command),
+      service: about('compose: the service whose image runs it', v.optional(name)),
+      seconds: about('How long it may take (default 600)', v.optional(whole(1, 86_400))),
+    }),
+    v.check(
+      ({ preset, command: own }) => !preset || !own || (Object.hasOwn(presets, preset) && presets[preset] === own),
+      'has a preset and a command: say one',
+    ),
+  ),
+  notText,
+);
+
+const expectations = {
+  status: about('The HTTP status expected (default 200)', v.optional(whole(100, 599))),
+  json: about(
+    'Dotted path to the value expected; {sha} and {sha7} stand for the release',
+    v.optional(
+      v.pipe(v.custom<Record<string, string | number | boolean>>(isMap, mustBe('a map')), v.record(line, scalar)),
+    ),
+  ),
+  header: about('A header expected', v.optional(shape({ name: line, value: line }))),
+};
+const oneProbe = v.optional(either(url, shape({ url: v.optional(url), ...expectations }), notText));
+const health = shape({
+  deadline: about('How long a release may take to be ready (default 60s)', v.optional(duration)),
+  interval: about('Time between two looks (default 500ms)', v.optional(duration)),
+  live: about('A URL that says the process runs', oneProbe),
+  ready: about('A URL that says it can serve', oneProbe),
+  version: about('A URL that names the release', oneProbe),
+  probes: about('More probes, each with a name', v.optional(list(shape({ name, url, ...expectations })))),
+});
+
+const maintenance = shape({
+  flag: about('The file the proxy tests (default maintenance/MAINTENANCE_ON)', v.optional(hostPath)),
+  page: about('The page shown meanwhile: a file on this machine', v.optional(path)),
+});
+
+const settings = {
+  host: about('A name under hosts', v.optional(name)),
+  root: about('Absolute folder on the host; other paths on the host are relative to it', v.optional(root)),
+  repo: about("The app's git clone on this machine", v.optional(path)),
+  tracks: about('What a deploy without --sha or --ref takes (default main)', v.optional(branch)),
+  requires: about('The environment that must have run a commit before this one takes it', v.optional(name)),
+  switch: about(
+    'How traffic moves to the new release',
+    v.optional(v.picklist(['maintenance'], 'can only be: maintenance')),
+  ),
+  keep: about('Good releases that stay on the host, the current one counted (default 5)', v.optional(whole(2, 1000))),
+  runtime: about(
+    'How a release is started',
+    v.optional(v.picklist(['compose', 'systemd', 'process'], 'must be compose, systemd or process')),
+  ),
+  compose: v.optional(compose),
+  systemd: v.optional(systemd),
+  process: v.optional(process),
+  env: about('Environment files on the host and what must be in them', v.optional(list(envFile))),
+  database: v.optional(database),
+  migrate: about('prisma, alembic, rails, or a command', v.optional(migrate)),
+  health: v.optional(health),
+  maintenance: v.optional(maintenance),
+};
+const named = <S extends Any>(value: S) =>
+  v.pipe(v.custom<Record<string, v.InferInput<S>>>(isMap, mustBe('a map')), v.record(name, value));
+
+/** The order in which people expect to read them. */
+export const settingOrder: readonly string[] = Object.keys(settings);
+/** The settings of one target after the merge. */
+export const settingsSchema = shape(settings);
+export const fileSchema = shape({
+  defaults: about('Settings of every app', v.optional(settingsSchema)),
+  hosts: about('Where apps run: local, or { ssh: user@host }', named(host)),
+  default_app: about('The app meant when --app is not given', v.optional(name)),
+  apps: about(
+    'What is operated',
+    named(shape({ ...settings, environments: about('production, staging, …', named(settingsSchema)) })),
+  ),
+});
+
+export type Settings = v.InferOutput<typeof settingsSchema>;
+export type WrittenHost = v.InferOutput<typeof host>;
+/** What `schema` finds wrong with `value`: the path, whether it is about the key itself, and the sentence. */
+export function faults(
+  schema: Any,
+  value: unknown,
+): { path: string[]; key: boolean; text: string; known?: string[] }[] {
+  return (v.safeParse(schema, value).issues ?? []).map(issue => {
+    const path = (issue.path ?? []).map(part => String(part.key));
+    if (issue.type === 'never') return { path, key: true, text: 'unknown key', known: issue.message.split(' ') };
+    return { path, key: issue.path?.at(-1)?.origin === 'key', text: issue.message };
+  });
+}
+/** The settings when nothing is wrong with them. */
+export function settingsIn(value: unknown): Settings | undefined {
+  const parsed = v.safeParse(settingsSchema, value);
+  return parsed.success ? parsed.output : undefined;
+}
+export function hostIn(value: unknown): WrittenHost | undefined {
+  const parsed = v.safeParse(host, value);
+  return parsed.success ? parsed.output : undefined;
+}

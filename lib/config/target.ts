@@ -1,0 +1,157 @@
+// The shape of one target: an app in an environment on its host, all defaults filled, nothing left to guess.
+
+export type Target = {
+  app: string;
+  environment: string;
+  host: HostSettings;
+  /** Absolute POSIX folder on the host; every path below is absolute, resolved against it. */
+  root: string;
+  paths: {
+    /** releases.log, current_release, previous_release, one folder per release, and .keeper/ */
+    releases: string;
+    /** <root>/current, the link that systemd and process runtimes follow */
+    current: string;
+    shared: string;
+  };
+  /** Folder of the app's git clone on this machine, absolute; undefined when only --sha deploys are meant. */
+  repo: string | undefined;
+  /** The ref that a deploy without --sha or --ref takes. */
+  tracks: string;
+  /** The environment whose release log must show a SHA live before this one takes it; undefined: no rule. */
+  requires: string | undefined;
+  switch: 'maintenance';
+  /** How many good releases stay on the host, the current one counted. At least 2. */
+  keep: number;
+  runtime: ComposeSettings | SystemdSettings | ProcessSettings;
+  env: EnvFile[];
+  database: Database | undefined;
+  migrate: Migration | undefined;
+  health: Health;
+  maintenance: Maintenance;
+};
+
+export type HostSettings =
+  | { name: string; kind: 'local' }
+  | {
+      name: string;
+      kind: 'ssh';
+      /** What stands in ops.yml: `user@host`, `user@host:port`, or an alias of ~/.ssh/config. */
+      address: string;
+      /** Pinned public keys, `ssh-ed25519 AAAA…`; when there is one, known_hosts is not read. */
+      hostKeys: string[];
+      /** A private key file on this machine, absolute. */
+      identity: string | undefined;
+      /** A jump host, as after `ssh -J`; undefined: what ~/.ssh/config says. */
+      jump: string | undefined;
+      /** Pinned public keys of the jump host. */
+      jumpHostKeys: string[];
+    };
+
+/** Where a secret is to be found on this machine; its value is read only when it is needed. */
+export type SecretReference = { env: string } | { file: string };
+
+export type ComposeSettings = {
+  kind: 'compose';
+  /** The compose file: in `repo` at the released commit when there is a repo, else a file on this machine (absolute). */
+  file: string;
+  project: string;
+  /** Services that no deploy stops or recreates, such as redis. */
+  stay: string[];
+  /** The service that `exec` and `migrate` mean unless told. */
+  service: string;
+  /** Values for the ${…} of the compose file besides IMAGE_TAG. Not for secrets. */
+  variables: Record<string, string>;
+  registry: { server: string; username: string; password: SecretReference } | undefined;
+  /** Seconds a container gets between SIGTERM and SIGKILL. */
+  stopSeconds: number;
+};
+
+export type SystemdSettings = {
+  kind: 'systemd';
+  /** Unit name without `.service`. */
+  unit: string;
+  /** The user that owns releases and runs the app; commands on its files go through `sudo -n -u`. */
+  user: string;
+  /** Paths inside a release that link to the same path under shared/. */
+  shared: string[];
+  /** A command run in the new release's folder as `user` before any downtime. */
+  install: string | undefined;
+  /** What the unit starts (for the unit template). */
+  start: string;
+};
+
+export type ProcessSettings = {
+  kind: 'process';
+  /** Run by bash in the release's folder with the variables of the env files. */
+  start: string;
+  shared: string[];
+  install: string | undefined;
+};
+
+export type EnvFile = {
+  /** Absolute path on the host. */
+  file: string;
+  keys: Record<string, KeyRule>;
+  checks: CrossCheck[];
+};
+
+export type KeyRule = {
+  /** Default true. An optional key that is present still obeys the other rules. */
+  required: boolean;
+  oneOf?: string[];
+  /** A regular expression the whole value must match. */
+  pattern?: string;
+  number?: { min?: number; max?: number; whole?: boolean };
+  minLength?: number;
+  /** Refuse values with changeme, change_me, replace, example, default, your-, placeholder, secret-key … (any case). */
+  placeholder?: 'refuse';
+};
+
+/** When every pair of `when` holds, every pair of `then` must; `sameOrigin` lists keys whose URLs share scheme, host and port. */
+export type CrossCheck =
+  | { when: Record<string, string>; then: Record<string, string>; because?: string }
+  | { sameOrigin: string[]; because?: string };
+
+export type Database = {
+  kind: 'sqlite';
+  /** Absolute path of the database file on the host. */
+  file: string;
+  /** The user who may read and write it, through `sudo -n -u`; undefined: the user who deploys. */
+  as: string | undefined;
+  /** Folder for the snapshots taken before a deploy changes the database. */
+  snapshots: string;
+  /** How many of them stay. */
+  keep: number;
+};
+
+export type Migration = {
+  /** Shell text: prisma, alembic and rails presets are expanded to theirs. */
+  command: string;
+  preset: 'prisma' | 'alembic' | 'rails' | undefined;
+  /** compose: the service whose image runs it. */
+  service: string | undefined;
+  /** Seconds it may take. */
+  seconds: number;
+};
+
+export type Health = { probes: Probe[]; deadlineSeconds: number; intervalSeconds: number };
+
+export type Probe = {
+  /** live · ready · version · any word */
+  name: string;
+  url: string;
+  status: number;
+  /** Dotted path to expected value; in text values `{sha}` and `{sha7}` stand for the release's. */
+  json: Record<string, string | number | boolean>;
+  /** Expected header, the same placeholders. */
+  header: { name: string; value: string } | undefined;
+};
+
+export type Maintenance = {
+  /** The flag file that the proxy tests, absolute. */
+  flag: string;
+  /** Where the page stands on the host: maintenance.html beside the flag. */
+  page: string;
+  /** The page's file on this machine, absolute; undefined: the built-in page. */
+  source: string | undefined;
+};

@@ -1,0 +1,207 @@
+// What the doctor makes of the answers: one finding per check, each that is not good with what to type next.
+import { checkEnvFile } from '../config/env-file.ts';
+import type { Target } from '../config/target.ts';
+import type { Facts } from '../release/facts.ts';
+import { failure, good, type Finding, warning, words } from './finding.ts';
+import { runtimeFindings } from './runtime-findings.ts';
+
+const gigabyte = 1_000_000_000;
+
+/** All findings that the answers of the host give, in the order in which one would repair them. */
+export function findingsOf(target: Target, facts: Facts, clockOff: number): Finding[] {
+  return [
+    bash(facts),
+    tools(facts),
+    clock(clockOff),
+    ...disk(target, facts),
+    ...folders(target, facts),
+    ...runtimeFindings(target, facts),
+    ...databaseFindings(target, facts),
+    ...environment(target, facts),
+    ...boot(target, facts),
+    ...going(target, facts),
+  ];
+}
+
+function bash(facts: Facts): Finding {
+  const version = facts.runtime.get('bash') ?? '';
+  return Number.parseInt(version) >= 5
+    ? good('bash', version)
+    : failure('bash', `is ${version || 'unknown'}, and 5 or later is needed`, 'sudo apt-get install bash');
+}
+
+const packages: Record<string, string> = {
+  flock: 'util-linux',
+  setsid: 'util-linux',
+  awk: 'mawk',
+  find: 'findutils',
+  docker: 'docker.io docker-compose-v2',
+  systemctl: 'systemd',
+};
+
+function tools(facts: Facts): Finding {
+  const lacking = words(facts, 'lacking');
+  // of busybox, say: they are there, but not with the options that the keeper needs
+  const other = words(facts, 'other').filter(name => !lacking.includes(name));
+  const wanted = [...lacking, ...other];
+  if (wanted.length === 0) return good('tools', 'all there');
+  const named = (name: string) => packages[name] ?? (/^(base64|tail|timeout|stat|df)$/.test(name) ? 'coreutils' : name);
+  return failure(
+    'tools',
+    [
+      lacking.length && `missing: ${lacking.join(', ')}`,
+      other.length && `not those of GNU and util-linux: ${other.join(', ')}`,
+    ]
+      .filter(Boolean)
+      .join('; '),
+    `sudo apt-get install ${[...new Set(wanted.map(named))].join(' ')}`,
+  );
+}
+
+function clock(off: number): Finding {
+  const amount = `${Math.abs(off).toFixed(1)} s ${off > 0 ? 'ahead of' : 'behind'} this machine`;
+  return Math.abs(off) <= 5
+    ? good('clock', amount)
+    : warning(
+        'clock',
+        `${amount}: times in releases.log will mislead`,
+        'timedatectl set-ntp true, on whichever is wrong',
+      );
+}
+
+function disk(target: Target, facts: Facts): Finding[] {
+  const { free, size } = facts.disk;
+  if (size === 0) return [];
+  const share = Math.round((100 * free) / size);
+  const says = `${(free / gigabyte).toFixed(1)} GB free of ${(size / gigabyte).toFixed(1)} (${share} %)`;
+  const [inodesFree = 0, inodes = 0] = words(facts, 'inodes').map(Number);
+  const fix = 'docker system df and du -xh --max-depth=2 / | sort -h | tail show what fills it';
+  const low = free < gigabyte || free / size < 0.15;
+  return [
+    low ? warning('disk', says, fix) : good('disk', says),
+    // btrfs and the like count none
+    ...(inodes > 0 && inodesFree / inodes < 0.1
+      ? [
+          warning(
+            'inodes',
+            `${Math.round((100 * inodesFree) / inodes)} % free`,
+            `du -x --inodes --max-depth=3 ${target.root} | sort -n | tail`,
+          ),
+        ]
+      : []),
+  ];
+}
+
+function folders(target: Target, facts: Facts): Finding[] {
+  const found: Finding[] = [];
+  const own = `sudo install -d -o ${facts.user}`;
+  for (const [name, folder, needed] of [
+    ['root', target.root, true],
+    ['releases', target.paths.releases, false],
+  ] as const) {
+    const [state, owner] = words(facts, name);
+    if (state === 'fine') found.push(good(name, folder));
+    else if (state !== 'missing')
+      found.push(
+        failure(
+          name,
+          `${folder} belongs to ${owner ?? 'another user'}, and ${facts.user} cannot write there`,
+          `${own} ${folder}`,
+        ),
+      );
+    else if (needed) found.push(failure(name, `${folder} is not there`, `${own} ${folder}`));
+  }
+  for (const path of (facts.runtime.get('absent') ?? '').split('\n').filter(Boolean))
+    found.push(
+      failure(
+        'shared',
+        `${target.paths.shared}/${path} is not there, and each release links to it`,
+        `put it there once: ${target.paths.shared}/${path}`,
+      ),
+    );
+  return found;
+}
+
+function databaseFindings({ database }: Target, facts: Facts): Finding[] {
+  if (!database) return [];
+  const [version = ''] = words(facts, 'sqlite');
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const found: Finding[] = [];
+  if (version)
+    found.push(
+      major > 3 || minor >= 27
+        ? good('sqlite3', version)
+        : failure('sqlite3', `${version} cannot VACUUM INTO, 3.27 can`, 'sudo apt-get install sqlite3'),
+    );
+  if (database.as && facts.runtime.get('database-user')?.trim() !== 'yes' && database.as !== facts.user)
+    found.push(
+      failure(
+        'database',
+        `${facts.user} may not act as ${database.as}, whose file it is`,
+        `sudo visudo -f /etc/sudoers.d/bookops, with: ${facts.user} ALL=(${database.as}) NOPASSWD: ALL`,
+      ),
+    );
+  return found;
+}
+
+function environment(target: Target, facts: Facts): Finding[] {
+  return target.env.flatMap((rules, at) => {
+    const problems = checkEnvFile(rules, facts.envFiles[at]);
+    const [mode = '', owner = ''] = words(facts, `envmode${at}`);
+    const found = problems.map(problem =>
+      failure('env', `${rules.file}: ${problem}`, `edit it on ${target.host.name}: nano ${rules.file}`),
+    );
+    if (mode && !mode.endsWith('0'))
+      found.push(
+        warning(
+          'env',
+          `${rules.file} (${owner}, ${mode}) can be read by every user of the host`,
+          `chmod o= ${rules.file}`,
+        ),
+      );
+    return found.length ? found : [good('env', rules.file)];
+  });
+}
+
+function boot({ runtime }: Target, facts: Facts): Finding[] {
+  if (runtime.kind === 'process') return [];
+  if (!facts.runtime.has('cron'))
+    return [
+      warning(
+        'boot',
+        'there is no crontab: a deploy that a reboot cuts off is settled only by the next task',
+        'sudo apt-get install cron',
+      ),
+    ];
+  return [
+    good(
+      'boot',
+      facts.bootLine ? 'a deploy that a reboot cuts off is settled' : 'the first deploy adds its line to the crontab',
+    ),
+  ];
+}
+
+function going(target: Target, facts: Facts): Finding[] {
+  const found: Finding[] = [];
+  const env = `--env ${target.environment} --app ${target.app}`;
+  if (facts.holder)
+    found.push(warning('lock', `held: ${facts.holder}`, 'wait, or look: npx tsx tasks/status.ts ' + env));
+  else found.push(good('lock', 'free'));
+  if (facts.leftover && !facts.holder)
+    found.push(
+      failure(
+        'journal of the keeper',
+        `a run ended during “${facts.leftover}” and is not undone`,
+        `npx tsx tasks/restart.ts ${env} settles it first`,
+      ),
+    );
+  if (facts.flag !== undefined) {
+    const minutes = Math.round((facts.now.getTime() / 1000 - Number(facts.flag.split('\n')[0])) / 60);
+    found.push(
+      minutes > 60 && !facts.holder
+        ? warning('maintenance', `on for ${minutes} min: forgotten?`, `npx tsx tasks/maintenance.ts off ${env}`)
+        : good('maintenance', `on for ${minutes} min`),
+    );
+  }
+  return found;
+}

@@ -1,0 +1,67 @@
+// What the doctor asks a host beyond the facts of a target: lines for the same one question, which change nothing.
+import type { Target } from '../config/target.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
+import { runtimeOf } from '../runtime/runtime.ts';
+
+/** What every plan needs, then what the runtime and the database need. */
+export function toolsOf(target: Target): string[] {
+  const runtime = runtimeOf(target).tools.filter(name => !name.includes(' '));
+  const always = ['flock', 'curl', 'setsid', 'base64', 'gzip', 'tail', 'timeout', 'stat', 'df', 'awk', 'grep'];
+  return [...new Set([...always, ...runtime, ...(target.database ? ['sqlite3', 'find'] : [])])];
+}
+
+/** What steps run as the app's user. */
+export const asAppUser = ['bash', 'mkdir', 'tar', 'tee', 'ln', 'rm', 'test', 'kill'];
+/** What steps run as root on the unit. */
+export const onUnit = ['start', 'stop', 'reset-failed'];
+
+/** Shell lines `… | fact name` for askFacts. */
+export function doctorQuestion(target: Target): Command {
+  const { runtime, root, paths, database } = target;
+  return lines(
+    sh`printf %s "$BASH_VERSION" | fact bash; hostname | fact hostname`,
+    sh`for tool in ${toolsOf(target)}; do command -v "$tool" >/dev/null || echo "$tool"; done | fact lacking`,
+    sh`{ tail --help 2>&1 | grep -q -e --pid || echo tail; timeout --help 2>&1 | grep -q -e --kill-after || echo timeout; flock --help 2>&1 | grep -q -e --conflict-exit-code || echo flock; } | fact other`,
+    sh`df -Pi ${root} 2>/dev/null | awk 'NR==2 {print $4, $2}' | fact inodes`,
+    access('root', root),
+    access('releases', paths.releases),
+    access('shared', paths.shared),
+    ...target.env.map((one, at) => sh`stat -L -c '%a %U' ${one.file} 2>/dev/null | fact ${`envmode${at}`}`),
+    absent(runtime.kind === 'compose' ? [] : runtime.shared, paths.shared),
+    database ? sh`sqlite3 --version 2>/dev/null | fact sqlite` : undefined,
+    database?.as ? sh`{ sudo -n -u ${database.as} true && echo yes; } 2>&1 | fact database-user` : undefined,
+    runtime.kind === 'compose' && docker(),
+    runtime.kind === 'systemd' && systemd(runtime, paths.releases),
+  );
+}
+
+/** `missing`, `read-only` or `fine`, and whose it is. */
+function access(name: string, folder: string): Command {
+  return sh`{ if [ ! -d ${folder} ]; then echo missing; elif [ -w ${folder} ] && [ -x ${folder} ]; then echo fine; else echo read-only "$(stat -c %U ${folder})"; fi; } | fact ${name}`;
+}
+
+/** What releases link to in shared/ and is not there, a line each. */
+function absent(shared: string[], folder: string): Command {
+  const looks = shared.map(path => sh`[ -e ${`${folder}/${path}`} ] || printf '%s\\n' ${path}`);
+  return sh`{ :\n${lines(...looks)}\n} | fact absent`;
+}
+
+function docker(): Command {
+  return lines(
+    sh`{ docker version --format '{{.Server.Version}}' && echo reached; } 2>&1 | fact docker`,
+    sh`docker compose version --short 2>&1 | fact compose`,
+  );
+}
+
+function systemd({ unit, user }: { unit: string; user: string }, releases: string): Command {
+  const service = `${unit}.service`;
+  return lines(
+    script('systemctl --version 2>/dev/null | head -n 1 | fact systemd'),
+    sh`id -u ${user} 2>/dev/null | fact app-user`,
+    sh`{ if [ "$(id -un)" = ${user} ]; then :; else for tool in ${asAppUser}; do sudo -n -l -u ${user} "$(command -v "$tool")" >/dev/null 2>&1 || echo "$tool"; done; fi; } | fact no-sudo-user`,
+    sh`{ if [ "$EUID" = 0 ]; then :; else for verb in ${onUnit}; do sudo -n -l "$(command -v systemctl)" "$verb" ${service} >/dev/null 2>&1 || echo "$verb"; done; fi; } | fact no-sudo-unit`,
+    sh`{ if [ "$(id -un)" = ${user} ]; then test -w ${releases}; else sudo -n -u ${user} test -w ${releases}; fi && echo yes; } 2>/dev/null | fact app-writes`,
+    // without the right, journalctl still ends well, with nothing but a hint
+    sh`journalctl -u ${service} -n 1 --no-pager 2>&1 >/dev/null | head -c 2000 | fact journal`,
+  );
+}

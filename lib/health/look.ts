@@ -1,0 +1,40 @@
+// One look at a target's health, asked along with its facts: every probe once, and whether its processes live.
+import { readFileSync } from 'node:fs';
+import type { Target } from '../config/target.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
+import type { Facts } from '../release/facts.ts';
+import type { Release } from '../release/names.ts';
+import { runtimeOf } from '../runtime/runtime.ts';
+import { mismatch, readAnswers } from './probes.ts';
+
+/** Shell lines for the facts question: `… | fact health`. Changes nothing but a scratch folder of its own. */
+export function healthQuestion(target: Target, serving: Release | undefined): Command {
+  const prelude = script(readFileSync(new URL('../host/prelude.sh', import.meta.url), 'utf8'));
+  return lines(
+    script('( exec 3>&1'),
+    prelude,
+    script('set +e'),
+    serving ? runtimeOf(target).vitals(serving) : script('alive() { :; }'),
+    script('seen=$(mktemp -d); : >"$seen/answers"; trap \'rm -rf "$seen"\' EXIT'),
+    ...target.health.probes.map(probe => sh`one_probe "$seen" ${probe.name} ${probe.status} ${probe.url}`),
+    script(
+      'why=$(alive 2>&1) || answer "dead $(base64 -w0 <<<"$why")"; cat "$seen/answers" ) 2>/dev/null | fact health',
+    ),
+  );
+}
+
+export type Look = { healthy: boolean; words: string };
+
+/** `ready`, or what is wrong in one sentence. */
+export function readLook(target: Target, facts: Facts, sha: string | undefined): Look {
+  const text = facts.runtime.get('health');
+  if (text === undefined || !sha) return { healthy: false, words: 'nothing is deployed' };
+  const answers = readAnswers(text);
+  const wrong = target.health.probes.flatMap(probe => {
+    const seen = answers.probes.find(one => one.name === probe.name);
+    const what = seen ? mismatch(probe, seen, sha) : 'was not asked';
+    return what ? [`${probe.name}: ${probe.url} ${what}`] : [];
+  });
+  const all = [...(answers.dead ? [answers.dead] : []), ...wrong];
+  return { healthy: all.length === 0, words: all.join('; ') || 'ready' };
+}

@@ -1,0 +1,36 @@
+// What every host can do, by ssh or locally: answer a question, hold a channel open, lend a terminal.
+import type { Readable, Writable } from 'node:stream';
+import type { Command } from './sh.ts';
+
+/** What a finished command said. `code` is null never: a lost connection throws instead. */
+export type Answer = { code: number; stdout: string; stderr: string };
+
+/** A running `bash -s` on the host whose script was already sent; `input` goes on feeding its standard input. */
+export type Channel = {
+  input: Writable;
+  output: Readable;
+  errors: Readable;
+  /** Resolves when the far side ended; rejects with a Failure (exit 4) when the connection was lost first. */
+  ended: Promise<{ code: number }>;
+  /** Drops the channel at once, as a crash of this program would. */
+  drop(): void;
+};
+
+export type Host = {
+  /** The name in ops.yml. */
+  readonly name: string;
+  /** How a person would say where it is: `deploy@203.0.113.10:22` or `this machine`. */
+  readonly where: string;
+  /**
+   * Runs `question`, which must change nothing, in bash on the host (one round trip) and returns what it printed.
+   * The text travels on standard input, never in an argument list. Does not throw on a non-zero code: the caller decides.
+   * @throws Failure 4 when the host cannot be reached, or is not the host it should be; Failure 1 after `seconds` (60).
+   */
+  ask(question: Command, more?: { seconds?: number; signal?: AbortSignal }): Promise<Answer>;
+  /** Opens a channel that runs `command` (a short one: it becomes the argument of the login shell's exec). Used by the keeper and for streams. */
+  open(command: Command): Promise<Channel>;
+  /** Runs `command` with this terminal attached (a pty on the host, window size followed) and returns its exit code. */
+  terminal(command: Command): Promise<number>;
+  /** Ends the connection. A second call does nothing. */
+  close(): Promise<void>;
+};

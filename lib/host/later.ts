@@ -1,0 +1,44 @@
+// Promises that are settled from outside: an event of the keeper may come before or after somebody waits for it.
+
+/** A promise to settle or fail later; one that nobody awaits fails silently. */
+export class Later<T> {
+  settle: (value: T) => void = () => {};
+  fail: (error: unknown) => void = () => {};
+  readonly promise: Promise<T>;
+  constructor() {
+    this.promise = new Promise<T>((resolve, reject) => {
+      this.settle = resolve;
+      this.fail = reject;
+    });
+    this.promise.catch(() => {});
+  }
+}
+
+/** One Later per number, made when either side first names it. */
+export class Events<T> {
+  readonly #all = new Map<number, Later<T>>();
+  #over: { error: unknown } | undefined;
+  #at(index: number): Later<T> {
+    let found = this.#all.get(index);
+    if (!found) {
+      found = new Later<T>();
+      if (this.#over) found.fail(this.#over.error);
+      this.#all.set(index, found);
+    }
+    return found;
+  }
+  of(index: number): Promise<T> {
+    return this.#at(index).promise;
+  }
+  settle(index: number, value: T): void {
+    this.#at(index).settle(value);
+  }
+  fail(index: number, error: unknown): void {
+    this.#at(index).fail(error);
+  }
+  /** Fails those that wait and those that will. */
+  failAll(error: unknown): void {
+    this.#over = { error };
+    for (const one of this.#all.values()) one.fail(error);
+  }
+}

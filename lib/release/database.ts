@@ -1,0 +1,136 @@
+// The database around a change: a snapshot while the app is stopped, and the exact bytes to put back when the change fails.
+import type { Database, Target } from '../config/target.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
+import type { Change } from '../runtime/runtime.ts';
+import type { Finish, Step } from './plan.ts';
+
+/** `backups/before-deploy/prod-20261120-120004.db`, the form arsvent's own scripts write. */
+export function snapshotFile(database: Database, id: string): string {
+  const { stem, end } = nameOf(database);
+  return `${database.snapshots}/${stem}-${id}${end}`;
+}
+
+/**
+ * Takes two copies of a stopped database: a checked VACUUM INTO that stays, and the files as they are (with -wal and -shm)
+ * in a folder beside it, because only those can be put back byte for byte. Needs the app to be stopped.
+ */
+export function snapshotStep(target: Target, database: Database, change: Change): Step {
+  const file = snapshotFile(database, change.id);
+  const exact = `${file}.exact`;
+  const making = `${exact}.new`;
+  const parts = ['', '-wal', '-shm', '-journal'].map(end => `${database.file}${end}`);
+  const copyOf = (part: string) => `${exact}/${part.slice(part.lastIndexOf('/') + 1)}`;
+  return {
+    title: 'Snapshot the database',
+    seconds: 1800,
+    run: lines(
+      inItsPlace(
+        target,
+        database,
+        lines(
+          sh`mkdir -p ${database.snapshots}`,
+          sh`[ -e ${database.file} ] || { echo none; exit 0; }`,
+          // whole or not at all: the way back must never find half a copy, not even after a power cut
+          sh`rm -rf ${making} && mkdir -m 700 ${making}`,
+          ...parts.map(part => sh`if [ -e ${part} ]; then cp -p --reflink=auto ${part} ${making}/; fi`),
+          sh`sync ${making}/* && mv -T ${making} ${exact} && sync ${database.snapshots}`,
+          sh`sqlite3 -batch -bail -cmd '.timeout 5000' ${database.file} ${`VACUUM INTO '${file.replaceAll("'", "''")}'`}`,
+          sh`verdict=$(sqlite3 -batch ${file} 'PRAGMA integrity_check')`,
+          sh`[ "$verdict" = ok ] || { echo "the snapshot is damaged: $verdict" >&2; exit 1; }`,
+          sh`chmod 600 ${file}`,
+          sh`sync ${file}`,
+          // the folders go to the user who deploys, so that the clean-up needs no container; the copies keep their owner
+          sh`[ -z "\${OWNER:-}" ] || chown "$OWNER" ${database.snapshots} ${exact} ${file}`,
+          script('echo taken'),
+        ),
+        script('| tee "$KEEPER_RUN/snapshot"'),
+      ),
+      sh`if grep -q taken "$KEEPER_RUN/snapshot"; then answer ${file}; fi`,
+    ),
+    judge: answer => {
+      if (answer.trim()) change.notes.snapshot = answer.trim();
+      return undefined;
+    },
+    // only what differs is put back: a database that nobody touched keeps its file
+    undo: inItsPlace(
+      target,
+      database,
+      lines(
+        sh`rm -rf ${making}; [ -d ${exact} ] || exit 0`,
+        ...parts.map((part, index) => {
+          const back = `${part}.back`;
+          const put = sh`cmp -s ${copyOf(part)} ${part} || { cp -p ${copyOf(part)} ${back} && sync ${back} && mv -fT ${back} ${part}; }`;
+          // the database itself is never removed, only replaced
+          return index === 0
+            ? sh`if [ -e ${copyOf(part)} ]; then ${put}; fi`
+            : sh`if [ -e ${copyOf(part)} ]; then ${put}; else rm -f ${part}; fi`;
+        }),
+        // a lock folder of a writer that was killed; the sqlite3 command does not know it
+        sh`rm -rf ${`${database.file}.lock`} ${exact} ${file}`,
+      ),
+    ),
+  };
+}
+
+/** Puts an older snapshot in place of the stopped database. Comes after snapshotStep, whose undo is the way back from this too. */
+export function restoreStep(target: Target, database: Database, snapshot: string): Step {
+  const fresh = `${database.file}.restored`;
+  return {
+    title: 'Put back the database of then',
+    seconds: 1800,
+    run: inItsPlace(
+      target,
+      database,
+      lines(
+        sh`[ -e ${snapshot} ] || { echo ${`the snapshot ${snapshot} is not there any more`} >&2; exit 1; }`,
+        sh`verdict=$(sqlite3 -batch ${snapshot} 'PRAGMA integrity_check')`,
+        sh`[ "$verdict" = ok ] || { echo "the snapshot is damaged: $verdict" >&2; exit 1; }`,
+        sh`cp --reflink=auto ${snapshot} ${fresh}`,
+        sh`if [ -e ${database.file} ]; then chmod --reference=${database.file} ${fresh}; chown --reference=${database.file} ${fresh} 2>/dev/null || true; fi`,
+        sh`mv -fT ${fresh} ${database.file}`,
+        sh`rm -f ${`${database.file}-wal`} ${`${database.file}-shm`} ${`${database.file}-journal`}`,
+      ),
+    ),
+  };
+}
+
+/** After success: the exact copy goes, and of the snapshots the newest stay. */
+export function keepSnapshots(target: Target, database: Database, change: Change): Finish {
+  const { stem, end } = nameOf(database);
+  const cleanUp = lines(
+    sh`rm -rf ${`${snapshotFile(database, change.id)}.exact`} &&`,
+    sh`{ [ ! -d ${database.snapshots} ] ||`,
+    sh`find ${database.snapshots} -maxdepth 1 -type f -name ${`${globless(stem)}-[0-9]*${globless(end)}`} -print0 | sort -rz | tail -zn +${database.keep + 1} | xargs -0r rm -f -- ; }`,
+  );
+  return {
+    title: `Keep the newest ${database.keep} snapshots`,
+    cleanup: true,
+    run: lines(sh`{ ${cleanUp}; } 2>/dev/null || {`, inItsPlace(target, database, cleanUp), script('}')),
+  };
+}
+
+/**
+ * Runs a script as the user who owns the database. For compose that is often a container's root, and the user who deploys
+ * reaches it through Docker, not sudo: an empty image that sees the host's own programs and the two folders, nothing else.
+ */
+function inItsPlace(target: Target, database: Database, text: Command, after: Command = script('')): Command {
+  const careful = lines(script('set -euo pipefail; umask 077'), text).text;
+  if (database.as === undefined) return sh`bash -c ${careful} ${after}`;
+  if (target.runtime.kind !== 'compose') return sh`as_user ${database.as} bash -c ${careful} ${after}`;
+  const folders = [...new Set([database.file.slice(0, database.file.lastIndexOf('/')), database.snapshots])];
+  const seen = ['/usr', '/bin', '/lib', '/lib64'].flatMap(path => ['-v', `${path}:${path}:ro`]);
+  return lines(
+    sh`docker image inspect bookops-empty >/dev/null 2>&1 || tar -cf - --files-from /dev/null | docker import - bookops-empty >/dev/null`,
+    sh`docker run --rm --network none --user "$(id -u ${database.as} 2>/dev/null || echo ${database.as})" ${seen} ${folders.flatMap(path => ['-v', `${path}:${path}`])} -e SQLITE_TMPDIR=${database.snapshots} -e PATH=/usr/bin:/bin -e OWNER="$(id -u):$(id -g)" bookops-empty /bin/bash -c ${careful} ${after}`,
+  );
+}
+
+function nameOf(database: Database): { stem: string; end: string } {
+  const name = database.file.slice(database.file.lastIndexOf('/') + 1);
+  const dot = name.lastIndexOf('.');
+  return dot > 0 ? { stem: name.slice(0, dot), end: name.slice(dot) } : { stem: name, end: '' };
+}
+
+function globless(text: string): string {
+  return text.replace(/[\\*?[]/g, '\\$&');
+}

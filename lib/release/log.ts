@@ -1,0 +1,122 @@
+// releases.log: one line per attempt, read and written; and what the lines say about current, previous and good.
+
+/** One line. `outcome` is live for lines that arsvent's own scripts wrote: they only wrote after success. */
+export type LogLine = {
+  time: string;
+  environment: string;
+  sha: string;
+  id: string | undefined;
+  action: string;
+  outcome: string;
+  /** The SHA that served before. */
+  was: string | undefined;
+  by: string | undefined;
+  /** The release's folder name; undefined for lines of other tools. */
+  release: string | undefined;
+  reason: string | undefined;
+  seconds: number | undefined;
+  window: number | undefined;
+  snapshot: string | undefined;
+  /** Every key as it stands in the line. */
+  keys: Record<string, string>;
+};
+
+// with s, because U+2028 is no end of a line in a file
+const stamp = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) (.*)$/s;
+const pair = /([\w-]+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))(?: |$)/sy;
+
+/** Reads one line; undefined for a line that is none (half-written by a full disk, a comment). */
+export function parseLine(text: string): LogLine | undefined {
+  const parts = stamp.exec(text.trimEnd());
+  if (!parts?.[1] || parts[2] === undefined) return undefined;
+  const keys: Record<string, string> = {};
+  pair.lastIndex = 0;
+  for (;;) {
+    const found = pair.exec(parts[2]);
+    if (!found?.[1]) break;
+    keys[found[1]] =
+      found[2] === undefined ? (found[3] ?? '') : found[2].replace(/\\(.)/gs, (_, one) => (one === 'n' ? '\n' : one));
+  }
+  if (!keys.sha || !keys.env) return undefined;
+  const number = (word: string | undefined) => (word && /^\d+(\.\d+)?$/.test(word) ? Number(word) : undefined);
+  return {
+    time: parts[1],
+    environment: keys.env,
+    sha: keys.sha,
+    id: keys.id,
+    action: keys.action ?? (keys.tags === 'rollback' ? 'rollback' : 'deploy'),
+    outcome: keys.outcome ?? 'live',
+    was: keys.was,
+    by: keys.by,
+    release: keys.release,
+    reason: keys.reason,
+    seconds: number(keys.seconds),
+    window: number(keys.window),
+    snapshot: keys.snapshot,
+    keys,
+  };
+}
+
+/** All lines of a log that can be read, oldest first. */
+export function parseLog(text: string): LogLine[] {
+  return text.split('\n').flatMap(line => parseLine(line) ?? []);
+}
+
+/** `key=value` pairs for a line, values quoted where they need it; empty and missing ones are left out. */
+export function pairs(keys: Record<string, string | number | undefined>): string {
+  return Object.entries(keys)
+    .filter(([, value]) => value !== undefined && value !== '')
+    .map(([key, value]) => `${key}=${logWord(String(value))}`)
+    .join(' ');
+}
+
+function logWord(value: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(value)) return value;
+  // eslint-disable-next-line no-control-regex
+  const clean = value
+    .replace(/[\0-\x09\x0b-\x1f\x7f]/g, ' ')
+    .replace(/[\\"]/g, '\\$&')
+    .replaceAll('\n', '\\n');
+  return `"${clean}"`;
+}
+
+/** The line that an attempt would leave if it went live now. */
+export function liveLine(sha: string, action: string): LogLine {
+  const unknown = { id: undefined, was: undefined, by: undefined, release: undefined, reason: undefined };
+  const unmeasured = { seconds: undefined, window: undefined, snapshot: undefined };
+  return { time: '', environment: '', sha, action, outcome: 'live', ...unknown, ...unmeasured, keys: {} };
+}
+
+/** A good release, as a rollback can go to it. */
+export type Good = { sha: string; release: string | undefined; line: LogLine };
+
+/**
+ * The good releases, oldest first, the last one live now. A deploy puts its release on top; a rollback takes away what
+ * stands above the one it went to, so that rolling back twice goes two releases back and not back and forth.
+ */
+export function goodReleases(log: LogLine[]): Good[] {
+  let stack: Good[] = [];
+  for (const line of log) {
+    if (line.outcome !== 'live' || line.action === 'restart') continue;
+    const at = stack.findIndex(one => one.sha === line.sha);
+    if (line.action === 'rollback' && at >= 0) stack = stack.slice(0, at + 1);
+    else {
+      const known = at >= 0 ? stack[at] : undefined;
+      stack = stack.filter(one => one.sha !== line.sha);
+      stack.push({ sha: line.sha, release: line.release ?? known?.release, line });
+    }
+  }
+  return stack;
+}
+
+/** Whether the log shows this SHA live at any time. */
+export function everLive(log: LogLine[], sha: string): boolean {
+  return log.some(line => line.sha === sha && line.outcome === 'live');
+}
+
+/** The snapshot with the database as it was when that release last served: the one taken by the deploy that replaced it. */
+export function snapshotOf(log: LogLine[], sha: string): { file: string; time: string } | undefined {
+  const live = log.filter(line => line.outcome === 'live' && line.action !== 'restart');
+  const left = live[live.findLastIndex(line => line.sha === sha) + 1];
+  return left?.was === sha && left.snapshot ? { file: left.snapshot, time: left.time } : undefined;
+}

@@ -1,0 +1,54 @@
+// What a deploy takes along from this machine: the chosen commit, its archive or compose file, the registry's password.
+import { readFile } from 'node:fs/promises';
+import type { Target } from '../config/target.ts';
+import { Failure, messageOf } from '../errors.ts';
+import type { Materials } from '../runtime/runtime.ts';
+import { readSecret } from '../secret.ts';
+import { archiveOf, fileAt, hasCommit, resolveCommit, verifyIsClean, verifyIsShared } from './git.ts';
+import { fullSha } from './names.ts';
+
+export type Wanted = { sha: string | undefined; ref: string | undefined; unpushed: boolean; dirty: boolean };
+
+/** The commit to deploy. @throws Failure 1–3: unknown, not pushed, not committed. */
+export async function chooseCommit(target: Target, wanted: Wanted): Promise<string> {
+  const { repo } = target;
+  if (wanted.sha && wanted.ref) throw new Failure(2, '--sha and --ref exclude each other');
+  if (!repo) {
+    if (wanted.sha) return fullSha(wanted.sha);
+    throw new Failure(2, `${target.app} has no repo in ops.yml, so only a full commit can be named`, {
+      advice: 'add --sha <40 digits>, or repo: <folder of its clone>',
+    });
+  }
+  const sha = await resolveCommit(repo, wanted.sha ?? wanted.ref ?? target.tracks);
+  if (!wanted.dirty) await verifyIsClean(repo, sha);
+  if (!wanted.unpushed) await verifyIsShared(repo, sha);
+  return sha;
+}
+
+/** @throws Failure 3 for a compose file or secret that is not there. Secrets are not read for a plan. */
+export async function gather(
+  target: Target,
+  sha: string,
+  environment: NodeJS.ProcessEnv,
+  { plan }: { plan: boolean },
+): Promise<Materials> {
+  const { repo, runtime } = target;
+  if (runtime.kind !== 'compose') {
+    if (repo && !(await hasCommit(repo, sha)))
+      throw new Failure(2, `${repo} does not have the commit ${sha}`, { advice: `git -C ${repo} fetch` });
+    return repo ? { archive: () => archiveOf(repo, sha) } : {};
+  }
+  const composeFile = repo ? await fileAt(repo, sha, runtime.file) : await localFile(runtime.file);
+  const { registry } = runtime;
+  return { composeFile, ...(registry && !plan ? { password: await readSecret(registry.password, environment) } : {}) };
+}
+
+async function localFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new Failure(3, `the compose file cannot be read: ${messageOf(error)}`, {
+      advice: 'compose.file in ops.yml is relative to ops.yml when the app has no repo',
+    });
+  }
+}

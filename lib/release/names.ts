@@ -1,0 +1,43 @@
+// What a release is called: the forms of a SHA, a folder name, an attempt's id.
+import { Failure } from '../errors.ts';
+
+export type Release = {
+  sha: string;
+  /** Folder name, `20261120_120004_3f2c1ab`. */
+  name: string;
+  /** Absolute folder on the host. */
+  folder: string;
+};
+
+/** A full commit SHA (SHA-1 or SHA-256). @throws Failure 2 for anything else: nothing else ever names a release. */
+export function fullSha(text: string): string {
+  if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(text)) return text;
+  throw new Failure(2, `${JSON.stringify(text.slice(0, 80))} is no full commit SHA (40 hexadecimal digits)`, {
+    advice: 'git rev-parse HEAD prints one; or let git resolve a name: --ref main',
+  });
+}
+
+export function sha7(sha: string): string {
+  return sha.slice(0, 7);
+}
+
+/** A free folder name for a release of this moment (host's clock, seconds): a name that exists gets _2, _3 … */
+export function releaseAt(releases: string, now: Date, sha: string, taken: readonly string[]): Release {
+  const base = `${now.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '_')}_${sha7(sha)}`;
+  let name = base;
+  for (let again = 2; taken.includes(name); again++) name = `${base}_${again}`;
+  return { sha, name, folder: `${releases}/${name}` };
+}
+
+/** `20261120-120004`, free among those the log has. */
+export function attemptId(now: Date, taken: readonly (string | undefined)[]): string {
+  const base = now.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
+  let id = base;
+  for (let again = 2; taken.includes(id); again++) id = `${base}-${again}`;
+  return id;
+}
+
+/** Whether a folder name has the form of a release's. */
+export function isReleaseName(name: string): boolean {
+  return /^(\d{8}_\d{6}|adopted)_[0-9a-f]{7}(_\d+)?$/.test(name);
+}

@@ -1,0 +1,229 @@
+// Walks a plan through the keeper and shows it: step by step, then the record, or the one way back.
+import type { Target } from '../config/target.ts';
+import { Failure, messageOf } from '../errors.ts';
+import { StepFailed, type Keeper, type Outcome } from '../host/keeper.ts';
+import type { Change } from '../runtime/runtime.ts';
+import type { Result } from '../task.ts';
+import type { Intention, Ready, Surroundings } from './attempt.ts';
+import { goodReleases, liveLine, pairs, type LogLine } from './log.ts';
+import { sha7 } from './names.ts';
+import type { Finish, Step } from './plan.ts';
+
+export type Walk = {
+  around: Surroundings;
+  target: Target;
+  intention: Intention;
+  ready: Ready;
+  keeper: Keeper;
+  /** performance.now() when the attempt began. */
+  begun: number;
+  /** The attempt's line once nobody works on it any more, when the connection was lost. */
+  aftermath(): Promise<LogLine | undefined>;
+};
+
+/** @returns the result for the task. @throws Failure 1 undone · 4 lost · 6 stuck · 130/143 interrupted and undone */
+export async function walk({ around, target, intention, ready, keeper, begun, aftermath }: Walk): Promise<Result> {
+  const { report, signal } = around;
+  const { change, plan } = ready;
+  const { next, was } = change;
+  const times: { title: string; seconds: number }[] = [];
+  const said: string[] = [];
+  let windowBegan: number | undefined;
+  let current: Step | undefined;
+  let unfinished: string | undefined;
+
+  const aborted = new Promise<never>((_, reject) => {
+    const now = () => reject(signal.reason);
+    if (signal.aborted) now();
+    else signal.addEventListener('abort', now, { once: true });
+  });
+  aborted.catch(() => {});
+  const timed = async (title: string, work: Promise<unknown>) => {
+    const from = performance.now();
+    await work;
+    times.push({ title, seconds: round((performance.now() - from) / 1000) });
+  };
+
+  keeper.begin(plan.steps, plan.finish);
+  let decided = false;
+  try {
+    await report.show([
+      ...plan.steps.map((step, index) => ({
+        title: step.title,
+        ...(step.skip ? { skip: step.skip } : {}),
+        run: async (say: (line: string) => void) => {
+          current = step;
+          said.length = 0;
+          const hear = (line: string) => {
+            said.push(line);
+            say(line);
+          };
+          await timed(step.title, Promise.race([keeper.done(index, hear), aborted]));
+          if (step.opensWindow) windowBegan = performance.now();
+        },
+      })),
+      {
+        title: `Record ${sha7(next.sha)} as ${intention.action === 'restart' ? 'restarted' : 'live'}`,
+        run: async () => {
+          if (signal.aborted) throw signal.reason;
+          decided = true;
+          const window = windowBegan && round((performance.now() - windowBegan) / 1000);
+          const previous = previousAfter(change, intention);
+          await timed(
+            'Record',
+            (keeper.commit(next.sha, previous, ` ${pairs({ ...change.notes, window })}`.trimEnd()), keeper.recorded()),
+          );
+        },
+      },
+      ...plan.finish.map((step, index) => ({
+        title: step.title,
+        run: () =>
+          timed(
+            step.title,
+            keeper.finished(index).then(good => finishedOr(step, good)),
+          ),
+      })),
+    ]);
+  } catch (error) {
+    return decided || isLoss(error) ? await afterwards(error) : await goBack(error);
+  }
+  const outcome = await keeper.ended();
+  if (unfinished)
+    throw new Failure(6, unfinished, {
+      advice: `look at ${target.maintenance.flag} and at docker update --restart on the host`,
+    });
+  const seconds = round((performance.now() - begun) / 1000);
+  const window = windowBegan && round((performance.now() - windowBegan) / 1000);
+  return {
+    text: `${target.app} ${target.environment} serves ${sha7(next.sha)}${was && was.sha !== next.sha ? ` (was ${sha7(was.sha)})` : ''} after ${seconds} s${window ? `, ${window} s of them in maintenance` : ''}`,
+    json: {
+      app: target.app,
+      environment: target.environment,
+      action: intention.action,
+      outcome,
+      sha: next.sha,
+      was: was?.sha,
+      release: next.name,
+      id: change.id,
+      seconds,
+      window,
+      ...change.notes,
+      steps: times,
+    },
+  };
+
+  function finishedOr(step: Finish, good: boolean): void {
+    if (good) return;
+    if (step.cleanup) report.warn(`${step.title} did not work; the release is live all the same`);
+    else unfinished = `${sha7(next.sha)} is live, but “${step.title}” did not work`;
+  }
+
+  /** The one way back, shown step by step. */
+  async function goBack(error: unknown): Promise<Result> {
+    const interrupted = signal.aborted;
+    const told = toldOf(error, current, said, intention);
+    let failure: unknown;
+    try {
+      keeper.abort(
+        interrupted ? 'aborted' : 'reverted',
+        interrupted ? `interrupted during: ${current?.title ?? 'the start'}` : told.reason,
+      );
+      for await (const { index, done } of keeper.undos()) {
+        const title = `Undo: ${plan.steps[index]?.title ?? ''}`;
+        await report.show([{ title, run: async () => fail(!(await done), 'the undo failed') }]).catch(() => {});
+      }
+      failure = endOf(await keeper.ended(), told);
+    } catch (lost) {
+      return afterwards(lost);
+    }
+    throw failure;
+  }
+
+  function endOf(outcome: Outcome, told: Told): unknown {
+    if (outcome === 'stuck')
+      return new Failure(
+        6,
+        `${told.message}; and then an undo failed: ${target.app} ${target.environment} needs a person now`,
+        {
+          ...(told.detail ? { detail: told.detail } : {}),
+          advice: `see what is left to undo in ${target.paths.releases}/.keeper/journal; maintenance stays on until it is done; any next task tries again first`,
+        },
+      );
+    if (signal.aborted) return signal.reason;
+    const stays = was ? `${sha7(was.sha)} goes on serving` : 'nothing was left behind';
+    return new Failure(1, `${told.message} (${outcome}: ${stays})`, {
+      ...(told.detail ? { detail: told.detail } : {}),
+      advice: told.advice ?? intention.advice ?? `npx tsx tasks/logs.ts --env ${target.environment}, then deploy again`,
+    });
+  }
+
+  /** The connection or the keeper is gone: what the server made of the attempt, as far as it can be asked. */
+  async function afterwards(error: unknown): Promise<Result> {
+    if (!(error instanceof Failure) || (error.exit !== 4 && error.exit !== 6)) throw error;
+    const { app, environment } = target;
+    report.warn(`${error.message}; asking the server what became of it`);
+    const line = await aftermath();
+    if (line?.outcome === 'live') {
+      const text = `${app} ${environment} serves ${sha7(next.sha)}; the server finished by itself`;
+      return {
+        text,
+        json: { app, environment, action: intention.action, outcome: 'live', sha: next.sha, id: change.id },
+      };
+    }
+    const during = `${error.message}, during: ${current?.title ?? 'the start'}`;
+    if (line && line.outcome !== 'stuck')
+      throw new Failure(
+        1,
+        `${during} (${line.outcome}: ${was ? `${sha7(was.sha)} goes on serving` : 'nothing was left behind'})`,
+        {
+          advice: `npx tsx tasks/deploy.ts --env ${environment} when the connection is steady`,
+        },
+      );
+    if (line)
+      throw new Failure(6, `${during}; then an undo failed`, {
+        advice: `see ${target.paths.releases}/.keeper/journal`,
+      });
+    throw new Failure(4, during, {
+      advice: `the server ends this attempt by itself within 30 s: npx tsx tasks/releases.ts --env ${environment} tells how it ended`,
+    });
+  }
+}
+
+/** Whether the attempt goes on, or went on, without us. */
+function isLoss(error: unknown): boolean {
+  return error instanceof Failure && (error.exit === 4 || error.exit === 6);
+}
+
+type Told = { message: string; reason: string; detail?: string | undefined; advice?: string | undefined };
+
+function toldOf(error: unknown, step: Step | undefined, said: string[], intention: Intention): Told {
+  if (error instanceof StepFailed && step) {
+    const explained = intention.explain?.(step, error);
+    const tail = said.filter(line => line.trim()).slice(-12);
+    if (explained) return { message: explained.message, reason: explained.message, detail: explained.detail };
+    // the name of the command, and tar's last word, tell nothing of the cause
+    const last = tail.findLast(line => !/^this failed: |Exiting with failure status/.test(line)) ?? tail.at(-1);
+    return {
+      message: `${step.title}: ${error.message}`,
+      reason: `${step.title}: ${error.message}${last ? `: ${last}` : ''}`.slice(0, 400),
+      detail: tail.join('\n'),
+    };
+  }
+  if (error instanceof Failure)
+    return { message: error.message, reason: error.message, detail: error.detail, advice: error.advice };
+  return { message: messageOf(error), reason: messageOf(error) };
+}
+
+/** What a rollback would go to once this attempt is live. */
+function previousAfter({ facts, next, was }: Change, { action }: Intention): string | undefined {
+  const known = goodReleases(facts.log).length > 0 || !was ? facts.log : [liveLine(was.sha, 'deploy')];
+  return goodReleases([...known, liveLine(next.sha, action)]).at(-2)?.sha;
+}
+
+function fail(yes: boolean, message: string): void {
+  if (yes) throw new Error(message);
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 100) / 100;
+}

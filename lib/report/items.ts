@@ -1,0 +1,27 @@
+// What a list of items is made of, whoever draws it.
+
+export type Say = (line: string) => void;
+
+/** One titled thing to do; it rejects when it failed. */
+export type Item = {
+  title: string;
+  /** Why there is nothing to do; the item is shown and not run. */
+  skip?: string;
+  run(say: Say): Promise<void>;
+};
+
+/** What became of an item. */
+export type Outcome = {
+  title: string;
+  state: 'done' | 'skipped' | 'failed' | 'not reached';
+  seconds?: number;
+  /** Why it was skipped. */
+  why?: string;
+};
+
+/** `0.4s`, `12.0s`, `3m 05s`. */
+export function took(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (seconds < 59.95) return `${seconds.toFixed(1)}s`;
+  return `${Math.floor(whole / 60)}m ${String(whole % 60).padStart(2, '0')}s`;
+}

@@ -1,0 +1,155 @@
+// The process runtime: a supervised child with a pid file, for a machine without root and without Docker.
+import type { ProcessSettings, Target } from '../config/target.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
+import type { Release } from '../release/names.ts';
+import { asTyped, chosenLines, folderSteps, inFolder, pointCurrent, recheckFolder } from './folder.ts';
+import type { Runtime } from './runtime.ts';
+
+/** Lines that export the variables of the target's env files, taken literally: nothing in them is run. */
+export function environmentOf(target: Target): Command {
+  return lines(
+    ...target.env.map(
+      one => sh`while IFS= read -r line || [ -n "$line" ]; do
+  line=\${line%$'\\r'}
+  line=\${line#export }
+  # a key that is no name must not reach export: its complaint would show the value
+  [[ $line =~ ^[A-Za-z_][A-Za-z0-9_]*= ]] || continue
+  value=\${line#*=}
+  case $value in
+    \\"*\\") value=\${value#\\"}; value=\${value%\\"} ;;
+    "'"*"'") value=\${value#"'"}; value=\${value%"'"} ;;
+    *) value=\${value%%[[:space:]]#*} ;;
+  esac
+  export "\${line%%=*}=$value"
+done <${one.file}`,
+    ),
+  );
+}
+
+export function processRuntime(target: Target, settings: ProcessSettings): Runtime {
+  const run = `${target.root}/run`;
+  const log = `${target.root}/log/${target.app}.log`;
+  const file = (name: string) => `${run}/${target.app}.${name}`;
+
+  /** Restarts the app when it ends; ends with it when told to. Its session outlives the keeper's. */
+  const supervisor = (release: Release): Command =>
+    lines(
+      sh`cd ${release.folder}`,
+      environmentOf(target),
+      sh`trap 'trap - TERM; kill -TERM "$child" 2>/dev/null; wait "$child"; exit 0' TERM INT`,
+      sh`while :; do
+  bash -c ${settings.start} &
+  child=$!
+  wait "$child"
+  code=$?
+  echo "the app ended with code $code"
+  echo "$code" >>${file('exits')}
+  sleep 1 & wait $!
+done`,
+    );
+
+  const words = lines(
+    // the pid alone could be a stranger's by now: the start time tells
+    sh`supervisor() {
+  local pid start stat
+  read -r pid start <${file('pid')} 2>/dev/null || return 1
+  stat=$(cat "/proc/$pid/stat" 2>/dev/null) || return 1
+  stat=\${stat##*) }
+  set -- $stat
+  [[ \${20} == "$start" && $1 != Z ]] || return 1
+  echo "$pid"
+}`,
+    sh`stop_app() {
+  local pid try
+  pid=$(supervisor) || return 0
+  kill -TERM "$pid" 2>/dev/null || true
+  for ((try = 0; try < 200; try++)); do
+    supervisor >/dev/null || break
+    ((try == 150)) && kill -KILL -- "-$pid" 2>/dev/null
+    sleep 0.05
+  done
+  kill -KILL -- "-$pid" 2>/dev/null || true
+  rm -f ${file('pid')} ${file('exits')}
+}`,
+  );
+
+  const startApp = (release: Release): Command =>
+    lines(
+      sh`mkdir -p ${run} ${`${target.root}/log`}`,
+      sh`rm -f ${file('exits')}; : >${file('exits')}`,
+      sh`echo "--- $(date -u +%FT%TZ) "${release.name} starts >>${log}`,
+      sh`env -u KEEPER_RUN -u KEEPER_UNDO setsid bash -c ${supervisor(release).text} </dev/null >>${log} 2>&1 3>&- &`,
+      sh`pid=$!
+stat=$(cat "/proc/$pid/stat")
+stat=\${stat##*) }
+set -- $stat
+echo "$pid \${20}" | write_file ${file('pid')}`,
+    );
+
+  const vitals = (_release: Release): Command =>
+    lines(
+      words,
+      sh`alive() {
+  if [[ -s ${file('exits')} ]]; then echo "the app ended with code $(head -n 1 ${file('exits')})"; return 1; fi
+  supervisor >/dev/null || { echo 'the supervisor is gone'; return 1; }
+}`,
+      // of this start only, not of the release before
+      sh`log_tail() { tail -n 100 ${log} | awk '/^--- [^ ]+ [^ ]+ starts$/ { text = ""; next } { text = text $0 "\\n" } END { printf "%s", text }' | tail -n 12; }`,
+    );
+
+  return {
+    appUser: undefined,
+    tools: ['setsid', 'tar', 'gzip'],
+    facts: () =>
+      lines(
+        words,
+        sh`{ supervisor && stat -c %Y ${file('pid')}; } 2>/dev/null | fact process; wc -l <${file('exits')} 2>/dev/null | fact exits`,
+      ),
+    prepare: (change, materials) => folderSteps(target, settings, undefined, change, materials),
+    recheck: change => [recheckFolder(change.next)],
+
+    stop: (change, ready) => {
+      const was = change.was ?? change.next;
+      return {
+        title: `Stop ${was.name}`,
+        run: lines(words, sh`stop_app`),
+        undo: lines(words, sh`stop_app`, pointCurrent(target, was), startApp(was), vitals(was), ready),
+      };
+    },
+
+    start: change => ({
+      title: `Start ${change.next.name}`,
+      run: lines(pointCurrent(target, change.next), startApp(change.next)),
+      undo: lines(words, sh`stop_app`, pointCurrent(target, change.was)),
+    }),
+
+    migrate: (change, command, _service, seconds) => ({
+      title: 'Migrate the database',
+      run: sh`cd ${change.next.folder} && bash -c ${lines(environmentOf(target), script(command)).text}`,
+      seconds,
+    }),
+
+    vitals,
+    settleIn: () => [],
+    remove: folders => lines(...folders.map(folder => sh`rm -rf ${folder}`)),
+
+    logs: (question, release, one) => {
+      const { follow, lines: most, grep } = question;
+      const from = most !== undefined && (follow || !grep) ? String(most) : '+1';
+      // follows the name, so that a log that is rotated or not there yet is no end
+      if (follow) return chosenLines(sh`tail -n ${from} -F ${log} 2>/dev/null`, question);
+      const source = one
+        ? sh`awk -v name=${release.name} '/^--- [^ ]+ [^ ]+ starts$/ { on = $3 == name } on' ${log}`
+        : sh`tail -n ${from} ${log}`;
+      return chosenLines(source, question);
+    },
+
+    exec: (release, given) =>
+      inFolder(
+        release,
+        undefined,
+        sh`${environmentOf(target)}
+exec -- ${asTyped(given)}`.text,
+      ),
+  };
+}

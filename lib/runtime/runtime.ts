@@ -1,0 +1,77 @@
+// What a runtime has to offer: pure builders of steps and commands, the same for compose, systemd and process.
+import type { Readable } from 'node:stream';
+import type { Target } from '../config/target.ts';
+import type { Command } from '../host/sh.ts';
+import type { Facts } from '../release/facts.ts';
+import type { Release } from '../release/names.ts';
+import type { Step } from '../release/plan.ts';
+import type { Secret } from '../secret.ts';
+import { composeRuntime } from './compose.ts';
+import { processRuntime } from './process.ts';
+import { systemdRuntime } from './systemd.ts';
+
+/** What only this machine has: the commit's archive, the compose file of that commit, the registry's password. */
+export type Materials = {
+  archive?: () => Readable;
+  composeFile?: string;
+  password?: Secret;
+};
+
+/** What judges learn while the plan runs; it ends up in the line of releases.log. */
+export type Notes = Record<string, string>;
+
+export type Change = {
+  facts: Facts;
+  next: Release;
+  /** What serves now; undefined on the first deploy. */
+  was: Release | undefined;
+  id: string;
+  notes: Notes;
+};
+
+export type LogQuestion = {
+  follow: boolean;
+  /** Seconds since 1970, on the host's clock. */
+  since: number | undefined;
+  until: number | undefined;
+  /** At most so many lines, the last ones; undefined: all. */
+  lines: number | undefined;
+  /** Only lines that contain this text. */
+  grep: string | undefined;
+};
+
+export type Runtime = {
+  /** Lines for the facts question: `… | fact name`. */
+  facts(): Command;
+  /** Puts a release that the host does not have on it, before any downtime. */
+  prepare(change: Change, materials: Materials): Step[];
+  /** Makes sure that a release the host had before can still start. */
+  recheck(change: Change): Step[];
+  /** Ends what serves; its undo starts it again and waits until it is ready. */
+  stop(change: Change, ready: Command): Step;
+  /** Starts the release; its undo takes it away again. */
+  start(change: Change): Step;
+  /** A command in the release's surroundings, before it starts. */
+  migrate(change: Change, command: string, service: string | undefined, seconds: number): Step;
+  /** Defines the bash functions alive and log_tail for a release. */
+  vitals(release: Release): Command;
+  /** After the record: what makes the release permanent, then the clean-up of what it replaced. */
+  settleIn(change: Change): Step[];
+  /** Removes these releases from the host, with the images that nothing else holds. */
+  remove(folders: string[]): Command;
+  /** The users whose files the steps touch through sudo. */
+  appUser: string | undefined;
+  /** Prints log lines; ends with a code other than 0 when it could not tell. `one` is true when only this release's are meant. */
+  logs(question: LogQuestion, release: Release, one: boolean): Command;
+  /** Runs a program with exactly these words in the release's surroundings, with the caller's standard streams. */
+  exec(release: Release, words: string[], terminal: boolean, service: string | undefined): Command;
+  /** Which commands the host needs besides bash, flock, curl. */
+  tools: string[];
+};
+
+export function runtimeOf(target: Target): Runtime {
+  const { runtime } = target;
+  if (runtime.kind === 'compose') return composeRuntime(target, runtime);
+  if (runtime.kind === 'systemd') return systemdRuntime(target, runtime);
+  return processRuntime(target, runtime);
+}

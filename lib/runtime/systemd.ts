@@ -1,0 +1,91 @@
+// The systemd runtime: a folder per release owned by the app's user, `current` swapped by rename, one unit.
+import type { SystemdSettings, Target } from '../config/target.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
+import type { Release } from '../release/names.ts';
+import { asTyped, asUser, chosenLines, folderSteps, inFolder, pointCurrent, recheckFolder } from './folder.ts';
+import { environmentOf } from './process.ts';
+import type { Runtime } from './runtime.ts';
+
+export function systemdRuntime(target: Target, settings: SystemdSettings): Runtime {
+  const { unit, user } = settings;
+  const service = `${unit}.service`;
+  const as = asUser(user);
+
+  const vitals = (_release: Release): Command =>
+    lines(
+      // right after a start the unit may still be `activating`; a restart by Restart= means that it ended once already
+      sh`restarts=$(systemctl show -p NRestarts --value ${service})`,
+      sh`alive() {
+  local ActiveState SubState NRestarts Result ExecMainStatus line
+  while IFS= read -r line; do local "$line"; done < <(systemctl show -p ActiveState -p SubState -p NRestarts -p Result -p ExecMainStatus ${service})
+  [[ $ActiveState == active || $ActiveState == activating && $SubState != auto-restart || $ActiveState == reloading ]] && [[ $NRestarts -le $restarts ]] && return 0
+  printf 'unit %s is %s (%s), result %s, last exit status %s\n' ${service} "$ActiveState" "$SubState" "$Result" "$ExecMainStatus"
+  return 1
+}`,
+      sh`log_tail() { journalctl -u ${service} -n 12 --no-pager -o cat 2>&1; }`,
+    );
+
+  const startUnit = sh`as_root systemctl reset-failed ${service} 2>/dev/null || true
+as_root systemctl start ${service} || { journalctl -u ${service} -n 12 --no-pager -o cat >&2 || true; fail ${`the unit ${unit} does not start`}; }`;
+
+  return {
+    appUser: user,
+    tools: ['systemctl', 'tar', 'gzip'],
+
+    facts: () =>
+      sh`systemctl show -p LoadState -p ActiveState -p SubState -p NRestarts -p ActiveEnterTimestamp -p User ${service} 2>&1 | fact unit`,
+
+    prepare: (change, materials) => folderSteps(target, settings, user, change, materials),
+    recheck: change => [recheckFolder(change.next)],
+
+    stop: (change, ready) => {
+      const was = change.was ?? change.next;
+      return {
+        title: `Stop ${was.name}`,
+        run: sh`as_root systemctl stop ${service}`,
+        undo: lines(pointCurrent(target, was), startUnit, vitals(was), ready),
+        seconds: 180,
+      };
+    },
+
+    start: change => ({
+      title: `Start ${change.next.name}`,
+      run: lines(pointCurrent(target, change.next), startUnit),
+      undo: lines(sh`as_root systemctl stop ${service}`, pointCurrent(target, change.was)),
+      seconds: 180,
+    }),
+
+    migrate: (change, command, _service, seconds) => ({
+      title: 'Migrate the database',
+      run: sh`cd ${change.next.folder} && ${as} bash -c ${lines(environmentOf(target), script(command)).text}`,
+      seconds,
+    }),
+
+    vitals,
+    settleIn: () => [],
+    remove: folders => lines(...folders.map(folder => sh`${as} rm -rf ${folder}`)),
+
+    // -q: a unit that never wrote anything is no failure, and the hint about groups is the doctor's
+    logs: question => {
+      const { follow, since, until, lines: most, grep } = question;
+      const flags = [
+        ...(follow ? ['-f'] : []),
+        ...(since === undefined ? [] : ['--since', `@${since}`]),
+        ...(until === undefined ? [] : ['--until', `@${until}`]),
+        ...(most !== undefined && (follow || !grep) ? ['-n', String(most)] : follow ? ['--no-tail'] : []),
+      ];
+      return chosenLines(
+        sh`journalctl -q -u ${service} --no-pager -o short-iso${flags.length ? sh` ${flags}` : sh``}`,
+        question,
+      );
+    },
+
+    exec: (release, given) =>
+      inFolder(
+        release,
+        user,
+        sh`${environmentOf(target)}
+exec -- ${asTyped(given)}`.text,
+      ),
+  };
+}

@@ -1,0 +1,60 @@
+// Puts a commit of an app live. A step that fails is undone with all before it, also when this program is gone.
+import { attempt } from '../lib/release/attempt.ts';
+import { chooseCommit, gather } from '../lib/release/materials.ts';
+import { releaseAt, sha7 } from '../lib/release/names.ts';
+import { verifyDisk, verifyEnvironment, verifyProven } from '../lib/release/preflight.ts';
+import { requiredLog } from '../lib/release/required.ts';
+import { explainWait, maintenanceSwitch } from '../lib/release/switch.ts';
+import { runtimeOf } from '../lib/runtime/runtime.ts';
+import { task } from '../lib/task.ts';
+
+export default task(import.meta.url, {
+  about: 'Put a commit of an app live',
+  examples: [
+    'npx tsx tasks/deploy.ts --env staging',
+    'npx tsx tasks/deploy.ts --env staging --ref feature/toc --plan',
+    'npx tsx tasks/deploy.ts --env production --sha 3f2c1ab9… --wait 5m',
+  ],
+  changes: true,
+  args: {
+    sha: { type: 'string', value: 'commit', about: 'the commit to put live' },
+    ref: { type: 'string', value: 'name', about: 'a branch or tag; default: what the environment tracks' },
+    unpushed: { type: 'boolean', about: 'also a commit that is on no remote branch' },
+    dirty: { type: 'boolean', about: 'although the work tree has changes (they stay here)' },
+    untried: { type: 'boolean', about: 'although the environment that goes first never had it live' },
+  },
+
+  async run(context) {
+    const { args } = context;
+    const target = await context.target();
+    const sha = await chooseCommit(target, args);
+    const host = await context.connect(target.host);
+    const required = await requiredLog(context, target, args.untried);
+
+    return attempt(context, host, target, {
+      action: 'deploy',
+      required: required.sameHost,
+      explain: explainWait(target, sha),
+
+      // Pre-flight. No impact yet.
+      async choose(facts) {
+        if (facts.current === sha)
+          return { nothing: `${target.app} ${target.environment} serves ${sha7(sha)} already` };
+        verifyEnvironment(target, facts);
+        verifyDisk(target, facts);
+        if (!args.untried) verifyProven(target, sha, required.log ?? facts.required);
+        return releaseAt(target.paths.releases, facts.now, sha, facts.folders);
+      },
+
+      // Let's go. Start impacting things.
+      async plan(change) {
+        const materials = await gather(target, sha, context.environment, args);
+        return maintenanceSwitch(target, change, {
+          before: runtimeOf(target).prepare(change, materials),
+          changesData: true,
+          why: `by ${context.who}: deploy of ${sha7(sha)}`,
+        });
+      },
+    });
+  },
+});

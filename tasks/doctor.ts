@@ -1,0 +1,103 @@
+// Looks for what would make a deploy fail: connection, tools, rights, space, files; each finding with its fix.
+import { failure, good, type Finding } from '../lib/doctor/finding.ts';
+import { findingsOf } from '../lib/doctor/findings.ts';
+import { doctorQuestion } from '../lib/doctor/question.ts';
+import type { Target } from '../lib/config/target.ts';
+import { Failure } from '../lib/errors.ts';
+import type { Host } from '../lib/host/host.ts';
+import { sh } from '../lib/host/sh.ts';
+import { resolveCommit } from '../lib/release/git.ts';
+import { askFacts } from '../lib/release/facts.ts';
+import { sha7 } from '../lib/release/names.ts';
+import { task } from '../lib/task.ts';
+
+const marks = { good: '✔', warning: '!', failure: '✖' };
+
+export default task(import.meta.url, {
+  about: 'Look for what would make a deploy fail, and say how to repair it',
+  examples: ['npx tsx tasks/doctor.ts --env staging', 'npx tsx tasks/doctor.ts --env production --json'],
+
+  async run(context) {
+    const { report } = context;
+    const { file } = await context.config();
+    const target = await context.target();
+    const findings = [good('config', file), ...(await repository(target))];
+    try {
+      findings.push(...(await examine(await context.connect(target.host), target)));
+    } catch (error) {
+      if (!(error instanceof Failure) || error.exit >= 130) throw error;
+      findings.push(
+        failure('connection', [error.message, error.detail].filter(Boolean).join('\n'), error.advice ?? 'see above'),
+      );
+    }
+
+    const { green, yellow, red, cyan, bold } = report.paint;
+    const paint = { good: green, warning: yellow, failure: red };
+    const rows = findings.map(one => [paint[one.state](marks[one.state]), one.check, one.says]);
+    // A fix is to be copied, so it is never cut to the width of the terminal as the table is.
+    const lines = report
+      .table(rows)
+      .split('\n')
+      .flatMap((line, at) => {
+        const fix = findings[at]?.fix;
+        return fix === undefined ? [line] : [line, ...fix.split('\n').map(one => `  ${cyan(`→ ${one}`)}`)];
+      });
+    const bad = findings.filter(one => one.state === 'failure').length;
+    const doubtful = findings.filter(one => one.state === 'warning').length;
+    const verdict =
+      bad || doubtful
+        ? [bad && red(count(bad, 'failure')), doubtful && yellow(count(doubtful, 'warning'))].filter(Boolean).join(', ')
+        : green('all is well');
+    return {
+      text: `${bold(`${target.app} ${target.environment}`)} on ${target.host.name}\n${lines.join('\n')}\n${verdict}`,
+      json: {
+        app: target.app,
+        environment: target.environment,
+        host: target.host.name,
+        failures: bad,
+        warnings: doubtful,
+        findings,
+      },
+      exit: bad ? 1 : 0,
+    };
+  },
+});
+
+/** Two round trips: one for every answer, and a tiny one that shows how long a round trip takes and what the clock says. */
+async function examine(host: Host, target: Target): Promise<Finding[]> {
+  const began = performance.now();
+  const facts = await askFacts(host, target, undefined, doctorQuestion(target));
+  const first = performance.now() - began;
+  const from = performance.now();
+  const before = Date.now();
+  const { stdout } = await host.ask(sh`date +%s.%N`);
+  const trip = performance.now() - from;
+  const off = Number(stdout) - (before + trip / 2) / 1000;
+  const trust =
+    target.host.kind === 'local'
+      ? ''
+      : `, host key ${target.host.hostKeys.length ? 'as pinned in ops.yml' : 'as in known_hosts'}`;
+  return [
+    good(
+      'connection',
+      `${facts.user} on ${host.where}${trust}; a round trip takes ${trip.toFixed(0)} ms, the first took ${first.toFixed(0)}`,
+    ),
+    ...findingsOf(target, facts, off),
+  ];
+}
+
+/** The clone on this machine that deploys are taken from. */
+async function repository({ repo, tracks }: Target): Promise<Finding[]> {
+  if (!repo) return [];
+  try {
+    const sha = await resolveCommit(repo, tracks);
+    return [good('repo', `${repo}, ${tracks} is ${sha7(sha)}`)];
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return [failure('repo', error.message, error.advice ?? 'see repo: in ops.yml')];
+  }
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,67 @@
+// Runs a program in an app's container or release, with the words exactly as typed, and ends with its exit code.
+import { Writable } from 'node:stream';
+import { Failure } from '../lib/errors.ts';
+import { onTerminal, stream } from '../lib/host/stream.ts';
+import { serving } from '../lib/release/attempt.ts';
+import { askFacts } from '../lib/release/facts.ts';
+import { runtimeOf } from '../lib/runtime/runtime.ts';
+import { task } from '../lib/task.ts';
+
+export default task(import.meta.url, {
+  about: 'Run a program where the app runs: in its container, or in its release with its user and environment',
+  examples: [
+    'npx tsx tasks/exec.ts --env staging -- node --version',
+    'npx tsx tasks/exec.ts --env production --interactive -- sh',
+    "echo 'select count(*) from books;' | npx tsx tasks/exec.ts --env staging -- sqlite3 data/staging.db",
+  ],
+  args: {
+    interactive: { type: 'boolean', short: 'i', about: 'lend this terminal to it' },
+    service: { type: 'string', value: 'name', about: 'compose: another service than the one ops.yml names' },
+  },
+  rest: { name: 'words', about: 'the program and its words; no shell reads them, so for one write: -- sh -c …' },
+
+  async run(context) {
+    const { args, rest, signal, input } = context;
+    if (rest.length === 0) throw new Failure(2, 'there is no program to run', { advice: 'write it after --' });
+    if (rest.some(word => word.includes('\ufffd')))
+      throw new Failure(2, 'a word after -- is not UTF-8, and would not arrive as it is');
+    if (args.interactive && args.json) throw new Failure(2, '--interactive and --json exclude each other');
+
+    const target = await context.target();
+    const name = `${target.app} ${target.environment}`;
+    if (args.service && target.runtime.kind !== 'compose')
+      throw new Failure(2, `--service is for compose, and ${name} runs as ${target.runtime.kind}`);
+    const host = await context.connect(target.host);
+    const now = serving(target, await askFacts(host, target));
+    if (!now)
+      throw new Failure(1, `nothing is deployed to ${name} yet`, {
+        advice: `npx tsx tasks/deploy.ts --env ${target.environment}`,
+      });
+
+    const runtime = runtimeOf(target);
+    const command = runtime.exec(now, rest, args.interactive, args.service);
+    if (args.interactive) return { text: '', json: undefined, exit: await onTerminal(host, command) };
+
+    const said = { output: gatherer(), errors: gatherer() };
+    const { output, errors } = args.json ? said : context;
+    const exit = await stream(host, command, {
+      input: input.isTTY ? undefined : input,
+      output,
+      errors,
+      signal,
+      appUser: runtime.appUser,
+    });
+    return { text: '', json: { exit, stdout: said.output.text(), stderr: said.errors.text() }, exit };
+  },
+});
+
+function gatherer(): Writable & { text(): string } {
+  const pieces: Buffer[] = [];
+  const sink = new Writable({
+    write(piece: Buffer, _encoding, done) {
+      pieces.push(piece);
+      done();
+    },
+  });
+  return Object.assign(sink, { text: () => Buffer.concat(pieces).toString() });
+}

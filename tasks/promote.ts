@@ -1,0 +1,62 @@
+// Puts the SHA that one environment serves live in another: what staging ran goes to production, and nothing else.
+import { Failure } from '../lib/errors.ts';
+import { attempt, serving } from '../lib/release/attempt.ts';
+import { askFacts } from '../lib/release/facts.ts';
+import { gather } from '../lib/release/materials.ts';
+import { releaseAt, sha7 } from '../lib/release/names.ts';
+import { verifyDisk, verifyEnvironment } from '../lib/release/preflight.ts';
+import { explainWait, maintenanceSwitch } from '../lib/release/switch.ts';
+import { runtimeOf } from '../lib/runtime/runtime.ts';
+import { task } from '../lib/task.ts';
+
+export default task(import.meta.url, {
+  about: 'Put what staging serves live in production',
+  examples: [
+    'npx tsx tasks/promote.ts --env production',
+    'npx tsx tasks/promote.ts --env production --from staging --plan',
+  ],
+  changes: true,
+  args: {
+    from: { type: 'string', value: 'environment', about: 'where to take the SHA from; default: what it requires' },
+  },
+
+  async run(context) {
+    const target = await context.target();
+    const from = context.args.from ?? target.requires;
+    if (!from)
+      throw new Failure(2, `ops.yml does not say which environment goes before ${target.environment}`, {
+        advice: `add requires: staging under ${target.environment}, or --from staging`,
+      });
+    if (from === target.environment) throw new Failure(2, `${from} cannot be promoted to itself`);
+    const first = (await context.config()).find(target.app, from);
+    const there = serving(first, await askFacts(await context.connect(first.host), first));
+    if (!there)
+      throw new Failure(1, `${target.app} ${from} serves nothing yet`, {
+        advice: `npx tsx tasks/deploy.ts --env ${from}`,
+      });
+    const { sha } = there;
+    context.report.say(`${from} serves ${sha7(sha)}`);
+
+    return attempt(context, await context.connect(target.host), target, {
+      action: 'promote',
+      explain: explainWait(target, sha),
+
+      async choose(facts) {
+        if (facts.current === sha)
+          return { nothing: `${target.app} ${target.environment} serves ${sha7(sha)} already` };
+        verifyEnvironment(target, facts);
+        verifyDisk(target, facts);
+        return releaseAt(target.paths.releases, facts.now, sha, facts.folders);
+      },
+
+      async plan(change) {
+        const materials = await gather(target, sha, context.environment, context.args);
+        return maintenanceSwitch(target, change, {
+          before: runtimeOf(target).prepare(change, materials),
+          changesData: true,
+          why: `by ${context.who}: promotion of ${sha7(sha)} from ${from}`,
+        });
+      },
+    });
+  },
+});

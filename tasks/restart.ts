@@ -1,0 +1,41 @@
+// Starts what serves once more, through the same steps and the same way back as a deploy.
+import { Failure } from '../lib/errors.ts';
+import { attempt, serving } from '../lib/release/attempt.ts';
+import { verifyEnvironment } from '../lib/release/preflight.ts';
+import { explainWait, maintenanceSwitch } from '../lib/release/switch.ts';
+import { runtimeOf } from '../lib/runtime/runtime.ts';
+import { task } from '../lib/task.ts';
+
+export default task(import.meta.url, {
+  about: 'Stop and start what serves, and wait until it is ready',
+  examples: ['npx tsx tasks/restart.ts --env staging', 'npx tsx tasks/restart.ts --env production --plan'],
+  changes: true,
+
+  async run(context) {
+    const target = await context.target();
+    const host = await context.connect(target.host);
+    let sha = '';
+    return attempt(context, host, target, {
+      action: 'restart',
+      explain: (step, error) => explainWait(target, sha)(step, error),
+
+      async choose(facts) {
+        const now = serving(target, facts);
+        if (!now)
+          throw new Failure(2, `nothing is deployed to ${target.app} ${target.environment} yet`, {
+            advice: `npx tsx tasks/deploy.ts --env ${target.environment}`,
+          });
+        verifyEnvironment(target, facts);
+        sha = now.sha;
+        return now;
+      },
+
+      plan: async change =>
+        maintenanceSwitch(target, change, {
+          before: runtimeOf(target).recheck(change),
+          changesData: false,
+          why: `by ${context.who}: restart`,
+        }),
+    });
+  },
+});

@@ -1,0 +1,96 @@
+// Tells what serves on every target, since when, whether it is healthy, and what is going on.
+import type { Target } from '../lib/config/target.ts';
+import { Failure, messageOf } from '../lib/errors.ts';
+import { healthQuestion, readLook } from '../lib/health/look.ts';
+import { serving } from '../lib/release/attempt.ts';
+import { askFacts } from '../lib/release/facts.ts';
+import { sha7 } from '../lib/release/names.ts';
+import { task } from '../lib/task.ts';
+import type { Host } from '../lib/host/host.ts';
+
+export default task(import.meta.url, {
+  about: 'Tell what serves where, since when, and how it is',
+  examples: ['npx tsx tasks/status.ts', 'npx tsx tasks/status.ts --env production', 'npx tsx tasks/status.ts --json'],
+  target: 'optional',
+
+  async run({ args, config, connect, report }) {
+    const { targets, find } = await config();
+    const asked = args.env
+      ? [find(args.app, args.env)]
+      : targets.filter(target => args.app === undefined || target.app === args.app);
+    if (asked.length === 0) throw new Failure(2, `ops.yml has no app ${JSON.stringify(args.app)}`);
+
+    const states = [];
+    for (const target of asked) {
+      try {
+        states.push(await look(await connect(target.host), target));
+      } catch (error) {
+        if (asked.length === 1) throw error;
+        // one host that cannot be reached does not hide the others; what was seen belongs to it, such as fingerprints
+        const detail = error instanceof Failure && error.detail ? `: ${error.detail.replaceAll('\n', '; ')}` : '';
+        states.push({ ...names(target), healthy: false, health: `${messageOf(error)}${detail}`, unreachable: true });
+      }
+    }
+    const { green, red, yellow, bold } = report.paint;
+    const text = states
+      .map(state => {
+        const rows = [
+          [
+            'serves',
+            'sha' in state && state.sha
+              ? `${sha7(state.sha)} since ${state.since ?? 'an unknown time'}`
+              : 'nothing yet',
+          ],
+          ['health', state.healthy ? green(state.health) : red(state.health)],
+        ];
+        if ('maintenance' in state && state.maintenance) rows.push(['maintenance', yellow(state.maintenance)]);
+        if ('holder' in state && state.holder) rows.push(['running now', yellow(state.holder)]);
+        if ('leftover' in state && state.leftover)
+          rows.push(['left over', red(`a run that ended during “${state.leftover}”; the next task settles it`)]);
+        if ('last' in state && state.last) rows.push(['last attempt', state.last]);
+        return `${bold(`${state.app} ${state.environment}`)} on ${state.host}\n${report.table(rows.map(row => ['', ...row]))}`;
+      })
+      .join('\n\n');
+    return {
+      text,
+      json: { targets: states },
+      exit: states.some(state => 'unreachable' in state) ? 4 : states.every(state => state.healthy) ? 0 : 1,
+    };
+  },
+});
+
+function names(target: Target) {
+  return { app: target.app, environment: target.environment, host: target.host.name };
+}
+
+async function look(host: Host, target: Target) {
+  // What serves is known only after the facts; its health needs its folder: two questions, one connection.
+  const facts = await askFacts(host, target);
+  const now = serving(target, facts);
+  const asked = await askFacts(host, target, undefined, healthQuestion(target, now));
+  const { healthy, words } = readLook(target, asked, now?.sha);
+  const live = facts.log.findLast(line => line.sha === now?.sha && line.outcome === 'live');
+  const last = facts.log.at(-1);
+  return {
+    ...names(target),
+    sha: now?.sha,
+    release: now?.name,
+    previous: facts.previous,
+    since: live?.time,
+    healthy,
+    health: words,
+    maintenance: facts.flag === undefined ? undefined : `on ${sinceFlag(facts.flag, facts.now)}`,
+    holder: facts.holder,
+    leftover: facts.holder ? undefined : facts.leftover,
+    last:
+      last &&
+      `${last.action} of ${sha7(last.sha)}: ${last.outcome} at ${last.time}${last.by ? ` by ${last.by}` : ''}${last.reason ? ` (${last.reason})` : ''}`,
+  };
+}
+
+/** The flag's first line is when it was made, the rest what the one who made it wrote. */
+function sinceFlag(flag: string, now: Date): string {
+  const [made = '', ...words] = flag.split('\n');
+  const minutes = Math.max(0, Math.round((now.getTime() / 1000 - Number(made)) / 60));
+  return `for ${minutes} min${words.join(' ').trim() ? `: ${words.join(' ').trim()}` : ''}`;
+}

@@ -1,0 +1,51 @@
+// The programs that tests call, installed from Debian's packages where this is root on Debian or Ubuntu, after saying so.
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bash } from './droplet/harness/program.ts';
+
+/** Program → package. What the unit and task rings call. */
+export const forUnitAndTask = {
+  git: 'git',
+  sqlite3: 'sqlite3',
+  curl: 'curl',
+  ssh: 'openssh-client',
+  sshd: 'openssh-server',
+  dash: 'dash',
+  ps: 'procps',
+  shellcheck: 'shellcheck',
+  'redis-server': 'redis-server',
+  gunicorn: 'gunicorn',
+  alembic: 'alembic',
+  flask: 'python3-flask',
+};
+
+export const apt = 'apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3';
+
+/** The packages of those programs that are not there. */
+export function missing(programs: Record<string, string>): string[] {
+  const folders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+  return Object.entries(programs)
+    .filter(([program]) => !folders.some(folder => existsSync(join(folder, program))))
+    .map(([, name]) => name);
+}
+
+/** Whether packages can be installed here. */
+export function mayInstall(): boolean {
+  return process.platform === 'linux' && process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
+}
+
+/** Installs packages without starting their services: a test starts its own. */
+export async function install(packages: string[]): Promise<void> {
+  if (!packages.length) return;
+  console.error(`  installing ${packages.join(', ')} with apt-get`);
+  const policy = '/usr/sbin/policy-rc.d';
+  const own = !existsSync(policy);
+  if (own) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    await bash(`${apt} update -qq && ${apt} install -y -qq --no-install-recommends ${packages.join(' ')}`, {
+      env: { DEBIAN_FRONTEND: 'noninteractive' },
+    });
+  } finally {
+    if (own) rmSync(policy, { force: true });
+  }
+}

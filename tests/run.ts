@@ -1,0 +1,196 @@
+// Runs the tests, each file in its own process with a time limit, and calls a file green only when it really ran tests.
+// uvu exits 0 when a hook throws, when test.run() is missing and when nothing matches, so its exit code alone proves nothing.
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { forUnitAndTask, install, mayInstall, missing } from './programs.ts';
+
+const usage = `node --import tsx tests/run.ts [ring …] [part of a file name …]
+
+rings        unit, task, droplet; all of them unless named
+--all        fail when the droplet ring cannot run here (as in CI), instead of leaving it out
+--torture    with BOOKOPS_TORTURE=1: each way of cutting a deploy off × each step, and 50 random moments; an hour and more
+`;
+
+type Ring = { name: string; seconds: number; atOnce: number };
+const rings: Ring[] = [
+  { name: 'unit', seconds: 120, atOnce: 2 },
+  { name: 'task', seconds: 150, atOnce: 2 },
+  { name: 'droplet', seconds: 20 * 60, atOnce: 2 },
+];
+type Verdict = { file: string; passed: number; failed: number; trouble: string | undefined; output: string };
+
+const here = import.meta.dirname;
+const root = join(here, '..');
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    all: { type: 'boolean', default: false },
+    torture: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+/** Files run in groups of their own, so Ctrl-C reaches them only through us. */
+const running = new Set<number | undefined>();
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  process.once(signal, () => {
+    for (const pid of running) endGroup(pid, signal);
+    process.exit(code);
+  });
+
+if (flags.help) console.log(usage);
+else await main();
+
+async function main(): Promise<void> {
+  if (flags.torture) process.env.BOOKOPS_TORTURE = '1';
+  const named = positionals.filter(word => rings.some(ring => ring.name === word));
+  const filters = positionals.filter(word => !named.includes(word));
+  if (flags.torture && !positionals.length) {
+    named.push('droplet');
+    filters.push('interruption');
+  }
+  const chosen = rings.filter(ring => !named.length || named.includes(ring.name));
+  const verdicts: Verdict[] = [];
+  const leftOut: string[] = [];
+  let matched = 0;
+
+  await preparePrograms();
+  for (const ring of chosen) {
+    const all = testFiles(ring.name);
+    const files = all.filter(file => !filters.length || filters.some(filter => file.includes(filter)));
+    matched += files.length;
+    if (!all.length && !filters.length) verdicts.push(broken(`tests/${ring.name}`, 'the ring has no test files'));
+    if (!files.length) continue;
+
+    const carrier = ring.name === 'droplet' ? await dropletCarrier() : undefined;
+    if (carrier && 'obstacle' in carrier) {
+      if (process.env.CI || flags.all) verdicts.push(broken('tests/droplet', carrier.obstacle));
+      else leftOut.push(`left out: the droplet ring (${files.length} files): ${carrier.obstacle}`);
+      continue;
+    }
+    verdicts.push(...(await runAll(ring, files)));
+    carrier?.close();
+  }
+  if (!matched && filters.length) verdicts.push(broken(filters.join(' '), 'no test file has that in its name'));
+
+  for (const line of leftOut) console.log(line);
+  const passed = verdicts.reduce((sum, one) => sum + one.passed, 0);
+  const failed = verdicts.reduce((sum, one) => sum + one.failed, 0);
+  if (failed || !passed) process.exitCode = 1;
+  console.log(`${passed} passed, ${failed} failed`);
+}
+
+/** Installs what the tests call, or says what is missing: those tests then fail with the same sentence. */
+async function preparePrograms(): Promise<void> {
+  const packages = missing(forUnitAndTask);
+  if (mayInstall()) await install(packages);
+  else if (packages.length)
+    console.log(`missing here: ${packages.join(', ')}; on Debian and Ubuntu: apt-get install them`);
+}
+
+function testFiles(ring: string): string[] {
+  const folder = join(here, ring);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter(name => /\.(test|droplet)\.ts$/.test(name))
+    .sort()
+    .map(name => relative(root, join(folder, name)));
+}
+
+function broken(file: string, trouble: string): Verdict {
+  console.log(`✗ ${file}: ${trouble}`);
+  return { file, passed: 0, failed: 1, trouble, output: '' };
+}
+
+/** Holds the engine for the whole ring, so that it is not started and stopped for each file. */
+async function dropletCarrier(): Promise<{ close(): void } | { obstacle: string }> {
+  const { ensureEngine } = await import('./droplet/harness/engine.ts');
+  const { ensureImages } = await import('./droplet/harness/image.ts');
+  try {
+    const engine = await ensureEngine();
+    await ensureImages();
+    return engine;
+  } catch (error) {
+    return { obstacle: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function runAll(ring: Ring, files: string[]): Promise<Verdict[]> {
+  const waiting = [...files];
+  const verdicts: Verdict[] = [];
+  const worker = async () => {
+    for (let file = waiting.shift(); file; file = waiting.shift()) verdicts.push(await runOne(ring, file));
+  };
+  await Promise.all(Array.from({ length: ring.atOnce }, worker));
+  return verdicts;
+}
+
+function runOne(ring: Ring, file: string): Promise<Verdict> {
+  const began = performance.now();
+  const limit = flags.torture ? 4 * 3600 : ring.seconds;
+  return new Promise(resolve => {
+    // A group of its own, so that a file that hangs is ended together with what it started.
+    const child = spawn(process.execPath, ['--import', 'tsx', file], {
+      cwd: root,
+      // bash takes Node's pipes for a remote login and reads ~/.bashrc, unless it believes to be inside another shell
+      env: { ...process.env, SHLVL: '2' },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    running.add(child.pid);
+    const chunks: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+    let late = false;
+    const clock = setTimeout(() => {
+      late = true;
+      endGroup(child.pid, 'SIGTERM'); // lets it remove its containers
+      setTimeout(() => endGroup(child.pid, 'SIGKILL'), 15_000).unref();
+    }, limit * 1000);
+    child.on('close', code => {
+      clearTimeout(clock);
+      running.delete(child.pid);
+      endGroup(child.pid, 'SIGKILL');
+      const output = Buffer.concat(chunks).toString();
+      const verdict = { file, output, ...judge(late ? `no end after ${limit} s` : code, output) };
+      const seconds = ((performance.now() - began) / 1000).toFixed(1);
+      if (verdict.trouble) console.log(`✗ ${file} ${seconds} s: ${verdict.trouble}\n${output.trimEnd()}\n`);
+      else console.log(`✓ ${file} ${seconds} s, ${verdict.passed} passed`);
+      resolve(verdict);
+    });
+  });
+}
+
+/** Green only when the file ended well, ran at least one test, and passed all it has. */
+function judge(end: number | string | null, output: string): Pick<Verdict, 'passed' | 'failed' | 'trouble'> {
+  const counted = (word: string) => Number(output.match(new RegExp(`^\\s*${word}:\\s+(\\d+)`, 'm'))?.[1] ?? 0);
+  const total = counted('Total');
+  const passed = counted('Passed');
+  const skipped = counted('Skipped');
+  const trouble =
+    typeof end === 'string'
+      ? end
+      : end !== 0
+        ? `exit ${end ?? 'by a signal'}`
+        : total === 0
+          ? 'no test ran; does it end with test.run()?'
+          : skipped > 0
+            ? `${skipped} skipped; is there a test.only or test.skip?`
+            : total !== passed
+              ? `${total - passed} of ${total} failed without saying so`
+              : undefined;
+  return { passed, failed: trouble ? Math.max(1, total - passed) : 0, trouble };
+}
+
+function endGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (pid) process.kill(-pid, signal);
+  } catch {
+    // Gone already.
+  }
+}

@@ -1,0 +1,135 @@
+// A folder on this machine in which keepers can be tried, and what becomes of a list of steps in it.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from '../../lib/host/connect.ts';
+import { openKeeper, type Attempt, type Happening, type Outcome } from '../../lib/host/keeper.ts';
+import { script } from '../../lib/host/sh.ts';
+import type { Step } from '../../lib/release/plan.ts';
+
+export const host = await connect({ name: 'here', kind: 'local' }, { environment: process.env });
+
+/** A step as text, so that it can be handed to another program. */
+export type Plain = { title: string; run: string; undo?: string; seconds?: number; input?: string };
+
+export const stepOf = ({ title, run, undo, seconds, input }: Plain): Step => ({
+  title,
+  run: script(run),
+  ...(undo === undefined ? {} : { undo: script(undo) }),
+  ...(seconds === undefined ? {} : { seconds }),
+  ...(input === undefined ? {} : { input }),
+});
+
+export const shas = { old: 'a'.repeat(40), next: 'b'.repeat(40) };
+let count = 0;
+
+export type Place = ReturnType<typeof place>;
+
+export function place(folder = mkdtempSync(join(tmpdir(), 'bookops-keeper-'))) {
+  const releases = join(folder, 'releases');
+  const home = join(releases, '.keeper');
+  const read = (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+  return {
+    folder,
+    releases,
+    home,
+    at: (name: string) => join(folder, name),
+    text: (name: string) => read(join(folder, name)),
+    /** The lines of releases.log. */
+    log: () => read(join(releases, 'releases.log')).split('\n').filter(Boolean),
+    current: () => read(join(releases, 'current_release')).trim(),
+    previous: () => read(join(releases, 'previous_release')).trim(),
+    journal: () => (existsSync(join(home, 'journal')) ? readdirSync(join(home, 'journal')).sort() : []),
+    free: () => spawnSync('flock', ['-n', join(home, 'lock'), 'true']).status === 0,
+    attempt: (more: Partial<Attempt> = {}): Attempt => {
+      const id = more.id ?? `20261120-${String(++count).padStart(6, '0')}`;
+      return {
+        releases,
+        id,
+        logHead: `2026-11-20T12:00:04Z env=staging sha=${shas.next} id=${id} action=deploy by=ana@laptop`,
+        holder: `by=ana@laptop action=deploy sha=${shas.next} since=2026-11-20T12:00:04Z`,
+        client: 'ana@laptop',
+        appUser: undefined,
+        wait: 0,
+        ...more,
+      };
+    },
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+export type Walked = { outcome: Outcome; error: unknown; said: string[]; undone: number[]; finished: boolean[] };
+
+/** Opens a keeper, walks the steps as a task would, commits or goes back. */
+export async function walk(
+  attempt: Attempt,
+  steps: Step[],
+  finish: Step[] = [],
+  hear?: (happening: Happening) => void,
+): Promise<Walked> {
+  const keeper = await openKeeper(host, attempt, hear);
+  const said: string[] = [];
+  const undone: number[] = [];
+  const finished: boolean[] = [];
+  let error: unknown;
+  keeper.begin(steps, finish);
+  try {
+    for (const index of steps.keys()) await keeper.done(index, line => said.push(line));
+    keeper.commit(shas.next, shas.old, ' window=1.2');
+    await keeper.recorded();
+    for (const index of finish.keys()) finished.push(await keeper.finished(index));
+  } catch (thrown) {
+    error = thrown;
+    keeper.abort('reverted', thrown instanceof Error ? thrown.message : String(thrown));
+    for await (const { index, done } of keeper.undos()) if (await done) undone.push(index);
+  }
+  return { outcome: await keeper.ended(), error, said, undone, finished };
+}
+
+/** The same in a program of its own, which can be killed. `heard` is what it printed. */
+export function program(attempt: Attempt, steps: Plain[], finish: Plain[] = []) {
+  const child = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'client.ts')], {
+    cwd: join(import.meta.dirname, '../..'),
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  child.stdin.end(JSON.stringify({ attempt, steps, finish }));
+  let heard = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (heard += text));
+  return { child, heard: () => heard, pid: child.pid ?? 0 };
+}
+
+/** Processes of a group that are not zombies. */
+export function alive(group: number): string[] {
+  if (!group) return [];
+  const { stdout } = spawnSync('ps', ['-e', '-o', 'pgid=,pid=,stat=,args='], { encoding: 'utf8' });
+  return stdout.split('\n').filter(line => new RegExp(`^\\s*${group}\\s+\\d+\\s+[^Z]`).test(line));
+}
+
+/** The keeper's own process: the one that has the journal's lock open and beats as its client. */
+export function keeperOf({ home }: { home: string }): number {
+  const { stdout } = spawnSync(
+    'bash',
+    [
+      '-c',
+      'for p in /proc/[0-9]*; do [[ $(readlink "$p/fd/8" 2>/dev/null) == "$1" ]] && echo "${p#/proc/}"; done',
+      'bash',
+      join(home, 'lock'),
+    ],
+    { encoding: 'utf8' },
+  );
+  const pid = Number(stdout.split('\n')[0]);
+  if (!pid) throw new Error('there is no keeper'); // 0 would be our own group
+  return pid;
+}
+
+export const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));
+
+export async function until(holds: () => boolean, what: string, seconds = 10): Promise<number> {
+  const from = Date.now();
+  while (!holds()) {
+    if (Date.now() - from > seconds * 1000) throw new Error(`not within ${seconds} s: ${what}`);
+    await sleep(20);
+  }
+  return (Date.now() - from) / 1000;
+}

@@ -1,0 +1,123 @@
+// The rules of this code base that no linter knows.
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+const root = join(import.meta.dirname, '../..');
+
+type File = { path: string; text: string; code: string };
+
+const filesIn = (folder: string): File[] =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.ts'))
+    .map(name => {
+      const path = `${folder}/${name}`;
+      const text = readFileSync(join(root, path), 'utf8');
+      return { path, text, code: withoutComments(text) };
+    });
+
+/** Whole-line comments only: a `//` inside a string is no comment. */
+function withoutComments(text: string): string {
+  return text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/^\s*\/\/.*$/gm, '');
+}
+
+const lib = filesIn('lib');
+const tasks = filesIn('tasks');
+const both = [...lib, ...tasks];
+
+function breaking(files: File[], rule: RegExp, allowed: string[] = []): string[] {
+  return files.filter(({ path, code }) => !allowed.includes(path) && rule.test(code)).map(({ path }) => path);
+}
+
+test('there is code to look at', () => {
+  assert.ok(lib.length > 10);
+});
+
+test('every file says in its first line what it owns', () => {
+  const silent = both.filter(({ text }) => !/^(#!.*\n)?\/\/ \S.{15,}[.:]\n/.test(text));
+  assert.equal(
+    silent.map(({ path }) => path),
+    [],
+  );
+});
+
+test('only the frame touches process and the console', () => {
+  // By name: `process` is also the word for a runtime of ours.
+  const touch =
+    /(?<![\w.])process(?:\[|\??\.(?:argv|arch|chdir|cwd|emit\w*|env|exec\w+|exit\w*|getuid|hrtime|kill|memoryUsage|nextTick|off|on|once|p?pid|platform|std(?:in|out|err)|umask|uptime|versions?)\b)|from 'node:process'/;
+  assert.equal(breaking(both, touch, ['lib/task.ts']), []);
+  assert.equal(breaking(both, /(?<![\w.])console\./), []);
+});
+
+test('nothing asks whether this is a dry run', () => {
+  assert.equal(breaking(both, /dry_?run/i), []);
+});
+
+test('only tasks have a default export, and each task exactly one, made by task()', () => {
+  assert.equal(breaking(lib, /^export default|\bas default\b/m), []);
+  const odd = tasks.filter(({ code }) => !/^export default task\(import\.meta\.url,/m.test(code));
+  assert.equal(
+    odd.map(({ path }) => path),
+    [],
+  );
+});
+
+test('imports of our own files end in .ts, those of Node begin with node:', () => {
+  assert.equal(breaking(both, /(?:from|import\()\s*'\.[^']*(?<!\.ts)'/), []);
+  assert.equal(
+    breaking(both, /from '(?:fs|path|os|util|stream|child_process|crypto|net|events|url|timers)(?:\/[^']*)?'/),
+    [],
+  );
+});
+
+test('no file only hands on what others export', () => {
+  assert.equal(breaking(both, /^export \* /m), []);
+  const barrels = both.filter(({ code }) =>
+    code
+      .split(/;\s*\n/)
+      .filter(statement => statement.trim())
+      .every(statement => /^\s*(import\b|export (type )?\{)/.test(statement)),
+  );
+  assert.equal(
+    barrels.map(({ path }) => path),
+    [],
+  );
+});
+
+test('no program is started through a shell that would read its words again', () => {
+  assert.equal(breaking(both, /\b(exec|execSync)\(\s*[`'"]|\bshell:\s*true/), []);
+  assert.equal(breaking(both, /import \{[^}]*\bexec(Sync)?\b[^}]*\} from 'node:child_process'/), []);
+});
+
+test('secrets are revealed only where they leave this program', () => {
+  const allowed = ['lib/secret.ts', 'lib/host/keeper.ts'];
+  assert.equal(breaking(both, /\.reveal\(/, allowed), []);
+});
+
+test('heavy packages are loaded only when they are used', () => {
+  assert.equal(
+    breaking(tasks, /^import (?!type)[^;]*'(zx|listr2|node-ssh|ssh2|yaml|valibot|liquidjs|@aws-sdk)\b/m),
+    [],
+  );
+});
+
+test('no name says nothing', () => {
+  const empty = both.filter(({ path }) => /\b(utils?|helpers?|managers?|common|misc|index)\.ts$/.test(path));
+  assert.equal(
+    empty.map(({ path }) => path),
+    [],
+  );
+});
+
+test('a test file that forgets to run its tests is found', () => {
+  const unrun = filesIn('tests').filter(
+    ({ path, code }) => path.endsWith('.test.ts') && !/^test\.run\(\);?$/m.test(code),
+  );
+  assert.equal(
+    unrun.map(({ path }) => path),
+    [],
+  );
+});
+
+test.run();

@@ -1,0 +1,100 @@
+// Names of releases and attempts, and which release a rollback goes to.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Failure } from '../../lib/errors.ts';
+import { serving } from '../../lib/release/attempt.ts';
+import { earlierRelease } from '../../lib/release/earlier.ts';
+import { attemptId, fullSha, isReleaseName, releaseAt } from '../../lib/release/names.ts';
+import { factsOf, sample, when } from '../torture/targets.ts';
+
+const sha = (letter: string) => letter.repeat(40);
+const folder = (letter: string) => `20260101_000000_${letter.repeat(7)}`;
+const target = sample();
+
+/** Facts after these deploys and rollbacks, `a`, `b`, `<a`; a letter in capitals was reverted. */
+function after(words: string, more: Record<string, string> = {}) {
+  let current = '';
+  const lines = words.split(' ').map(word => {
+    const letter = word.replace('<', '').toLowerCase();
+    const live = word === word.toLowerCase();
+    if (live) current = sha(letter);
+    return `2026-01-01T00:00:00Z env=staging sha=${sha(letter)} action=${word.startsWith('<') ? 'rollback' : 'deploy'} outcome=${live ? 'live' : 'reverted'} release=${folder(letter)}`;
+  });
+  return factsOf(target, {
+    log: lines.join('\n'),
+    current,
+    folders: ['a', 'b', 'c', 'd'].map(folder).join('\n'),
+    ...more,
+  });
+}
+const goesTo = (words: string, to?: string) => {
+  const chosen = earlierRelease(target, after(words), to);
+  return 'nothing' in chosen ? 'nothing' : chosen.sha[0];
+};
+const refused = (words: string, to?: string) => {
+  try {
+    earlierRelease(target, after(words), to);
+  } catch (error) {
+    if (error instanceof Failure) return error;
+  }
+  throw new Error('it was not refused');
+};
+
+test('only a whole SHA in small letters names a commit', () => {
+  assert.is(fullSha(sha('a')), sha('a'));
+  assert.is(fullSha('b'.repeat(64)), 'b'.repeat(64));
+  for (const bad of ['', 'abc', sha('A'), sha('g'), 'a'.repeat(41), `${sha('a')} `])
+    assert.throws(() => fullSha(bad), /is no full commit SHA/);
+});
+
+test('two releases of one second have two names, and both are names of releases', () => {
+  const first = releaseAt('/r', when, sha('a'), []);
+  const second = releaseAt('/r', when, sha('a'), [first.name]);
+  const third = releaseAt('/r', when, sha('a'), [first.name, second.name]);
+  assert.equal(
+    [first.name, second.name, third.name],
+    ['20261120_120004_aaaaaaa', '20261120_120004_aaaaaaa_2', '20261120_120004_aaaaaaa_3'],
+  );
+  for (const { name } of [first, second, third]) assert.ok(isReleaseName(name));
+  assert.is(first.folder, '/r/20261120_120004_aaaaaaa');
+  assert.is(attemptId(when, [undefined, '20261120-120004']), '20261120-120004-2');
+});
+
+test('a rollback goes to the last good release before the one that serves, and twice goes two back', () => {
+  assert.is(goesTo('a b'), 'a');
+  assert.is(goesTo('a b c'), 'b');
+  assert.is(goesTo('a b c <b'), 'a');
+  assert.is(goesTo('a B c'), 'a');
+  assert.is(goesTo('a b C'), 'a');
+  assert.is(goesTo('a b <a d'), 'a');
+});
+
+test('a release is named by seven digits, all of them, or its folder', () => {
+  assert.is(goesTo('a b c', 'aaaaaaa'), 'a');
+  assert.is(goesTo('a b c', sha('a')), 'a');
+  assert.is(goesTo('a b c', folder('a')), 'a');
+  assert.is(goesTo('a b c <b', sha('c')), 'c');
+  assert.is(goesTo('a b c', sha('c')), 'nothing');
+});
+
+test('a rollback that cannot happen is refused with exit 2, and says what there is', () => {
+  assert.is(refused('a').exit, 2);
+  assert.match(refused('a B').message, 'no good release before');
+  assert.match(refused('a b', sha('d')).advice ?? '', 'aaaaaaa');
+  for (const to of ['', 'aaaaaa', '../..', 'a*', 'main', '-', sha('B'), '$(id)'])
+    assert.is(refused('a b', to).exit, 2, to);
+});
+
+test('a release whose folder is gone is made anew under a new name', () => {
+  const chosen = earlierRelease(target, after('a b', { folders: folder('b') }), undefined);
+  assert.is('name' in chosen && chosen.name, '20261120_120004_aaaaaaa');
+});
+
+test('what serves is what the link and the pointer say, also when another tool put it there', () => {
+  assert.is(serving(target, factsOf(target, {})), undefined);
+  assert.is(serving(target, after('a b'))?.name, folder('b'));
+  assert.is(serving(target, factsOf(target, { current: sha('d') }))?.name, 'adopted_ddddddd');
+  assert.is(serving(target, after('a b', { linked: `/srv/x/${folder('a')}\n` }))?.name, folder('a'));
+});
+
+test.run();
