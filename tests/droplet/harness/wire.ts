@@ -32,7 +32,7 @@ export async function startWire(to: { host: string; port: number }): Promise<Wir
       end.on('error', () => other.destroy());
       end.on('close', () => {
         ends.delete(end);
-        if (end.errored) other.resetAndDestroy();
+        if (end.errored) reset(other);
       });
     }
     carry(client, remote);
@@ -50,7 +50,7 @@ export async function startWire(to: { host: string; port: number }): Promise<Wir
         const first = queue.shift();
         if (!first || into.destroyed) continue;
         if (first.chunk === 'end') into.end();
-        else if (!into.write(first.chunk)) {
+        else if (!into.write(first.chunk) && !from.isPaused()) {
           from.pause();
           into.once('drain', () => from.resume());
         }
@@ -93,7 +93,7 @@ export async function startWire(to: { host: string; port: number }): Promise<Wir
       for (const flush of waiting) flush();
     },
     cut() {
-      for (const end of ends) end.resetAndDestroy();
+      for (const end of ends) reset(end);
     },
     async close() {
       const closed = new Promise(resolve => server.close(resolve));
@@ -102,4 +102,10 @@ export async function startWire(to: { host: string; port: number }): Promise<Wir
     },
   };
   return wire;
+}
+
+/** A socket whose end is on its way cannot be reset: Node 20 would never finish with it, and spin at the end of the program. */
+function reset(end: Socket): void {
+  if (end.writableEnded) end.destroy();
+  else if (!end.destroyed) end.resetAndDestroy();
 }
