@@ -4,7 +4,17 @@ import { seconds } from '../duration.ts';
 import { local } from './layers.ts';
 import type { Draft } from './rules.ts';
 import type { Settings, WrittenHost } from './schema.ts';
-import type { CrossCheck, EnvFile, HostSettings, KeyRule, Probe, SecretReference, Target } from './target.ts';
+import type {
+  CrossCheck,
+  EnvFile,
+  HostSettings,
+  KeyRule,
+  Probe,
+  Route,
+  SecretReference,
+  Site,
+  Target,
+} from './target.ts';
 
 type Part<K extends keyof Settings> = NonNullable<Settings[K]>;
 
@@ -33,6 +43,7 @@ export function buildTarget({ app, environment, settings }: Draft, host: HostSet
       kind: 'sqlite',
       file: given(database.sqlite),
       as: database.as,
+      exclusive: given(database.exclusive),
       snapshots: given(database.snapshots),
       keep: given(database.keep),
     },
@@ -47,6 +58,48 @@ export function buildTarget({ app, environment, settings }: Draft, host: HostSet
       page: posix.join(posix.dirname(flag), 'maintenance.html'),
       source: settings.maintenance?.page,
     },
+    site: settings.site && siteOf(settings.site, root),
+  };
+}
+
+function siteOf(site: Part<'site'>, root: string): Site {
+  return {
+    proxy: given(site.proxy),
+    domains: site.domains,
+    tls: given(site.tls),
+    email: site.email,
+    acme: site.acme,
+    hsts: given(site.hsts),
+    noindex: given(site.noindex),
+    basicAuth: site.basic_auth,
+    bodyLimit: given(site.body_limit),
+    upstreams: Object.entries(site.upstreams).map(([name, one]) =>
+      typeof one === 'number'
+        ? { name, port: one, green: undefined, variable: undefined }
+        : { name, port: one.port, green: one.green, variable: one.variable },
+    ),
+    routes: Object.entries(site.routes)
+      .map(([path, one]) => routeOf(path, one))
+      .toSorted((a, b) => b.path.length - a.path.length || (a.path < b.path ? -1 : 1)),
+    drainSeconds: seconds(given(site.drain)),
+    holdSeconds: seconds(given(site.hold)),
+    folder: posix.join(root, 'proxy'),
+  };
+}
+
+function routeOf(path: string, written: Part<'site'>['routes'][string]): Route {
+  const route = typeof written === 'string' ? undefined : written;
+  const to = typeof written === 'string' ? written : written.to;
+  const { folder, cache, timeout } = route ?? {};
+  const times = {
+    cacheSeconds: cache === undefined ? undefined : seconds(cache),
+    timeoutSeconds: seconds(timeout ?? '60s'),
+  };
+  return {
+    path,
+    goes: folder === undefined ? { upstream: given(to), ...times } : { folder },
+    api: route?.api ?? false,
+    bodyLimit: route?.body_limit,
   };
 }
 

@@ -109,4 +109,30 @@ export const branch = v.pipe(
   v.regex(/^(?!.*(\.\.|@\{|\/\/|\.lock$|\/$))[^-/\s~^:?*[\\][^\s~^:?*[\\]*$/, 'must be a branch, tag or commit'),
 );
 
+/** What may stand in a proxy's configuration: nothing that could end a word, open a block or name a variable. */
+export const domain = v.pipe(
+  plainText,
+  v.regex(
+    /^(?=.{1,253}$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    'must be a domain such as book.example.org, in lower case (xn--… for other letters)',
+  ),
+);
+export const routePath = v.pipe(
+  plainText,
+  v.regex(
+    /^\/([A-Za-z0-9._~-]+\/)*([A-Za-z0-9._~-]+)?$/,
+    'must be a path such as / or /api/ or /robots.txt: letters, digits, . _ ~ and -',
+  ),
+  v.check(text => !/(^|\/)\.{1,2}(\/|$)/.test(text), 'must not contain . or .. as a part'),
+);
+export const proxyPath = v.pipe(
+  hostPath,
+  v.regex(/^[A-Za-z0-9/._@+-]+$/, 'must be a path of letters, digits and . _ @ + - only: the proxy reads it'),
+);
+export const size = v.pipe(plainText, v.regex(/^[1-9]\d{0,5}[kmg]$/, 'must be a size such as 10m'));
+export const email = v.pipe(
+  plainText,
+  v.regex(/^[A-Za-z0-9._%+-]+@([a-z0-9-]+\.)+[a-z]{2,}$/, 'must be an e-mail address'),
+);
+
 export const isMap = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);

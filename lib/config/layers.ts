@@ -96,12 +96,23 @@ function defaults(app: string, environment: string, merged: Tree): unknown {
     systemd: runtime === 'systemd' ? { shared: [] } : undefined,
     process: runtime === 'process' ? { shared: [] } : undefined,
     env: [],
-    database: has('database') ? { snapshots: 'backups/snapshots', keep: 7 } : undefined,
+    database: has('database') ? { exclusive: true, snapshots: 'backups/snapshots', keep: 7 } : undefined,
     migrate: has('migrate')
       ? { service: runtime === 'compose' ? textAt(merged, 'compose', 'service') : undefined, seconds: 600 }
       : undefined,
     health: { deadline: '60s', interval: '500ms', probes: [] },
     maintenance: { flag: 'maintenance/MAINTENANCE_ON' },
+    site: has('site')
+      ? {
+          proxy: 'nginx',
+          tls: 'certbot',
+          hsts: textAt(merged, 'site', 'tls') !== 'off',
+          noindex: environment !== 'production',
+          body_limit: '10m',
+          drain: '30s',
+          hold: '30s',
+        }
+      : undefined,
   };
 }
 
@@ -119,6 +130,8 @@ function resolved(tree: Tree, folder: string): Tree {
     ['database', 'snapshots'],
     ['env', '*', 'file'],
     ['maintenance', 'flag'],
+    ['site', 'basic_auth'],
+    ['site', 'routes', '*', 'folder'],
   ])
     out = change(out, path, text(onHost));
   for (const path of [['repo'], ['maintenance', 'page'], ['compose', 'registry', 'password', 'file']])

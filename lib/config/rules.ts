@@ -96,6 +96,39 @@ export function faultsWithin(draft: Draft, known: Known): Problem[] {
       wrong(['env', index, 'file'], 'this file is described twice');
   }
 
+  const { site } = settings;
+  const upstreams = Object.entries(site?.upstreams ?? {});
+  if (site && !site.domains.length) wrong(['site', 'domains'], 'is empty: name at least one');
+  for (const [index, one] of (site?.domains ?? []).entries())
+    if (site?.tls === 'certbot' && one.startsWith('*'))
+      wrong(['site', 'domains', index], 'is a wildcard, and certbot cannot prove one over http: name each domain');
+  if (site && settings.root && !/^[A-Za-z0-9/._@+-]+$/.test(settings.root))
+    wrong(['root'], 'must be letters, digits and . _ @ + - only, because the proxy reads it');
+  for (const [path, one] of Object.entries(site?.routes ?? {})) {
+    const { to, folder } = typeof one === 'string' ? { to: one, folder: undefined } : one;
+    if ((to === undefined) === (folder === undefined)) wrong(['site', 'routes', path], 'needs either to or folder');
+    if (to !== undefined && !Object.hasOwn(site?.upstreams ?? {}, to))
+      wrong(['site', 'routes', path], unknown('upstream', to, Object.keys(site?.upstreams ?? {})));
+    if (folder !== undefined && !path.endsWith('/'))
+      wrong(['site', 'routes', path], 'leads to a folder, so it must end with /');
+  }
+  const move = settings.switch;
+  if (move === 'hold' || move === 'blue-green') {
+    if (!site) wrong(['switch'], `${move} needs site: the proxy takes part in it`);
+    if (site?.proxy === 'caddy') wrong(['switch'], `${move} needs nginx (${from('site', 'proxy')})`);
+    if (runtime === 'process') wrong(['switch'], `${move} is for compose and systemd`);
+  }
+  if (move === 'blue-green') {
+    if (settings.database?.sqlite && settings.database.exclusive)
+      wrong(
+        ['switch'],
+        `blue-green has two versions at once, and the database is exclusive (${from('database', 'exclusive')}): take hold, or say exclusive: false`,
+      );
+    for (const [name, one] of upstreams)
+      if (typeof one === 'number' || one.green === undefined || one.variable === undefined)
+        wrong(['site', 'upstreams', name], 'needs port, green and variable for the switch blue-green');
+  }
+
   const { requires } = settings;
   if (requires === draft.environment) wrong(['requires'], 'an environment cannot require itself');
   else if (requires && !known.environments.includes(requires))
@@ -150,6 +183,16 @@ function claims({ settings, tree }: Draft): { what: string; value: string; at: n
     ...one('compose project', settings.compose?.project, 'compose', 'project'),
     ...one('unit', settings.systemd?.unit, 'systemd', 'unit'),
     ...one('database', settings.database?.sqlite, 'database', 'sqlite'),
+    ...(settings.site?.domains ?? []).flatMap((name, index) => [
+      { what: 'domain', value: name, at: at('site', 'domains', index) },
+    ]),
+    ...Object.entries(settings.site?.upstreams ?? {}).flatMap(([name, upstream]) =>
+      (typeof upstream === 'number' ? [upstream] : [upstream.port, upstream.green ?? upstream.port]).map(port => ({
+        what: 'port',
+        value: String(port),
+        at: at('site', 'upstreams', name),
+      })),
+    ),
     ...one('maintenance flag', settings.maintenance?.flag, 'maintenance', 'flag'),
     ...Object.entries(variables)
       .filter(([name]) => /(^|_)PORT$/.test(name))

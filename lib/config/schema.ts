@@ -4,7 +4,9 @@ import {
   address,
   branch,
   command,
+  domain,
   duration,
+  email,
   hostPath,
   insidePath,
   isMap,
@@ -16,9 +18,12 @@ import {
   name,
   path,
   plainText,
+  proxyPath,
   publicKey,
   root,
+  routePath,
   scalar,
+  size,
   url,
   user,
   variable,
@@ -149,6 +154,7 @@ const envFile = shape({
 const database = shape({
   sqlite: about('The database file on the host', v.optional(hostPath)),
   as: about('The user who may read and write it, through sudo', v.optional(user)),
+  exclusive: about('Only one process may have it open (default true): no switch with two at once', v.optional(yes)),
   snapshots: about('Folder for snapshots before a deploy (default backups/snapshots)', v.optional(hostPath)),
   keep: about('How many snapshots stay (default 7)', v.optional(whole(1, 1000))),
 });
@@ -195,6 +201,55 @@ const maintenance = shape({
   page: about('The page shown meanwhile: a file on this machine', v.optional(path)),
 });
 
+const upstream = either(
+  whole(1, 65_535),
+  shape({
+    port: about('The port on the server, and that of the blue one', whole(1, 65_535)),
+    green: about('switch blue-green: the port of the other one', v.optional(whole(1, 65_535))),
+    variable: about('switch blue-green: the variable that tells the app its port', v.optional(variable)),
+  }),
+  notText,
+);
+const route = either(
+  name,
+  shape({
+    to: about('A name under upstreams', v.optional(name)),
+    folder: about('A folder on the host, served as it is', v.optional(proxyPath)),
+    cache: about('How long the proxy keeps what it was answered', v.optional(duration)),
+    api: about('Maintenance is told as JSON here', v.optional(yes)),
+    timeout: about('Longest silence of an answer (default 60s)', v.optional(duration)),
+    body_limit: about('Largest request, such as 200m', v.optional(size)),
+  }),
+  notText,
+);
+const site = shape({
+  proxy: about(
+    'The proxy in front (default nginx)',
+    v.optional(v.picklist(['nginx', 'caddy'], 'must be nginx or caddy')),
+  ),
+  domains: about('The names visitors type; the first one names the certificate', list(domain)),
+  tls: about(
+    'certbot, or off for a site that something else encrypts (default certbot)',
+    v.optional(v.picklist(['certbot', 'off'], 'must be certbot or off')),
+  ),
+  email: about('Where the certificate authority writes to', v.optional(email)),
+  acme: about('Another certificate authority than Let’s Encrypt: its directory', v.optional(url)),
+  hsts: about('Tell browsers to come by https only (default true with tls)', v.optional(yes)),
+  noindex: about('X-Robots-Tag: noindex (default: everywhere but in production)', v.optional(yes)),
+  basic_auth: about('A password file (htpasswd) on the host', v.optional(proxyPath)),
+  body_limit: about('Largest request (default 10m)', v.optional(size)),
+  upstreams: about(
+    'What the app listens on: a name and a port each',
+    v.pipe(v.custom<Record<string, v.InferInput<typeof upstream>>>(isMap, mustBe('a map')), v.record(name, upstream)),
+  ),
+  routes: about(
+    'Which path goes where; the longest wins',
+    v.pipe(v.custom<Record<string, v.InferInput<typeof route>>>(isMap, mustBe('a map')), v.record(routePath, route)),
+  ),
+  drain: about('switch blue-green: how long old connections may go on (default 30s)', v.optional(duration)),
+  hold: about('switch hold: how long a request waits at most (default 30s)', v.optional(duration)),
+});
+
 const settings = {
   host: about('A name under hosts', v.optional(name)),
   root: about('Absolute folder on the host; other paths on the host are relative to it', v.optional(root)),
@@ -203,7 +258,7 @@ const settings = {
   requires: about('The environment that must have run a commit before this one takes it', v.optional(name)),
   switch: about(
     'How traffic moves to the new release',
-    v.optional(v.picklist(['maintenance'], 'can only be: maintenance')),
+    v.optional(v.picklist(['maintenance', 'hold', 'blue-green'], 'must be maintenance, hold or blue-green')),
   ),
   keep: about('Good releases that stay on the host, the current one counted (default 5)', v.optional(whole(2, 1000))),
   runtime: about(
@@ -218,6 +273,7 @@ const settings = {
   migrate: about('prisma, alembic, rails, or a command', v.optional(migrate)),
   health: v.optional(health),
   maintenance: v.optional(maintenance),
+  site: about('What visitors reach it by', v.optional(site)),
 };
 const named = <S extends Any>(value: S) =>
   v.pipe(v.custom<Record<string, v.InferInput<S>>>(isMap, mustBe('a map')), v.record(name, value));

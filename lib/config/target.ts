@@ -19,7 +19,7 @@ export type Target = {
   tracks: string;
   /** The environment whose release log must show a SHA live before this one takes it; undefined: no rule. */
   requires: string | undefined;
-  switch: 'maintenance';
+  switch: 'maintenance' | 'hold' | 'blue-green';
   /** How many good releases stay on the host, the current one counted. At least 2. */
   keep: number;
   runtime: ComposeSettings | SystemdSettings | ProcessSettings;
@@ -28,6 +28,8 @@ export type Target = {
   migrate: Migration | undefined;
   health: Health;
   maintenance: Maintenance;
+  /** undefined: no proxy of ours stands in front. */
+  site: Site | undefined;
 };
 
 export type HostSettings =
@@ -118,6 +120,8 @@ export type Database = {
   file: string;
   /** The user who may read and write it, through `sudo -n -u`; undefined: the user who deploys. */
   as: string | undefined;
+  /** Two processes must never have it open at once. */
+  exclusive: boolean;
   /** Folder for the snapshots taken before a deploy changes the database. */
   snapshots: string;
   /** How many of them stay. */
@@ -154,4 +158,42 @@ export type Maintenance = {
   page: string;
   /** The page's file on this machine, absolute; undefined: the built-in page. */
   source: string | undefined;
+};
+
+/** What stands in front of the app. Every text here is safe inside a proxy's configuration: lib/config/forms.ts saw to it. */
+export type Site = {
+  proxy: 'nginx' | 'caddy';
+  /** At least one; the first names the certificate. */
+  domains: string[];
+  tls: 'certbot' | 'off';
+  email: string | undefined;
+  /** The directory of another certificate authority; undefined: Let's Encrypt. */
+  acme: string | undefined;
+  hsts: boolean;
+  noindex: boolean;
+  /** A htpasswd file on the host, absolute. */
+  basicAuth: string | undefined;
+  /** `10m` */
+  bodyLimit: string;
+  upstreams: Upstream[];
+  /** The longest path first. */
+  routes: Route[];
+  /** Seconds that old connections may go on after a blue-green switch. */
+  drainSeconds: number;
+  /** Seconds that a request waits at most in a hold switch. */
+  holdSeconds: number;
+  /** <root>/proxy on the host: site.conf, and the files whose presence the proxy tests on each request. */
+  folder: string;
+};
+
+/** `variable` tells the app of a colour its port. */
+export type Upstream = { name: string; port: number; green: number | undefined; variable: string | undefined };
+
+export type Route = {
+  /** `/`, `/api/` (everything below), `/robots.txt` (only this). */
+  path: string;
+  goes: { upstream: string; cacheSeconds: number | undefined; timeoutSeconds: number } | { folder: string };
+  /** Maintenance is told as JSON. */
+  api: boolean;
+  bodyLimit: string | undefined;
 };

@@ -51,6 +51,7 @@ export function sample(more: Partial<Target> = {}, root = "/srv/it's a book/stag
     env: [{ file: `${root}/env/a b.env`, keys: {}, checks: [] }],
     database: {
       kind: 'sqlite',
+      exclusive: true,
       file: `${root}/shared/it's.db`,
       as: undefined,
       snapshots: `${root}/backups/x y`,
@@ -71,6 +72,7 @@ export function sample(more: Partial<Target> = {}, root = "/srv/it's a book/stag
       intervalSeconds: 0.5,
     },
     maintenance: { flag: `${root}/maintenance/ON`, page: `${root}/maintenance/maintenance.html`, source: undefined },
+    site: undefined,
     ...more,
   };
 }
@@ -110,7 +112,14 @@ export function stories(): Story[] {
       'systemd',
       sample({
         runtime: systemd,
-        database: { kind: 'sqlite', file: '/srv/x/shared/b.db', as: 'bib', snapshots: '/srv/x/snap shots', keep: 3 },
+        database: {
+          kind: 'sqlite',
+          exclusive: true,
+          file: '/srv/x/shared/b.db',
+          as: 'bib',
+          snapshots: '/srv/x/snap shots',
+          keep: 3,
+        },
       }),
     ],
     ['systemd, no migration', sample({ runtime: systemd, migrate: undefined })],
@@ -118,7 +127,14 @@ export function stories(): Story[] {
       'compose',
       sample({
         runtime: compose,
-        database: { kind: 'sqlite', file: '/srv/x/data/b.db', as: 'root', snapshots: '/srv/x/snap shots', keep: 3 },
+        database: {
+          kind: 'sqlite',
+          exclusive: true,
+          file: '/srv/x/data/b.db',
+          as: 'root',
+          snapshots: '/srv/x/snap shots',
+          keep: 3,
+        },
       }),
     ],
     [

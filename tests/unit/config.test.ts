@@ -291,6 +291,7 @@ test('maps merge key by key, lists and scalars replace', async () => {
     file: '/srv/book/staging/data/b.db',
     as: undefined,
     snapshots: '/srv/book/staging/backups/snapshots',
+    exclusive: true,
     keep: 3,
   });
   assert.equal(staging.migrate, { command: 'npx prisma migrate deploy', preset: 'prisma', service: 'web', seconds: 9 });

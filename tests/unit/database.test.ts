@@ -23,6 +23,7 @@ const folder = mkdtempSync(join(tmpdir(), 'bookops-database-'));
 const prelude = readFileSync(new URL('../../lib/host/prelude.sh', import.meta.url), 'utf8');
 const database: Database = {
   kind: 'sqlite',
+  exclusive: true,
   file: join(folder, "it's a [book].db"),
   as: undefined,
   snapshots: join(folder, "snap 'shots'"),

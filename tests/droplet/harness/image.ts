@@ -16,6 +16,7 @@ const packages = [
     ' ',
   ),
   ...'procps iproute2 git logrotate sudo openssl zstd xz-utils busybox-static lsof redis-server'.split(' '),
+  ...'libnginx-mod-http-js certbot pebble caddy'.split(' '),
   ...'python3-minimal python3-venv python3-flask gunicorn alembic python3-sqlalchemy'.split(' '),
 ];
 
@@ -29,7 +30,8 @@ install -d -o deploy -g deploy -m 755 /opt/arsvent-2025
 # A regular expression: in sudo's globs a * matches spaces too, and would allow "restart bibliotheca ssh".
 cat > /etc/sudoers.d/deploy <<'END'
 deploy ALL=(root) NOPASSWD: /usr/bin/systemctl ^(start|stop|restart|reload|is-active|status|reset-failed) bibliotheca[a-zA-Z0-9@._-]*$
-deploy ALL=(root) NOPASSWD: /usr/bin/systemctl reload nginx
+deploy ALL=(root) NOPASSWD: /usr/bin/systemctl reload nginx, /usr/sbin/nginx -t
+deploy ALL=(root) NOPASSWD: /usr/bin/systemctl reload caddy
 deploy ALL=(bib) NOPASSWD: ALL
 END
 chmod 440 /etc/sudoers.d/deploy
@@ -55,7 +57,7 @@ rm -f /etc/machine-id /var/lib/dbus/machine-id
 touch /etc/machine-id
 
 systemctl mask systemd-udevd.service systemd-udevd-kernel.socket systemd-udevd-control.socket systemd-logind.service getty.target \\
-  console-getty.service redis-server.service apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer \\
+  console-getty.service redis-server.service caddy.service certbot.timer apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer \\
   dpkg-db-backup.timer systemd-binfmt.service proc-sys-fs-binfmt_misc.automount systemd-timesyncd.service
 `;
 

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { cache, ensureEngine } from './engine.ts';
+import { alone, cache, ensureEngine, type Engine } from './engine.ts';
 import { ensureImages } from './image.ts';
 import { bash, until } from './program.ts';
 
@@ -28,6 +28,11 @@ export type Registry = {
 export async function startRegistry(): Promise<Registry> {
   const engine = await ensureEngine();
   await ensureImages();
+  // two test files at once must not find the same port free
+  return alone(() => startAt(engine));
+}
+
+async function startAt(engine: Engine): Promise<Registry> {
   const username = 'reader';
   const password = `pw-${process.pid}-${Date.now().toString(36)}`;
   const port = await freePort();
