@@ -58,17 +58,17 @@ export function obstacle(): string | undefined {
   return undefined;
 }
 
-/** One process at a time; the kernel frees the lock with the process that holds it. */
-export async function alone<Result>(work: () => Promise<Result>): Promise<Result> {
+/** One process at a time for what `name` stands for; the kernel frees the lock with the process that holds it. */
+export async function alone<Result>(work: () => Promise<Result>, name = 'lock'): Promise<Result> {
   mkdirSync(cache, { recursive: true });
-  const lock = spawn('flock', [join(cache, 'lock'), 'sh', '-c', 'echo locked; cat'], {
+  const lock = spawn('flock', [join(cache, name), 'sh', '-c', 'echo locked; cat'], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const ended = new Promise(resolve => lock.on('close', resolve));
   await new Promise<void>((resolve, reject) => {
     lock.stdout.once('data', () => resolve());
     lock.on('error', reject);
-    lock.on('exit', () => reject(new Error(`the lock ${cache}/lock could not be taken`)));
+    lock.on('exit', () => reject(new Error(`the lock ${cache}/${name} could not be taken`)));
   });
   try {
     return await work();

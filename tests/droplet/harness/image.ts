@@ -16,7 +16,7 @@ const packages = [
     ' ',
   ),
   ...'procps iproute2 git logrotate sudo openssl zstd xz-utils busybox-static lsof redis-server'.split(' '),
-  ...'libnginx-mod-http-js certbot pebble caddy'.split(' '),
+  ...'libnginx-mod-http-js python3-cffi-backend certbot pebble caddy'.split(' '),
   ...'python3-minimal python3-venv python3-flask gunicorn alembic python3-sqlalchemy'.split(' '),
 ];
 

@@ -29,7 +29,7 @@ export async function startRegistry(): Promise<Registry> {
   const engine = await ensureEngine();
   await ensureImages();
   // two test files at once must not find the same port free
-  return alone(() => startAt(engine));
+  return alone(() => startAt(engine), 'registry.lock');
 }
 
 async function startAt(engine: Engine): Promise<Registry> {
