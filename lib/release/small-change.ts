@@ -1,11 +1,13 @@
-// A single change on a target outside a deploy: under the same lock, but no attempt and no line in the release log.
+// A change on a target outside a deploy: under the same lock and with the same way back, but no attempt and no line in the release log.
 import type { Target } from '../config/target.ts';
+import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { openKeeper } from '../host/keeper.ts';
+import { openKeeper, StepFailed, type Keeper } from '../host/keeper.ts';
 import type { Command } from '../host/sh.ts';
 import type { Result } from '../task.ts';
 import type { Surroundings } from './attempt.ts';
 import { pairs } from './log.ts';
+import type { Step } from './plan.ts';
 
 /** Runs one titled command under the target's lock. @throws Failure 5 when somebody holds it, 1 when the command fails. */
 export async function change(
@@ -14,26 +16,102 @@ export async function change(
   target: Target,
   { title, run, done }: { title: string; run: Command; done: Result },
 ): Promise<Result> {
-  if (around.args.plan)
-    return {
-      text: `1. ${title}\n   ${run.text.split('\n').join('\n   ')}`,
-      json: { steps: [{ title, run: run.text }] },
-    };
-  const { report, who } = around;
+  const { plan } = around.args;
+  const shown = await changeInSteps(around, host, target, { action: title.toLowerCase(), steps: [{ title, run }] });
+  return plan ? shown : done;
+}
+
+export type SmallChange = {
+  /** What others who wait read: `action=certificate`. */
+  action: string;
+  steps: Step[];
+  /** Says why a step failed; undefined: its last lines speak for themselves. `said` is what it printed. */
+  explain?(step: Step, said: string[]): Failure | undefined;
+};
+
+/** Runs steps under the target's lock; when one fails, those that began are undone. @returns the plan, as --plan shows it. @throws Failure 1 undone · 5 locked · 6 an undo failed · 130/143 interrupted and undone */
+export async function changeInSteps(
+  around: Surroundings,
+  host: Host,
+  target: Target,
+  { action, steps, explain }: SmallChange,
+): Promise<Result> {
+  const plan = planOf(steps);
+  if (around.args.plan) return plan;
+  const { report, who, signal } = around;
   const keeper = await openKeeper(host, {
     releases: target.paths.releases,
     id: 'none',
     logHead: '',
-    holder: pairs({ by: who, action: title.toLowerCase() }),
+    holder: pairs({ by: who, action }),
     client: who,
     appUser: undefined,
     wait: around.args.wait ?? 0,
   });
-  keeper.begin([{ title, run }], []);
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  aborted.catch(() => {});
+  let current: Step | undefined;
+  const said: string[] = [];
+  keeper.begin(steps, []);
   try {
-    await report.show([{ title, run: say => keeper.done(0, say) }]);
-  } finally {
-    await keeper.quit();
+    await report.show(
+      steps.map((step, index) => ({
+        title: step.title,
+        ...(step.skip ? { skip: step.skip } : {}),
+        run: async (say: (line: string) => void) => {
+          current = step;
+          said.length = 0;
+          const hear = (line: string) => {
+            said.push(line);
+            say(line);
+          };
+          await Promise.race([keeper.done(index, hear), aborted]);
+        },
+      })),
+    );
+  } catch (error) {
+    const failed = error instanceof StepFailed || signal.aborted || (error instanceof Failure && error.exit === 1);
+    if (!failed) throw error; // the connection is gone, and the keeper undoes by itself
+    await undo(keeper, steps, around, target);
+    throw (error instanceof StepFailed && current && explain?.(current, said)) || error;
   }
-  return done;
+  await keeper.quit();
+  return plan;
+}
+
+async function undo(keeper: Keeper, steps: Step[], { report, signal }: Surroundings, target: Target): Promise<void> {
+  keeper.abort(signal.aborted ? 'aborted' : 'reverted', '');
+  for await (const { index, done } of keeper.undos()) {
+    const title = `Undo: ${steps[index]?.title ?? ''}`;
+    const run = async () => {
+      if (!(await done)) throw new Failure(6, 'the undo failed');
+    };
+    await report.show([{ title, run }]).catch(() => {});
+  }
+  if ((await keeper.ended()) === 'stuck')
+    throw new Failure(6, `an undo failed: ${target.app} ${target.environment} needs a person now`, {
+      advice: `see what is left to undo in ${target.paths.releases}/.keeper/journal; any next task tries again first`,
+    });
+}
+
+function planOf(steps: Step[]): Result {
+  return {
+    text: steps
+      .map(
+        ({ title, skip, run }, at) =>
+          `${at + 1}. ${title}${skip ? ` (skipped: ${skip})` : `\n   ${run.text.split('\n').join('\n   ')}`}`,
+      )
+      .join('\n'),
+    json: {
+      steps: steps.map(({ title, skip, run, undo }) => ({
+        title,
+        run: run.text,
+        ...(skip && { skip }),
+        ...(undo && { undo: undo.text }),
+      })),
+    },
+  };
 }
