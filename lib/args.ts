@@ -14,6 +14,8 @@ export type Flag =
       /** The word help shows in <…>. */
       value?: string;
     }
+  /** May be given several times. */
+  | { type: 'list'; about: string; short?: string; default?: undefined; value?: string }
   | { type: 'duration'; about: string; short?: string; default?: number; value?: string }
   | { type: 'boolean'; about: string; short?: string };
 
@@ -43,18 +45,20 @@ export type Shape = {
   changes?: boolean;
 };
 
-/** Strings are undefined when not given and without a default, durations are seconds, booleans are false. */
+/** Strings are undefined when not given and without a default, lists are empty, durations are seconds, booleans are false. */
 export type Values<F extends Flags> = {
   [K in keyof F]: F[K] extends { type: 'boolean' }
     ? boolean
-    : F[K] extends { default: string | number }
-      ? Given<F[K]>
-      : Given<F[K]> | undefined;
+    : F[K] extends { type: 'list' }
+      ? string[]
+      : F[K] extends { default: string | number }
+        ? Given<F[K]>
+        : Given<F[K]> | undefined;
 };
 type Given<F> = F extends { type: 'duration' } ? number : F extends { choices: readonly (infer C)[] } ? C : string;
 
 export type Typed = {
-  values: Record<string, string | number | boolean | undefined>;
+  values: Record<string, string | number | boolean | string[] | undefined>;
   positionals: string[];
   rest: string[];
 };
@@ -111,14 +115,16 @@ export function parse(words: readonly string[], shape: Shape): Typed | 'help' {
   if (tokens.some(token => token.kind === 'option' && token.name === 'help')) return 'help';
 
   const end = tokens.find(token => token.kind === 'option-terminator')?.index ?? words.length;
-  const given = new Map<string, string | number | true>();
+  const given = new Map<string, string | number | true | string[]>();
   for (const token of tokens) {
     if (token.kind !== 'option') continue;
     twoDashesForgotten(words[token.index] ?? '', flags);
     const flag = flags.get(token.name);
     if (!flag) throw unknownFlag(token.rawName, token.name, flags);
-    if (given.has(token.name)) throw wrong(`--${token.name} was given twice`);
-    given.set(token.name, accept(token, flag));
+    const before = given.get(token.name);
+    if (before !== undefined && !Array.isArray(before)) throw wrong(`--${token.name} was given twice`);
+    const value = accept(token, flag);
+    given.set(token.name, flag.type === 'list' ? [...(before ?? []), String(value)] : value);
   }
   const positionals = tokens.flatMap(token => (token.kind === 'positional' && token.index < end ? [token.value] : []));
   const rest = words.slice(end + 1);
@@ -136,11 +142,12 @@ export function parse(words: readonly string[], shape: Shape): Typed | 'help' {
 export function hasValues(values: Typed['values'], flags: Map<string, Flag>): boolean {
   return [...flags].every(([name, flag]) => {
     const value = values[name];
+    if (flag.type === 'list') return Array.isArray(value);
     return value === undefined ? preset(flag) === undefined : typeof value === typeOf(flag);
   });
 }
 
-function typeOf(flag: Flag): 'string' | 'number' | 'boolean' {
+function typeOf(flag: Exclude<Flag, { type: 'list' }>): 'string' | 'number' | 'boolean' {
   return flag.type === 'duration' ? 'number' : flag.type;
 }
 
@@ -148,7 +155,8 @@ function option(flag: Flag): { type: 'string' | 'boolean'; short?: string } {
   return { type: flag.type === 'boolean' ? 'boolean' : 'string', ...(flag.short ? { short: flag.short } : {}) };
 }
 
-function preset(flag: Flag): string | number | false | undefined {
+function preset(flag: Flag): string | number | false | string[] | undefined {
+  if (flag.type === 'list') return [];
   return flag.type === 'boolean' ? false : flag.default;
 }
 
@@ -182,7 +190,7 @@ function accept(
       throw error instanceof Failure ? wrong(`${rawName}: ${error.message}`, error.advice) : error;
     }
   }
-  choice(rawName, value, flag.choices);
+  if (flag.type === 'string') choice(rawName, value, flag.choices);
   return value;
 }
 

@@ -44,6 +44,7 @@ function label(name: string, flag: Flag, short: boolean): string {
 
 function about(flag: Flag): string {
   const more = [
+    flag.type === 'list' ? 'may be repeated' : '',
     flag.type === 'string' && flag.choices ? `one of: ${flag.choices.join(', ')}` : '',
     flag.type !== 'boolean' && flag.default !== undefined ? `default: ${flag.default}` : '',
   ].filter(Boolean);

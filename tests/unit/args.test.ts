@@ -152,6 +152,19 @@ test('3,000 hostile command lines are each understood or refused, and what is un
   }
 });
 
+test('a list takes each of its values, and is empty without one', () => {
+  const shape: Shape = { about: 'a', examples: [], args: { allow: { type: 'list', about: 'who passes' } } };
+  const read = (words: string[]) => {
+    const typed = parse(['--env', 'a', ...words], shape);
+    return typed === 'help' ? typed : typed.values['allow'];
+  };
+  assert.equal(read([]), []);
+  assert.equal(read(['--allow', 'one', '--allow=two', '--allow', 'one']), ['one', 'two', 'one']);
+  assert.throws(() => read(['--allow', '']), /empty value/);
+  assert.throws(() => read(['--allow', 'a', '--allow']), /needs a value/);
+  assert.match(help('x', shape), 'who passes (may be repeated)');
+});
+
 test('durations are read as people write them', () => {
   const read = ['500ms', '90', '90s', '5m', '2h', '1.5s', '0'].map(seconds);
   assert.equal(read, [0.5, 90, 90, 300, 7200, 1.5, 0]);
