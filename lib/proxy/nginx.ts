@@ -1,0 +1,107 @@
+// The nginx site of one target as it will stand on the server, rendered from nginx/site.conf.liquid.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { posix } from 'node:path';
+import type { Route, Site, Target } from '../config/target.ts';
+import { Failure } from '../errors.ts';
+
+const template = new URL('../../nginx/site.conf.liquid', import.meta.url);
+const load = createRequire(import.meta.url);
+
+/** The whole file. @throws Failure 3 when the target has no site, or one with a value that cannot stand in nginx's configuration. */
+export function siteConfig(target: Target): string {
+  const { site } = target;
+  const who = `${target.app} ${target.environment}`;
+  if (!site) throw new Failure(3, `${who} has no site: ops.yml does not say what visitors reach it by`);
+  const word = (text: string) => proxyWord(text, who);
+  const key = proxyKey(target);
+  const cached = site.routes.flatMap(({ goes }) => ('upstream' in goes ? (goes.cacheSeconds ?? []) : []));
+  const flag = word(target.maintenance.flag);
+
+  // Loaded here: every task that only asks nginx for nothing would wait for it.
+  const { Liquid }: typeof import('liquidjs') = load('liquidjs');
+  const engine = new Liquid({ strictVariables: true, strictFilters: true, ownPropertyOnly: true });
+  return String(
+    engine.parseAndRenderSync(readFileSync(template, 'utf8'), {
+      app: target.app,
+      environment: target.environment,
+      key,
+      folder: word(site.folder),
+      domains: site.domains.map(word).join(' '),
+      tls: site.tls === 'certbot',
+      behind_another: site.tls === 'off',
+      hsts: site.hsts,
+      noindex: site.noindex,
+      basic_auth: site.basicAuth === undefined ? false : word(site.basicAuth),
+      body_limit: word(site.bodyLimit),
+      flag,
+      maintenance: posix.dirname(flag),
+      cache_seconds: cached.length ? whole(Math.max(...cached)) : false,
+      blue_green: target.switch === 'blue-green',
+      hold: target.switch === 'hold',
+      upstreams: site.upstreams.map(one => ({ colours: coloursOf(target, key, one) })),
+      routes: withRest(site.routes).map(route => routeOf(route, key, target.switch, word)),
+    }),
+  );
+}
+
+/** One word for the names that all sites of a server share: maps, zones, upstreams. Two targets never have the same. */
+export function proxyKey({ app, environment }: Pick<Target, 'app' | 'environment'>): string {
+  const plain = `${app}_${environment}`.replaceAll(/[^a-z0-9]+/g, '_');
+  // nginx keeps names of variables in slots of 46 characters, and a-b c would read like a b-c.
+  if (plain === `${app}_${environment}` && !/_.*_/.test(plain) && plain.length <= 24) return plain;
+  return `${plain.slice(0, 16).replace(/_$/, '')}_${createHash('sha256').update(`${app} ${environment}`).digest('hex').slice(0, 8)}`;
+}
+
+function coloursOf(target: Target, key: string, { name, port, green }: Site['upstreams'][number]) {
+  if (target.switch !== 'blue-green') return [{ name: `${key}__${name}`, port }];
+  return [
+    { name: `${key}__${name}_blue`, port },
+    { name: `${key}__${name}_green`, port: green ?? port },
+  ];
+}
+
+/** A site without a route for `/` says 404 there, and 503 in maintenance like everywhere else. */
+function withRest(routes: Route[]): (Route | { path: '/'; goes: undefined; api: false; bodyLimit: undefined })[] {
+  return routes.some(({ path }) => path === '/')
+    ? routes
+    : [...routes, { path: '/', goes: undefined, api: false, bodyLimit: undefined }];
+}
+
+function routeOf(
+  { path, goes, api, bodyLimit }: ReturnType<typeof withRest>[number],
+  key: string,
+  move: Target['switch'],
+  word: (text: string) => string,
+) {
+  const common = {
+    path: word(path),
+    match: path.endsWith('/') ? '^~' : '=',
+    api,
+    body_limit: bodyLimit === undefined ? false : word(bodyLimit),
+  };
+  if (!goes) return { ...common, kind: 'nothing' };
+  if ('folder' in goes) return { ...common, kind: 'folder', folder: word(goes.folder).replace(/\/+$/, '') };
+  return {
+    ...common,
+    kind: 'upstream',
+    upstream: `${key}__${goes.upstream}${move === 'blue-green' ? '_$colour' : ''}`,
+    timeout: whole(goes.timeoutSeconds),
+    cache: goes.cacheSeconds === undefined ? false : whole(goes.cacheSeconds),
+  };
+}
+
+/** proxy_cache_valid knows no parts of a second. */
+function whole(seconds: number): number {
+  return Math.max(1, Math.ceil(seconds));
+}
+
+/** lib/config refuses such values with their place in ops.yml; what comes from elsewhere ends here. */
+function proxyWord(text: string, who: string): string {
+  if (!/^[A-Za-z0-9/._@+~*-]+$/.test(text))
+    throw new Failure(3, `${who}: ${JSON.stringify(text)} cannot stand in the configuration of nginx`, {
+      advice: 'use letters, digits and . _ @ + - in the paths of ops.yml',
+    });
+  return text;
+}
