@@ -1,7 +1,8 @@
 // A small app that can prove things: which version answered, that nothing was cut off, and that two never wrote at once.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { closeSockets, upgrade } from './websocket.mjs';
@@ -9,7 +10,7 @@ import { closeSockets, upgrade } from './websocket.mjs';
 const { PORT, HOST = '0.0.0.0', DATA = 'data', WRITERS = 'one', START_DELAY_MS = '0' } = process.env;
 const commitSha = versionOf();
 if (!PORT) throw new Error('PORT is not set');
-if (WRITERS === 'one') takeTheLock();
+if (WRITERS === 'one') await takeTheLock();
 await pause(Number(START_DELAY_MS));
 
 let stopping = false;
@@ -82,11 +83,17 @@ function versionOf() {
   return readFileSync(new URL('./REVISION', import.meta.url), 'utf8').trim();
 }
 
-/** The kernel keeps this lock for as long as our descriptor is open, and gives it back however we end. */
-function takeTheLock() {
+/** SQLite's own lock, held by a child that ends with us: the kernel gives it back however we end. */
+async function takeTheLock() {
   mkdirSync(DATA, { recursive: true });
-  const writer = openSync(`${DATA}/writer.lock`, 'a');
-  if (spawnSync('flock', ['-n', '3'], { stdio: ['ignore', 'inherit', 'inherit', writer] }).status === 0) return;
+  const child = spawn('sqlite3', ['-batch', '-bail', `${DATA}/writer.lock`], { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.write("BEGIN EXCLUSIVE; SELECT 'locked';\n");
+  const locked = once(child.stdout, 'data').then(() => true);
+  const ended = once(child, 'exit').then(() => false);
+  if (await Promise.race([locked, ended])) {
+    void ended.then(() => process.exit(4));
+    return;
+  }
   const sentence = `${new Date().toISOString()} two writers: ${commitSha} was started while another one writes`;
   appendFileSync(`${DATA}/two-writers`, `${sentence}\n`);
   console.error(sentence);

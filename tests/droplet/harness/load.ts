@@ -1,6 +1,11 @@
 // Visitors of a droplet: so many requests a second over kept-alive connections, slow ones, uploads, websockets; each is counted.
 import { createHash, randomBytes } from 'node:crypto';
-import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import http, {
+  type ClientRequest,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type RequestOptions,
+} from 'node:http';
 import https from 'node:https';
 import { summary, type Ended, type Kind, type Report } from './load-report.ts';
 import { talk } from './websocket.ts';
@@ -44,7 +49,10 @@ export function startLoad(options: LoadOptions): Load {
   let lapBegan = began;
   let stopping = false;
 
-  const send = (path: string, more: RequestOptions = {}): ClientRequest => {
+  const send = (
+    path: string,
+    more: Omit<RequestOptions, 'headers'> & { headers?: OutgoingHttpHeaders } = {},
+  ): ClientRequest => {
     const headers = { host: domain, ...more.headers };
     const request = (secure ? https : http).request(`${origin}${path}`, { agent, ...trusting, ...more, headers });
     request.on('socket', socket => {

@@ -1,6 +1,6 @@
 // A visitor's websocket by hand: says something each second, and tells whether it ended with a word or was cut off.
 import { createHash, randomBytes } from 'node:crypto';
-import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 /** `closed`: by a close frame. `cut`: without one. `refused`: no websocket was opened, with what was answered. */
@@ -14,7 +14,7 @@ export type Conversation = {
 
 /** Opens one websocket and talks until it ends. `stop` ends it from our side. */
 export function talk(
-  send: (options: RequestOptions) => ClientRequest,
+  send: (options: { headers: OutgoingHttpHeaders }) => ClientRequest,
   conversation: Conversation,
 ): { stop(): void; ended: Promise<SocketEnd> } {
   const key = randomBytes(16).toString('base64');
