@@ -48,3 +48,88 @@ function serve(site: Site): Command {
     sh`point ${folder} "pairs/$(basename "$pair")"`,
   );
 }
+
+const letsEncrypt = 'https://acme-v02.api.letsencrypt.org/directory';
+const letsEncryptTrials = 'https://acme-staging-v02.api.letsencrypt.org/directory';
+
+/** The directory of the authority that is asked. */
+export function authorityOf({ acme }: Site, trial: boolean): string {
+  return trial ? letsEncryptTrials : (acme ?? letsEncrypt);
+}
+
+/** certbot's own folders, below the root and so without a need for root; those of trials are apart. */
+export function certbotPlaces({ folder, domains: [name = ''] }: Site, trial: boolean) {
+  const home = folder.replace(/[^/]+$/, trial ? 'certificates/trials' : 'certificates');
+  return {
+    home,
+    name,
+    live: `${home}/live/${name}`,
+    archive: `${home}/archive/${name}`,
+    renewal: `${home}/renewal/${name}.conf`,
+  };
+}
+
+/** What certbot would stumble over, were it cut off in the middle: it would call the next certificate <name>-0001. */
+export function tidy(site: Site, trial: boolean): Command {
+  const { live, archive, renewal } = certbotPlaces(site, trial);
+  return lines(
+    sh`if ! grep -qs '^fullchain' ${renewal} || [ ! -s ${`${live}/fullchain.pem`} ]; then rm -rf ${live} ${archive} ${renewal}; fi`,
+    sh`rm -rf ${`${certificatePlaces(site).challenges}/.well-known/acme-challenge`}`,
+  );
+}
+
+/** Asks the authority. Whether it is time was decided by the one who calls this, so certbot does not think again. */
+export function obtain(site: Site, trial: boolean): Command {
+  const { home, name } = certbotPlaces(site, trial);
+  const { challenges } = certificatePlaces(site);
+  const account = site.email ? ['--email', site.email, '--no-eff-email'] : ['--register-unsafely-without-email'];
+  return lines(
+    tidy(site, trial),
+    sh`mkdir -p ${challenges}; mkdir -p -m 700 ${home}`,
+    sh`certbot certonly --non-interactive --agree-tos ${account} --server ${authorityOf(site, trial)} --webroot -w ${challenges} --config-dir ${home} --work-dir ${`${home}/work`} --logs-dir ${`${home}/logs`} --max-log-backups 10 --key-type ecdsa --force-renewal --renew-with-new-domains --cert-name ${name} ${site.domains.flatMap(domain => ['-d', domain])}`,
+  );
+}
+
+/** What certbot holds stands where nginx reads it; what stood there is remembered until `serveInstalled`. */
+export function install(site: Site): Command {
+  const { folder, pairs } = certificatePlaces(site);
+  const { live } = certbotPlaces(site, false);
+  return lines(
+    newPair(site, 'certbot'),
+    sh`install -m 644 ${`${live}/fullchain.pem`} "$pair/fullchain.pem"; install -m 600 ${`${live}/privkey.pem`} "$pair/privkey.pem"`,
+    script(
+      '[[ "$(openssl x509 -in "$pair/fullchain.pem" -noout -pubkey)" == "$(openssl pkey -in "$pair/privkey.pem" -pubout)" ]] || fail "the key that certbot holds is not that of its certificate"',
+    ),
+    sh`rm -f ${`${pairs}/before`}; if [ -L ${folder} ]; then ln -s "$(readlink ${folder})" ${`${pairs}/before`}; fi`,
+    serve(site),
+  );
+}
+
+/** What nginx served before, once more. */
+export function installBefore(site: Site): Command {
+  const { folder, pairs } = certificatePlaces(site);
+  return lines(
+    sh`if [ -L ${`${pairs}/before`} ]; then`,
+    sh`point ${folder} "$(readlink ${`${pairs}/before`})"`,
+    // when nginx takes no configuration at all, it did not take the new certificate either
+    script('if as_root nginx -t; then as_root systemctl reload nginx; else echo "nginx was not reloaded" >&2; fi'),
+    sh`rm -f ${`${pairs}/before`}`,
+    script('fi'),
+  );
+}
+
+/** nginx takes what is installed without ending a connection, and each domain is looked at from the server itself. */
+export function serveInstalled(site: Site): Command {
+  const { folder, fullchain, pairs } = certificatePlaces(site);
+  return lines(
+    script('as_root nginx -t && as_root systemctl reload nginx'),
+    script('print() { openssl x509 -noout -fingerprint -sha256 "$@" 2>/dev/null; }'),
+    script(
+      'shown() { timeout 5 openssl s_client -connect 127.0.0.1:443 -servername "$1" </dev/null 2>/dev/null | print; }',
+    ),
+    sh`is=$(print -in ${fullchain})`,
+    sh`for domain in ${site.domains}; do for try in {1..40}; do [[ "$(shown "$domain" || true)" == "$is" ]] && continue 2; sleep 0.25; done; fail "nginx shows another certificate for $domain"; done`,
+    sh`rm -f ${`${pairs}/before`}`,
+    sh`find ${pairs} -mindepth 1 -maxdepth 1 ! -name "$(basename "$(readlink ${folder})")" -exec rm -rf {} + || true`,
+  );
+}
