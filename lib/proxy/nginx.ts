@@ -39,7 +39,7 @@ export function siteConfig(target: Target): string {
       maintenance: posix.dirname(flag),
       cache_seconds: cached.length ? whole(Math.max(...cached)) : false,
       blue_green: target.switch === 'blue-green',
-      hold: target.switch === 'hold',
+      hold: target.switch === 'hold' && whole(site.holdSeconds),
       upstreams: site.upstreams.map(one => ({ colours: coloursOf(target, key, one) })),
       routes: withRest(site.routes).map(route => routeOf(route, key, target.switch, word)),
     }),
