@@ -1,0 +1,69 @@
+// The proxies that can stand in front of an app: which files each reads, how it is tied to them, how it tests and takes them.
+import { readFileSync } from 'node:fs';
+import type { Site, Target } from '../config/target.ts';
+import { Failure } from '../errors.ts';
+import { script, sh, type Command } from '../host/sh.ts';
+import { caddyConfig } from './caddy.ts';
+import { siteConfig } from './nginx.ts';
+
+/** `file` is read by the proxy through the tie that the admin made; `others` are named in it. */
+export type Front = {
+  name: Site['proxy'];
+  file: string;
+  text: string;
+  others: { path: string; text: string }[];
+  /** Prints `ours`, `missing`, or where it leads instead. */
+  tied: Command;
+  /** What root types once. */
+  tie: string;
+  /** Tests the whole configuration of the proxy with the file in its place. */
+  test: Command;
+  /** Takes it without ending a connection. */
+  reload: Command;
+  /** The line of sudoers that lets `user` do both. */
+  sudoers(user: string): string;
+};
+
+/** @throws Failure 3 when the target has no site. */
+export function frontOf(target: Target): Front {
+  const { site, app, environment } = target;
+  if (!site)
+    throw new Failure(3, `${app} ${environment} has no site: ops.yml does not say what visitors reach it by`, {
+      advice: 'add site: with domains, upstreams and routes (docs/configuration.md)',
+    });
+  return site.proxy === 'caddy' ? caddy(target, site) : nginx(target, site);
+}
+
+function nginx(target: Target, { folder }: Site): Front {
+  const file = `${folder}/site.conf`;
+  const link = `/etc/nginx/sites-enabled/${target.app}-${target.environment}.conf`;
+  const gate = new URL('../../nginx/gate.js', import.meta.url);
+  return {
+    name: 'nginx',
+    file,
+    text: siteConfig(target),
+    others: target.switch === 'hold' ? [{ path: `${folder}/gate.js`, text: readFileSync(gate, 'utf8') }] : [],
+    tied: sh`if [ ! -L ${link} ] && [ ! -e ${link} ]; then echo missing; elif [ "$(readlink -f ${link})" = "$(readlink -f ${file})" ]; then echo ours; else readlink -f ${link}; fi`,
+    tie: `sudo ln -sfn ${file} ${link} && sudo nginx -t && sudo systemctl reload nginx`,
+    test: script('as_root nginx -t'),
+    reload: script('as_root systemctl reload nginx'),
+    sudoers: user => `${user} ALL=(root) NOPASSWD: /usr/sbin/nginx -t, /usr/bin/systemctl reload nginx`,
+  };
+}
+
+function caddy(target: Target, { folder }: Site): Front {
+  const file = `${folder}/site.caddy`;
+  const main = '/etc/caddy/Caddyfile';
+  return {
+    name: 'caddy',
+    file,
+    text: caddyConfig(target),
+    others: [],
+    tied: sh`if grep -qsxF ${`import ${file}`} ${main}; then echo ours; else echo missing; fi`,
+    tie: `echo 'import ${file}' | sudo tee -a ${main} && sudo systemctl reload caddy`,
+    // As the user who deploys: Caddy needs no rights to read its own configuration.
+    test: sh`caddy validate --config ${main} --adapter caddyfile`,
+    reload: script('as_root systemctl reload caddy'),
+    sudoers: user => `${user} ALL=(root) NOPASSWD: /usr/bin/systemctl reload caddy`,
+  };
+}

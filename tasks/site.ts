@@ -1,0 +1,107 @@
+// Puts the routes of ops.yml into the proxy's configuration on the server; a configuration that the proxy refuses never stays.
+import type { Target } from '../lib/config/target.ts';
+import { Failure } from '../lib/errors.ts';
+import { frontOf, type Front } from '../lib/proxy/front.ts';
+import { applySteps, siteState } from '../lib/proxy/site.ts';
+import { askFacts } from '../lib/release/facts.ts';
+import type { Step } from '../lib/release/plan.ts';
+import { changeInSteps } from '../lib/release/small-change.ts';
+import { task } from '../lib/task.ts';
+
+export default task(import.meta.url, {
+  about: 'Show the proxy’s configuration that ops.yml comes to, or apply it on the server',
+  examples: [
+    'npx tsx tasks/site.ts show --env staging',
+    'npx tsx tasks/site.ts apply --env staging --plan',
+    'npx tsx tasks/site.ts apply --env production',
+  ],
+  positionals: [
+    {
+      name: 'what',
+      about: 'show: print it, without asking the server · apply: write it, test it, reload the proxy',
+      choices: ['show', 'apply'],
+      required: true,
+    },
+  ],
+  changes: true,
+
+  async run(context) {
+    const { args, positionals, report } = context;
+    const target = await context.target();
+    const name = `${target.app} ${target.environment}`;
+    const told = { app: target.app, environment: target.environment };
+    if (positionals[0] === 'show') {
+      const { file, text } = frontOf(target);
+      return { text: text.trimEnd(), json: { ...told, file, text } };
+    }
+
+    const host = await context.connect(target.host);
+    frontOf(target);
+    const facts = await askFacts(host, target);
+    const state = siteState(target, facts);
+    const { front, tied, difference } = state;
+    const json = { ...told, file: front.file, difference };
+    if (typeof tied === 'object')
+      throw new Failure(1, `${front.name} reads ${tied.leadsTo} where the site of ${name} belongs`, {
+        advice: `as root on ${target.host.name}, if that is not wanted any more: ${front.tie}`,
+      });
+    if (state.isApplied && tied === 'ours')
+      return { text: `${front.name} serves ${name} as ops.yml says already`, json: { ...json, changed: false } };
+
+    const steps = applySteps(target, state);
+    if (args.plan) {
+      const titles = steps.map(({ title }, at) => `${at + 1}. ${title}`).join('\n');
+      const shown = difference || `${front.file} is written, and ${front.name} has not taken it yet`;
+      return {
+        text: `${painted(shown, report.paint)}\n\n${titles}`,
+        json: { ...json, steps: steps.map(step => ({ title: step.title, run: step.run.text })) },
+      };
+    }
+    await changeInSteps(context, host, target, {
+      action: 'site',
+      steps,
+      explain: (step, said) => explained(step, said, target, front, facts.user),
+    });
+    if (tied === 'missing')
+      throw new Failure(1, `the site of ${name} is written, and ${front.name} does not read it yet`, {
+        advice: `as root on ${target.host.name}, once: ${front.tie}\nthen: npx tsx tasks/site.ts apply --env ${target.environment} --app ${target.app}`,
+      });
+    return { text: `${front.name} serves ${name} as ops.yml says`, json: { ...json, changed: true } };
+  },
+});
+
+function painted(text: string, { red, green, cyan, bold }: Record<'red' | 'green' | 'cyan' | 'bold', Paint>): string {
+  const paints: [string, Paint][] = [
+    ['---', bold],
+    ['+++', bold],
+    ['@@', cyan],
+    ['-', red],
+    ['+', green],
+  ];
+  return text
+    .split('\n')
+    .map(line => (paints.find(([mark]) => line.startsWith(mark))?.[1] ?? same)(line))
+    .join('\n');
+}
+type Paint = (text: string) => string;
+const same = (text: string) => text;
+
+/** In the proxy's own words, which name file and line. */
+function explained(_step: Step, said: string[], target: Target, front: Front, user: string): Failure | undefined {
+  const lines = said.map(line => line.trim());
+  if (lines.some(line => /^sudo: .*(password|terminal)/.test(line)))
+    return new Failure(1, `${user} may not test and reload ${front.name} on ${target.host.name}`, {
+      advice: `as root: visudo -f /etc/sudoers.d/bookops, with: ${front.sudoers(user)}`,
+    });
+  const own = lines.filter(line => /^nginx: \[(emerg|alert|crit|error)\]|^Error: /.test(line));
+  if (!own.length) return undefined;
+  const elsewhere = !own.some(
+    line => line.includes(front.file) || line.includes(`${target.app}-${target.environment}.conf`),
+  );
+  return new Failure(1, `${front.name} refuses the configuration, so what was there is back`, {
+    detail: own.join('\n'),
+    advice: elsewhere
+      ? `the fault is not in the site of ${target.app} ${target.environment}: repair the file that ${front.name} names`
+      : `npx tsx tasks/site.ts show --env ${target.environment} --app ${target.app} prints what was refused`,
+  });
+}
