@@ -5,6 +5,7 @@ import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Target } from '../config/target.ts';
 import { parseLog, type LogLine } from './log.ts';
 import { isReleaseName } from './names.ts';
+import { siteQuestion } from '../proxy/site.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
 
 export type Facts = {
@@ -75,6 +76,7 @@ export function factsCommand(target: Target, required?: Target, more?: Command):
     script('if command -v crontab >/dev/null; then echo yes | fact cron; fi'),
     target.database && sh`stat -c %s ${target.database.file} 2>/dev/null | fact database`,
     required && sh`tail -c 400000 ${`${required.paths.releases}/releases.log`} 2>/dev/null | fact required`,
+    siteQuestion(target),
     runtimeOf(target).facts(),
     more,
     script('echo end -'),

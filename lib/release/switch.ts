@@ -4,6 +4,7 @@ import { explain, judge, waitUntilReady, waitUntilServing } from '../health/prob
 import type { StepFailed } from '../host/keeper.ts';
 import { lines, sh } from '../host/sh.ts';
 import { maintenanceOff, maintenanceStep } from '../proxy/maintenance.ts';
+import { siteSteps } from '../proxy/site.ts';
 import { runtimeOf, type Change } from '../runtime/runtime.ts';
 import { keepSnapshots, restoreStep, snapshotStep } from './database.ts';
 import type { Facts } from './facts.ts';
@@ -32,6 +33,7 @@ export function maintenanceSwitch(
   const on = facts.flag !== undefined;
 
   const steps: (Step | false | '' | undefined)[] = [
+    ...siteSteps(target, facts),
     ...before,
     maintenanceStep(maintenance, on, why),
     was && runtime.stop(change, waitUntilServing(target.health)),
