@@ -1,44 +1,138 @@
-// Switches the maintenance page of a target on and off by its flag file, and tells whether it is on.
+// Switches the maintenance page of a target on and off by its flag file, tells how it is, and shows the page beforehand.
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { platform, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Failure } from '../lib/errors.ts';
-import { maintenanceOff, maintenanceOn } from '../lib/proxy/maintenance.ts';
-import { change } from '../lib/release/small-change.ts';
+import { maintenanceQuestion, switchOff, switchOn } from '../lib/proxy/maintenance.ts';
+import { remoteAddress } from '../lib/proxy/maintenance-allow.ts';
+import { readFlag } from '../lib/proxy/maintenance-flag.ts';
+import { newLink } from '../lib/proxy/maintenance-link.ts';
+import { pageOf, readMessage } from '../lib/proxy/maintenance-page.ts';
+import { cronRuns, momentOf, readUntil, untilQuestion } from '../lib/proxy/until.ts';
 import { askFacts } from '../lib/release/facts.ts';
+import { changeInSteps } from '../lib/release/small-change.ts';
+import { lines } from '../lib/host/sh.ts';
 import { task } from '../lib/task.ts';
 
 export default task(import.meta.url, {
   about: 'Show visitors a page that says “back in a moment”, or stop showing it',
   examples: [
-    'npx tsx tasks/maintenance.ts on --env production --message "moving house"',
+    'npx tsx tasks/maintenance.ts on --env production --message "moving house" --until 18:30',
+    'npx tsx tasks/maintenance.ts on --env production --allow 203.0.113.4 --link',
     'npx tsx tasks/maintenance.ts off --env production',
     'npx tsx tasks/maintenance.ts status --env production',
+    'npx tsx tasks/maintenance.ts preview --env production --message "moving house"',
   ],
-  positionals: [{ name: 'what', about: 'on, off or status', choices: ['on', 'off', 'status'], required: true }],
+  positionals: [
+    {
+      name: 'what',
+      about: 'on, off, status, or preview, which writes the page to a file here',
+      choices: ['on', 'off', 'status', 'preview'],
+      required: true,
+    },
+  ],
   changes: true,
-  args: { message: { type: 'string', value: 'text', about: 'why, for those who look at status' } },
+  args: {
+    message: { type: 'string', value: 'text', about: 'what visitors read, at most 300 characters' },
+    until: { type: 'string', value: 'time', about: 'when the server ends it: 18:30, 2026-11-21T18:30 or 2h' },
+    allow: { type: 'list', value: 'address', about: 'who sees the site all the same' },
+    link: { type: 'boolean', about: 'print a link that lets its owner see the site all the same' },
+  },
 
   async run(context) {
     const { args, positionals, who } = context;
+    const [what = ''] = positionals;
+    refuseStrayFlags(what, args);
+    const message = args.message === undefined ? undefined : readMessage(args.message);
+    const wanted = args.until === undefined ? undefined : readUntil(args.until);
+    const allow = args.allow.length ? [...new Set(args.allow.map(remoteAddress))] : undefined;
     const target = await context.target();
+    const link = args.link ? newLink(target) : undefined;
+    const { app, environment, maintenance } = target;
+    const name = `${app} ${environment}`;
+    const again = `--env ${environment} --app ${app}`;
+
+    if (what === 'preview' && !wanted) return preview(pageOf(maintenance, { message }));
     const host = await context.connect(target.host);
-    const [what] = positionals;
-    const facts = await askFacts(host, target);
-    const isOn = facts.flag !== undefined;
-    const name = `${target.app} ${target.environment}`;
-    if (what === 'status')
+    const ask = (until = wanted) =>
+      askFacts(host, target, undefined, lines(maintenanceQuestion(target), until && untilQuestion(until)));
+    const facts = await ask();
+    const asked = args.until === undefined ? undefined : momentOf(facts, args.until, host.name);
+    if (what === 'preview') return preview(pageOf(maintenance, { message, until: asked }));
+
+    const was = facts.flag === undefined ? undefined : readFlag(facts.flag, facts.now);
+    const passing = (facts.runtime.get('allow') ?? '').split('\n').filter(Boolean);
+    const isLinked = Number(facts.runtime.get('links') ?? 0) > 0;
+    const json = { app, environment, on: was !== undefined, flag: maintenance.flag };
+    if (what === 'status') {
+      if (!was) return { text: `maintenance of ${name} is off`, json };
+      const { words, on: _, ...rest } = was;
+      const passes = [...passing, ...(isLinked ? ['whoever has the link'] : [])];
       return {
-        text: `maintenance of ${name} is ${isOn ? 'on' : 'off'}`,
-        json: { app: target.app, environment: target.environment, on: isOn, flag: target.maintenance.flag },
+        text: `maintenance of ${name} is ${words}${passes.length ? `\nsee the site all the same: ${passes.join(', ')}` : ''}`,
+        json: { ...json, ...rest, allow: passing, link: isLinked },
       };
-    if (args.message && what === 'off') throw new Failure(2, '--message goes with on');
-    const on = what === 'on';
-    const json = { app: target.app, environment: target.environment, on, flag: target.maintenance.flag };
-    if (isOn === on && !args.message) return { text: `maintenance of ${name} is ${what} already`, json };
-    return change(context, host, target, {
-      title: `Maintenance ${what}`,
-      run: on
-        ? maintenanceOn(target.maintenance, `by ${who}: ${args.message ?? 'switched on by hand'}`)
-        : maintenanceOff(target.maintenance),
-      done: { text: `maintenance of ${name} is ${what}`, json },
+    }
+
+    if (what === 'off') {
+      if (!was) return { text: `maintenance of ${name} is off already`, json };
+      const shown = await changeInSteps(context, host, target, {
+        action: 'maintenance off',
+        steps: [switchOff(target)],
+      });
+      return args.plan ? shown : { text: `maintenance of ${name} is off`, json: { ...json, on: false } };
+    }
+
+    const named = [args.message, args.until, allow, link].some(one => one !== undefined);
+    if (was && !named) return { text: `maintenance of ${name} is on already: ${was.words}`, json };
+    // What is not named stays as it is.
+    const kept =
+      asked ?? (was?.until && !was.isOver ? momentOf(await ask({ at: was.until }), was.until, host.name) : undefined);
+    if (kept && !cronRuns(facts))
+      throw new Failure(1, `no cron runs on ${host.name}, so nothing there would end the maintenance of ${name}`, {
+        advice: `sudo apt-get install cron on the host; or leave out --until and end it yourself: npx tsx tasks/maintenance.ts off ${again}`,
+      });
+    const step = switchOn(target, {
+      by: who,
+      message: message ?? was?.message,
+      until: kept,
+      allow,
+      token: link?.token,
     });
+    const shown = await changeInSteps(context, host, target, { action: 'maintenance on', steps: [step] });
+    if (args.plan) return shown;
+    const passes = allow ?? (was ? passing : []);
+    const text = [
+      `maintenance of ${name} is on${kept ? ` until ${kept.words}, when the server itself ends it` : ''}`,
+      ...(passes.length ? [`see the site all the same: ${passes.join(', ')}`] : []),
+      ...(link ? [`and whoever opens this link, for 12 hours: ${link.url}`] : []),
+    ];
+    return {
+      text: text.join('\n'),
+      json: { ...json, on: true, until: kept?.iso, message: message ?? was?.message, allow: passes, link: link?.url },
+    };
   },
 });
+
+function refuseStrayFlags(
+  what: string,
+  args: { message?: string | undefined; until?: string | undefined; allow: string[]; link: boolean },
+) {
+  const onPage = [args.message !== undefined && '--message', args.until !== undefined && '--until'];
+  const onServer = [args.allow.length > 0 && '--allow', args.link && '--link'];
+  const stray = [...(what === 'on' || what === 'preview' ? [] : onPage), ...(what === 'on' ? [] : onServer)].find(
+    Boolean,
+  );
+  if (stray) throw new Failure(2, `${stray} goes with on`);
+}
+
+function preview(page: string) {
+  const file = join(mkdtempSync(join(tmpdir(), 'bookops-preview-')), 'maintenance.html');
+  writeFileSync(file, page);
+  const opener = platform() === 'darwin' ? 'open' : 'xdg-open';
+  return {
+    text: `the page stands in ${file}\nopen it: ${opener} ${file}, or ${pathToFileURL(file).href} in a browser`,
+    json: { file },
+  };
+}

@@ -2,6 +2,7 @@
 import type { Target } from '../lib/config/target.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
 import { healthQuestion, readLook } from '../lib/health/look.ts';
+import { readFlag } from '../lib/proxy/maintenance-flag.ts';
 import { serving } from '../lib/release/attempt.ts';
 import { askFacts } from '../lib/release/facts.ts';
 import { sha7 } from '../lib/release/names.ts';
@@ -79,18 +80,11 @@ async function look(host: Host, target: Target) {
     since: live?.time,
     healthy,
     health: words,
-    maintenance: facts.flag === undefined ? undefined : `on ${sinceFlag(facts.flag, facts.now)}`,
+    maintenance: facts.flag === undefined ? undefined : readFlag(facts.flag, facts.now).words,
     holder: facts.holder,
     leftover: facts.holder ? undefined : facts.leftover,
     last:
       last &&
       `${last.action} of ${sha7(last.sha)}: ${last.outcome} at ${last.time}${last.by ? ` by ${last.by}` : ''}${last.reason ? ` (${last.reason})` : ''}`,
   };
-}
-
-/** The flag's first line is when it was made, the rest what the one who made it wrote. */
-function sinceFlag(flag: string, now: Date): string {
-  const [made = '', ...words] = flag.split('\n');
-  const minutes = Math.max(0, Math.round((now.getTime() / 1000 - Number(made)) / 60));
-  return `for ${minutes} min${words.join(' ').trim() ? `: ${words.join(' ').trim()}` : ''}`;
 }

@@ -3,6 +3,7 @@ import { checkEnvFile } from '../config/env-file.ts';
 import type { Target } from '../config/target.ts';
 import type { Facts } from '../release/facts.ts';
 import { failure, good, type Finding, warning, words } from './finding.ts';
+import { maintenanceFindings } from './maintenance-findings.ts';
 import { runtimeFindings } from './runtime-findings.ts';
 
 const gigabyte = 1_000_000_000;
@@ -20,6 +21,7 @@ export function findingsOf(target: Target, facts: Facts, clockOff: number): Find
     ...environment(target, facts),
     ...boot(target, facts),
     ...going(target, facts),
+    ...maintenanceFindings(target, facts),
   ];
 }
 
@@ -195,13 +197,5 @@ function going(target: Target, facts: Facts): Finding[] {
         `npx tsx tasks/restart.ts ${env} settles it first`,
       ),
     );
-  if (facts.flag !== undefined) {
-    const minutes = Math.round((facts.now.getTime() / 1000 - Number(facts.flag.split('\n')[0])) / 60);
-    found.push(
-      minutes > 60 && !facts.holder
-        ? warning('maintenance', `on for ${minutes} min: forgotten?`, `npx tsx tasks/maintenance.ts off ${env}`)
-        : good('maintenance', `on for ${minutes} min`),
-    );
-  }
   return found;
 }
