@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
+import { healthOf } from '../release/colour.ts';
 import type { Facts } from '../release/facts.ts';
 import type { Release } from '../release/names.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
@@ -16,7 +17,9 @@ export function healthQuestion(target: Target, serving: Release | undefined): Co
     script('set +e'),
     serving ? runtimeOf(target).vitals(serving) : script('alive() { :; }'),
     script('seen=$(mktemp -d); : >"$seen/answers"; trap \'rm -rf "$seen"\' EXIT'),
-    ...target.health.probes.map(probe => sh`one_probe "$seen" ${probe.name} ${probe.status} ${probe.url}`),
+    ...healthOf(target.health, target.site, serving?.colour).probes.map(
+      probe => sh`one_probe "$seen" ${probe.name} ${probe.status} ${probe.url}`,
+    ),
     script(
       'why=$(alive 2>&1) || answer "dead $(base64 -w0 <<<"$why")"; cat "$seen/answers" ) 2>/dev/null | fact health',
     ),
@@ -30,7 +33,7 @@ export function readLook(target: Target, facts: Facts, sha: string | undefined):
   const text = facts.runtime.get('health');
   if (text === undefined || !sha) return { healthy: false, words: 'nothing is deployed' };
   const answers = readAnswers(text);
-  const wrong = target.health.probes.flatMap(probe => {
+  const wrong = healthOf(target.health, target.site, facts.colour).probes.flatMap(probe => {
     const seen = answers.probes.find(one => one.name === probe.name);
     const what = seen ? mismatch(probe, seen, sha) : 'was not asked';
     return what ? [`${probe.name}: ${probe.url} ${what}`] : [];

@@ -92,7 +92,13 @@ export type Ready = { change: Change; plan: Plan };
 
 /** What serves now, as a release. Layouts that other tools left count too. */
 export function serving(target: Target, facts: Facts): Release | undefined {
-  const at = (name: string, sha: string): Release => ({ name, sha, folder: `${target.paths.releases}/${name}` });
+  const { colour } = facts;
+  const at = (name: string, sha: string): Release => ({
+    name,
+    sha,
+    folder: `${target.paths.releases}/${name}`,
+    colour,
+  });
   const good = goodReleases(facts.log).at(-1);
   if (facts.linked && facts.linked !== good?.release)
     return at(facts.linked, facts.linked.split('_')[2] ?? facts.linked);

@@ -34,11 +34,7 @@ export function snapshotStep(target: Target, database: Database, change: Change)
           sh`rm -rf ${making} && mkdir -m 700 ${making}`,
           ...parts.map(part => sh`if [ -e ${part} ]; then cp -p --reflink=auto ${part} ${making}/; fi`),
           sh`sync ${making}/* && mv -T ${making} ${exact} && sync ${database.snapshots}`,
-          sh`sqlite3 -batch -bail -cmd '.timeout 5000' ${database.file} ${`VACUUM INTO '${file.replaceAll("'", "''")}'`}`,
-          sh`verdict=$(sqlite3 -batch ${file} 'PRAGMA integrity_check')`,
-          sh`[ "$verdict" = ok ] || { echo "the snapshot is damaged: $verdict" >&2; exit 1; }`,
-          sh`chmod 600 ${file}`,
-          sh`sync ${file}`,
+          checkedCopy(database, file),
           // the folders go to the user who deploys, so that the clean-up needs no container; the copies keep their owner
           sh`[ -z "\${OWNER:-}" ] || chown "$OWNER" ${database.snapshots} ${exact} ${file}`,
           script('echo taken'),
@@ -47,10 +43,7 @@ export function snapshotStep(target: Target, database: Database, change: Change)
       ),
       sh`if grep -q taken "$KEEPER_RUN/snapshot"; then answer ${file}; fi`,
     ),
-    judge: answer => {
-      if (answer.trim()) change.notes.snapshot = answer.trim();
-      return undefined;
-    },
+    judge: noteSnapshot(change),
     // only what differs is put back: a database that nobody touched keeps its file
     undo: inItsPlace(
       target,
@@ -69,6 +62,49 @@ export function snapshotStep(target: Target, database: Database, change: Change)
         sh`rm -rf ${`${database.file}.lock`} ${exact} ${file}`,
       ),
     ),
+  };
+}
+
+/** A checked copy of a database that is in use. There is no way back to it by itself: the app goes on writing. */
+export function liveSnapshotStep(target: Target, database: Database, change: Change): Step {
+  const file = snapshotFile(database, change.id);
+  return {
+    title: 'Snapshot the database while it is in use',
+    seconds: 1800,
+    run: lines(
+      inItsPlace(
+        target,
+        database,
+        lines(
+          sh`mkdir -p ${database.snapshots}`,
+          sh`[ -e ${database.file} ] || { echo none; exit 0; }`,
+          checkedCopy(database, file),
+          sh`[ -z "\${OWNER:-}" ] || chown "$OWNER" ${database.snapshots} ${file}`,
+          script('echo taken'),
+        ),
+        script('| tee "$KEEPER_RUN/snapshot"'),
+      ),
+      sh`if grep -q taken "$KEEPER_RUN/snapshot"; then answer ${file}; fi`,
+    ),
+    judge: noteSnapshot(change),
+    undo: inItsPlace(target, database, sh`rm -f ${file}`),
+  };
+}
+
+function checkedCopy(database: Database, file: string): Command {
+  return lines(
+    sh`sqlite3 -batch -bail -cmd '.timeout 5000' ${database.file} ${`VACUUM INTO '${file.replaceAll("'", "''")}'`}`,
+    sh`verdict=$(sqlite3 -batch ${file} 'PRAGMA integrity_check')`,
+    sh`[ "$verdict" = ok ] || { echo "the snapshot is damaged: $verdict" >&2; exit 1; }`,
+    sh`chmod 600 ${file}`,
+    sh`sync ${file}`,
+  );
+}
+
+function noteSnapshot({ notes }: Change): (answer: string) => undefined {
+  return answer => {
+    if (answer.trim()) notes.snapshot = answer.trim();
+    return undefined;
   };
 }
 

@@ -3,6 +3,8 @@ import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Target } from '../config/target.ts';
+import { servingColour } from '../proxy/move.ts';
+import type { Colour } from './colour.ts';
 import { parseLog, type LogLine } from './log.ts';
 import { isReleaseName } from './names.ts';
 import { siteQuestion } from '../proxy/site.ts';
@@ -22,6 +24,8 @@ export type Facts = {
   folders: string[];
   /** What `current` links to (systemd, process): a release's folder name. */
   linked: string | undefined;
+  /** Which colour serves; undefined: what serves has none. */
+  colour: Colour | undefined;
   /** One entry per env file of the target, in its order; undefined: there is none or it cannot be read. */
   envFiles: (string | undefined)[];
   /** Free bytes on the disk of the root, and its size. */
@@ -64,6 +68,7 @@ export function factsCommand(target: Target, required?: Target, more?: Command):
     sh`cat ${`${releases}/current_release`} 2>/dev/null | fact current; cat ${`${releases}/previous_release`} 2>/dev/null | fact previous`,
     sh`tail -c 400000 ${`${releases}/releases.log`} 2>/dev/null | fact log`,
     sh`ls -1 ${releases} 2>/dev/null | fact folders; readlink ${current} 2>/dev/null | fact linked`,
+    sh`{ ${servingColour(target.root)}; } | fact colour`,
     ...target.env.map(
       (one, index) =>
         sh`if [ -r ${one.file} ]; then head -c 300000 ${one.file} | fact ${`env${index}`}; ${reader(target, one.file, index)}fi`,
@@ -106,6 +111,7 @@ export function readFacts(text: string, target: Target): Facts {
     log: parseLog(facts.get('log') ?? '').filter(line => line.environment === target.environment),
     folders: (facts.get('folders') ?? '').split('\n').filter(isReleaseName),
     linked: word('linked')?.replace(/.*\//, ''),
+    colour: (['blue', 'green'] as const).find(one => one === word('colour')),
     envFiles: target.env.map((_, index) => facts.get(`env${index}`)),
     disk: { free: Number(free), size: Number(size) },
     leftover: facts.has('leftover') ? (word('leftover') ?? 'unknown') : undefined,

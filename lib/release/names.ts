@@ -1,5 +1,6 @@
 // What a release is called: the forms of a SHA, a folder name, an attempt's id.
 import { Failure } from '../errors.ts';
+import type { Colour } from './colour.ts';
 
 export type Release = {
   sha: string;
@@ -7,6 +8,8 @@ export type Release = {
   name: string;
   /** Absolute folder on the host. */
   folder: string;
+  /** Where it runs beside another one; undefined: in the one place there is. */
+  colour?: Colour | undefined;
 };
 
 /** A full commit SHA (SHA-1 or SHA-256). @throws Failure 2 for anything else: nothing else ever names a release. */

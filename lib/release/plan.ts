@@ -1,5 +1,6 @@
 // A plan is plain values: the steps of a change with their undos, in the order in which a person would do them.
 import type { Readable } from 'node:stream';
+import type { Health } from '../config/target.ts';
 import type { Command } from '../host/sh.ts';
 import type { Secret } from '../secret.ts';
 
@@ -21,6 +22,8 @@ export type Step = {
   seconds?: number;
   /** Looks at what the command wrote to file descriptor 3. Throws a Failure to fail the step, returns 'again' to run it once more. */
   judge?: (answer: string) => 'again' | undefined;
+  /** The probes that it waits for, when they are not simply the target's. */
+  asks?: Health;
 };
 
 /** A finishing step that fails is a warning when it is only clean-up; else the release is live but a person is needed (exit 6). */

@@ -2,15 +2,16 @@
 import type { Target } from '../config/target.ts';
 import { explain, judge, waitUntilReady, waitUntilServing } from '../health/probes.ts';
 import type { StepFailed } from '../host/keeper.ts';
-import { lines, sh } from '../host/sh.ts';
+import { lines } from '../host/sh.ts';
 import { maintenanceOff, maintenanceStep } from '../proxy/maintenance.ts';
+import { leaveGreen } from '../proxy/move.ts';
 import { siteSteps } from '../proxy/site.ts';
 import { runtimeOf, type Change } from '../runtime/runtime.ts';
+import { blueGreenSwitch } from './blue-green.ts';
 import { keepSnapshots, restoreStep, snapshotStep } from './database.ts';
-import type { Facts } from './facts.ts';
-import { goodReleases } from './log.ts';
 import { sha7 } from './names.ts';
 import type { Finish, Plan, Step } from './plan.ts';
+import { prune } from './prune.ts';
 
 /**
  * @param before steps that visitors do not notice: pulling, unpacking, checking
@@ -19,15 +20,14 @@ import type { Finish, Plan, Step } from './plan.ts';
  */
 export function maintenanceSwitch(
   target: Target,
-  change: Change,
-  {
-    before,
-    changesData,
-    restores,
-    why,
-  }: { before: Step[]; changesData: boolean; restores?: string | undefined; why: string },
+  given: Change,
+  options: { before: Step[]; changesData: boolean; restores?: string | undefined; why: string },
 ): Plan {
+  if (target.switch === 'blue-green') return blueGreenSwitch(target, given, options);
+  const { before, changesData, restores, why } = options;
   const runtime = runtimeOf(target);
+  // a target that was switched blue-green before comes back to its one place
+  const change = { ...given, next: { ...given.next, colour: undefined } };
   const { facts, next, was } = change;
   const { database, migrate, maintenance } = target;
   const on = facts.flag !== undefined;
@@ -42,6 +42,7 @@ export function maintenanceSwitch(
     changesData && migrate && runtime.migrate(change, migrate.command, migrate.service, migrate.seconds),
     runtime.start(change),
     readyStep(target, change),
+    facts.colour === 'green' && target.site && leaveGreen(target.site),
   ];
   const finish: (Finish | false | '' | undefined)[] = [
     ...runtime.settleIn(change),
@@ -71,22 +72,6 @@ export function explainWait(
   target: Target,
   sha: string,
 ): (step: Step, error: StepFailed) => { message: string; detail: string } | undefined {
-  return (_step, { code, answer }) =>
-    code === 70 || code === 71 ? explain(target.health, sha, code, answer) : undefined;
-}
-
-/** Removes what no rollback can want any more. The set that stays is computed first. */
-function prune(target: Target, facts: Facts, change: Change): Finish {
-  const good = goodReleases(facts.log)
-    .filter(one => one.sha !== change.next.sha)
-    .map(one => one.release ?? `adopted_${sha7(one.sha)}`);
-  const kept = new Set([...good.slice(-(target.keep - 1)), change.next.name, ...(change.was ? [change.was.name] : [])]);
-  const path = (name: string) => `${target.paths.releases}/${name}`;
-  const old = facts.folders.filter(name => !kept.has(name)).map(path);
-  return {
-    title: old.length === 1 ? 'Remove 1 old release' : `Remove ${old.length} old releases`,
-    cleanup: true,
-    ...(old.length === 0 ? { skip: 'none' } : {}),
-    run: old.length ? runtimeOf(target).remove(old) : sh`true`,
-  };
+  return (step, { code, answer }) =>
+    code === 70 || code === 71 ? explain(step.asks ?? target.health, sha, code, answer) : undefined;
 }

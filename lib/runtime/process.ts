@@ -130,6 +130,7 @@ echo "$pid \${20}" | write_file ${file('pid')}`,
     }),
 
     vitals,
+    colours: undefined,
     settleIn: () => [],
     remove: folders => lines(...folders.map(folder => sh`rm -rf ${folder}`)),
 

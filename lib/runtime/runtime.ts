@@ -1,6 +1,6 @@
 // What a runtime has to offer: pure builders of steps and commands, the same for compose, systemd and process.
 import type { Readable } from 'node:stream';
-import type { Target } from '../config/target.ts';
+import type { Site, Target } from '../config/target.ts';
 import type { Command } from '../host/sh.ts';
 import type { Facts } from '../release/facts.ts';
 import type { Release } from '../release/names.ts';
@@ -65,8 +65,20 @@ export type Runtime = {
   logs(question: LogQuestion, release: Release, one: boolean): Command;
   /** Runs a program with exactly these words in the release's surroundings, with the caller's standard streams. */
   exec(release: Release, words: string[], terminal: boolean, service: string | undefined): Command;
+  /** Two versions at once; undefined: this runtime has one place only. */
+  colours: Colours | undefined;
   /** Which commands the host needs besides bash, flock, curl. */
   tools: string[];
+};
+
+/** What a switch needs that has the next version beside the one that serves. */
+export type Colours = {
+  /** Makes the place of the next release; what an earlier attempt left there goes. Its undo takes the candidate away, running or not. */
+  place(change: Change, site: Site): Step;
+  /** For the moment in which visitors move: what else says which release serves. */
+  serve(release: Release): Command;
+  /** Stops a version that has no visitors any more, and removes its place. */
+  leave(release: Release): Command;
 };
 
 export function runtimeOf(target: Target): Runtime {

@@ -1,18 +1,24 @@
 // The systemd runtime: a folder per release owned by the app's user, `current` swapped by rename, one unit.
 import type { SystemdSettings, Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
+import { servingColour } from '../proxy/move.ts';
 import type { Release } from '../release/names.ts';
 import { asTyped, asUser, chosenLines, folderSteps, inFolder, pointCurrent, recheckFolder } from './folder.ts';
+import { leaveColour } from './place.ts';
 import { environmentOf } from './process.ts';
 import type { Runtime } from './runtime.ts';
+import { serviceOf, startAtBoot, systemdColours } from './systemd-colour.ts';
 
 export function systemdRuntime(target: Target, settings: SystemdSettings): Runtime {
   const { unit, user } = settings;
-  const service = `${unit}.service`;
+  const colours = systemdColours(target, settings);
+  const blueGreen = target.switch === 'blue-green';
+  const journal = [`${unit}.service`, ...(blueGreen ? [`${unit}@blue.service`, `${unit}@green.service`] : [])];
   const as = asUser(user);
 
-  const vitals = (_release: Release): Command =>
-    lines(
+  const vitals = (release: Release): Command => {
+    const service = serviceOf(settings, release);
+    return lines(
       // right after a start the unit may still be `activating`; a restart by Restart= means that it ended once already
       sh`restarts=$(systemctl show -p NRestarts --value ${service})`,
       sh`alive() {
@@ -24,16 +30,17 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
 }`,
       sh`log_tail() { journalctl -u ${service} -n 12 --no-pager -o cat 2>&1; }`,
     );
+  };
 
-  const startUnit = sh`as_root systemctl reset-failed ${service} 2>/dev/null || true
-as_root systemctl start ${service} || { journalctl -u ${service} -n 12 --no-pager -o cat >&2 || true; fail ${`the unit ${unit} does not start`}; }`;
+  const startUnit = (service: string) => sh`as_root systemctl reset-failed ${service} 2>/dev/null || true
+as_root systemctl start ${service} || { journalctl -u ${service} -n 12 --no-pager -o cat >&2 || true; fail ${`the unit ${service.replace(/\.service$/, '')} does not start`}; }`;
 
   return {
     appUser: user,
     tools: ['systemctl', 'tar', 'gzip'],
 
     facts: () =>
-      sh`systemctl show -p LoadState -p ActiveState -p SubState -p NRestarts -p ActiveEnterTimestamp -p User ${service} 2>&1 | fact unit`,
+      sh`systemctl show -p LoadState -p ActiveState -p SubState -p NRestarts -p ActiveEnterTimestamp -p User ${unit}${blueGreen ? sh`@"$({ ${servingColour(target.root)}; } | grep . || echo blue)"` : sh``}.service 2>&1 | fact unit`,
 
     prepare: (change, materials) => folderSteps(target, settings, user, change, materials),
     recheck: change => [recheckFolder(change.next)],
@@ -42,18 +49,23 @@ as_root systemctl start ${service} || { journalctl -u ${service} -n 12 --no-page
       const was = change.was ?? change.next;
       return {
         title: `Stop ${was.name}`,
-        run: sh`as_root systemctl stop ${service}`,
-        undo: lines(pointCurrent(target, was), startUnit, vitals(was), ready),
+        run: sh`as_root systemctl stop ${serviceOf(settings, was)}`,
+        undo: lines(pointCurrent(target, was), startUnit(serviceOf(settings, was)), vitals(was), ready),
         seconds: 180,
       };
     },
 
-    start: change => ({
-      title: `Start ${change.next.name}`,
-      run: lines(pointCurrent(target, change.next), startUnit),
-      undo: lines(sh`as_root systemctl stop ${service}`, pointCurrent(target, change.was)),
-      seconds: 180,
-    }),
+    start: change => {
+      const service = serviceOf(settings, change.next);
+      return {
+        title: `Start ${change.next.name}`,
+        run: lines(!change.next.colour && pointCurrent(target, change.next), startUnit(service)),
+        undo: change.next.colour
+          ? sh`as_root systemctl stop ${service}`
+          : lines(sh`as_root systemctl stop ${service}`, pointCurrent(target, change.was)),
+        seconds: 180,
+      };
+    },
 
     migrate: (change, command, _service, seconds) => ({
       title: 'Migrate the database',
@@ -62,7 +74,8 @@ as_root systemctl start ${service} || { journalctl -u ${service} -n 12 --no-page
     }),
 
     vitals,
-    settleIn: () => [],
+    colours,
+    settleIn: ({ next, was }) => (next.colour ? [startAtBoot(target, settings, next, was)] : leaveColour(colours, was)),
     remove: folders => lines(...folders.map(folder => sh`${as} rm -rf ${folder}`)),
 
     // -q: a unit that never wrote anything is no failure, and the hint about groups is the doctor's
@@ -75,7 +88,7 @@ as_root systemctl start ${service} || { journalctl -u ${service} -n 12 --no-page
         ...(most !== undefined && (follow || !grep) ? ['-n', String(most)] : follow ? ['--no-tail'] : []),
       ];
       return chosenLines(
-        sh`journalctl -q -u ${service} --no-pager -o short-iso${flags.length ? sh` ${flags}` : sh``}`,
+        sh`journalctl -q ${journal.flatMap(name => ['-u', name])} --no-pager -o short-iso${flags.length ? sh` ${flags}` : sh``}`,
         question,
       );
     },

@@ -10,7 +10,10 @@ const template = new URL('../../systemd/app.service.liquid', import.meta.url);
 export async function renderUnit(target: Target): Promise<string> {
   const { runtime, paths } = target;
   const who = `${target.app} ${target.environment}`;
+  const coloured = target.switch === 'blue-green';
   if (runtime.kind !== 'systemd') throw new Failure(3, `${who} has no systemd unit: its runtime is ${runtime.kind}`);
+  // the link of the colour; %i is the word after the @
+  const place = coloured ? `${path(target.root, who)}/%i` : path(paths.current, who);
   const database = target.database && posix.dirname(target.database.file);
   const outside = database && !`${database}/`.startsWith(`${paths.shared}/`) ? [database] : [];
 
@@ -20,14 +23,16 @@ export async function renderUnit(target: Target): Promise<string> {
     app: target.app,
     environment: target.environment,
     unit: runtime.unit,
+    file: `${runtime.unit}${coloured ? '@' : ''}.service`,
+    colours: coloured && path(`${target.root}/proxy`, who),
     user: runtime.user,
-    current: path(paths.current, who),
+    current: place,
     shared: path(paths.shared, who),
     env_files: target.env.map(env => path(env.file, who)),
     data_folders: outside.map(folder => path(folder, who)),
     // A root in somebody's home must stay readable; ReadWritePaths then opens shared/.
     protect_home: /^\/(home|root)\//.test(target.root) ? 'read-only' : 'true',
-    start: start(runtime.start, paths.current, who),
+    start: start(runtime.start, place, who),
   });
   return String(text);
 }
@@ -42,13 +47,13 @@ function path(text: string, who: string): string {
 }
 
 /** systemd wants an absolute program; one that is named by a path inside the release gets the release's link before it. */
-function start(command: string, current: string, who: string): string {
+function start(command: string, place: string, who: string): string {
   const line = command.trim();
   if (line.includes('\n') || line.endsWith('\\'))
     throw new Failure(3, `${who}: systemd.start must be one line`, {
       advice: 'put more than that into a script of the app',
     });
-  const [program = '', ...rest] = line.split(' ');
-  const placed = program.includes('/') && !program.startsWith('/') ? posix.join(current, program) : program;
-  return [placed, ...rest].join(' ').replaceAll('%', '%%');
+  const [program = '', ...rest] = line.replaceAll('%', '%%').split(' ');
+  const placed = program.includes('/') && !program.startsWith('/') ? posix.join(place, program) : program;
+  return [placed, ...rest].join(' ');
 }

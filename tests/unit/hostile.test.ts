@@ -13,7 +13,7 @@ import { lines, script } from '../../lib/host/sh.ts';
 import { resolveCommit } from '../../lib/release/git.ts';
 import { pairs, parseLine } from '../../lib/release/log.ts';
 import { attemptId, fullSha, isReleaseName, releaseAt } from '../../lib/release/names.ts';
-import { environmentFile } from '../../lib/runtime/compose.ts';
+import { environmentFile } from '../../lib/runtime/compose-words.ts';
 import { environmentOf } from '../../lib/runtime/process.ts';
 import { runtimeOf } from '../../lib/runtime/runtime.ts';
 import { hostile, pick, seeded } from '../torture/hostile.ts';

@@ -7,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../lib/errors.ts';
 import { lines, script } from '../../lib/host/sh.ts';
-import { environmentFile } from '../../lib/runtime/compose.ts';
+import { environmentFile } from '../../lib/runtime/compose-words.ts';
 import { environmentOf } from '../../lib/runtime/process.ts';
 import { runtimeOf } from '../../lib/runtime/runtime.ts';
 import { compose, sample, stories, systemd, textsOf, third } from '../torture/targets.ts';

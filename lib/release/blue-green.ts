@@ -1,0 +1,112 @@
+// The switch `blue-green`: the next version starts beside the one that serves, and visitors move when it is ready.
+import type { Health, Target } from '../config/target.ts';
+import { Failure } from '../errors.ts';
+import { judge, waitUntilReady } from '../health/probes.ts';
+import { lines } from '../host/sh.ts';
+import { drain, moveTo } from '../proxy/move.ts';
+import { siteState, siteSteps } from '../proxy/site.ts';
+import { runtimeOf, type Change } from '../runtime/runtime.ts';
+import { otherColour, probesAround, type Colour } from './colour.ts';
+import { keepSnapshots, liveSnapshotStep } from './database.ts';
+import { sha7 } from './names.ts';
+import type { Finish, Plan, Step } from './plan.ts';
+import { prune } from './prune.ts';
+
+/** Finishing steps have 300 s each, and the app needs some of them to stop. */
+const longestDrain = 240;
+
+/** Takes what maintenanceSwitch takes. @throws Failure 2 or 3 for what cannot be done with two versions at once. */
+export function blueGreenSwitch(
+  target: Target,
+  change: Change,
+  {
+    before,
+    changesData,
+    restores,
+  }: { before: Step[]; changesData: boolean; restores?: string | undefined; why: string },
+): Plan {
+  const { site, database, migrate, health } = target;
+  const runtime = runtimeOf(target);
+  const { colours } = runtime;
+  const who = `${target.app} ${target.environment}`;
+  if (!site || !colours)
+    throw new Failure(3, `${who} cannot be switched blue-green: it needs site, and compose or systemd`);
+  if (restores)
+    throw new Failure(
+      2,
+      `${who} cannot put back a database while the switch is blue-green: the old version writes on`,
+      {
+        advice: 'set switch: maintenance in ops.yml for this rollback, or go back without --with-database',
+      },
+    );
+  if (site.drainSeconds > longestDrain)
+    throw new Failure(
+      3,
+      `${who}: site.drain is ${site.drainSeconds} s, and a blue-green switch waits at most ${longestDrain} s`,
+    );
+
+  if (siteState(target, change.facts).tied !== 'ours')
+    throw new Failure(1, `${site.proxy} does not read the site of ${who} yet, so visitors could not be moved`, {
+      advice: `npx tsx tasks/site.ts apply --env ${target.environment} --app ${target.app} says what to type as root`,
+    });
+
+  // what served before there were colours has blue's ports
+  const { was } = change;
+  const colour: Colour = was ? otherColour(was.colour ?? 'blue') : 'blue';
+  const left: Colour = otherColour(colour);
+  const next = { ...change.next, colour };
+  const ours: Change = { ...change, next };
+  const asked = probesAround(health, site, colour);
+  if (!asked.before.probes.length)
+    throw new Failure(
+      3,
+      `${who} has no probe at a port of site.upstreams, so nothing could tell that ${colour} is ready`,
+      {
+        advice: `health: ready: http://127.0.0.1:${site.upstreams[0]?.port ?? 4000}/…`,
+      },
+    );
+
+  const steps: (Step | false | undefined)[] = [
+    ...siteSteps(target, change.facts),
+    ...before,
+    colours.place(ours, site),
+    changesData && database && liveSnapshotStep(target, database, ours),
+    changesData && migrate && runtime.migrate(ours, migrate.command, migrate.service, migrate.seconds),
+    runtime.start(ours),
+    waitFor(asked.before, `Wait until ${sha7(next.sha)} is ready (${colour})`),
+    {
+      title: `Move visitors to ${colour}`,
+      run: lines(moveTo(site, colour), colours.serve(next)),
+      // who came in the meantime is served to the end before the candidate goes
+      undo: lines(was && colours.serve(was), moveTo(site, was ? left : 'blue'), was && drain(site, colour)),
+      seconds: 60,
+    },
+    asked.after.probes.length > 0 && waitFor(asked.after, `Ask ${sha7(next.sha)} the way visitors do`),
+  ];
+  const finish: (Finish | false | undefined)[] = [
+    ...runtime.settleIn(ours),
+    was && {
+      title: `Let ${was.name} finish what it has begun, then stop it`,
+      // the next deploy takes away what is left there, and no boot starts it
+      cleanup: true,
+      run: lines(drain(site, left), colours.leave(was)),
+    },
+    changesData && database && keepSnapshots(target, database, ours),
+    changesData && prune(target, change.facts, ours),
+  ];
+  return { steps: present(steps), finish: present(finish).filter(step => step.skip === undefined) };
+
+  function waitFor(probes: Health, title: string): Step {
+    return {
+      title,
+      run: lines(runtime.vitals(next), waitUntilReady(probes, next.sha)),
+      judge: judge(probes, next.sha, Date.now() + 1000 * (600 + probes.deadlineSeconds)),
+      seconds: probes.deadlineSeconds + 60,
+      asks: probes,
+    };
+  }
+}
+
+function present<T extends object>(list: (T | false | undefined)[]): T[] {
+  return list.flatMap(one => one || []);
+}

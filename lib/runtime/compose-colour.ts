@@ -1,0 +1,96 @@
+// Two versions of a compose app at once: a project and a network for each colour, the same volumes, the same services that stay.
+import type { ComposeSettings, Target } from '../config/target.ts';
+import { lines, sh, type Command } from '../host/sh.ts';
+import { portVariables, type Colour } from '../release/colour.ts';
+import type { Release } from '../release/names.ts';
+import { composeWords, environmentFile, placeOf } from './compose-words.ts';
+import type { Colours } from './runtime.ts';
+
+export function composeColours(target: Target, settings: ComposeSettings): Colours {
+  const { project, stay, stopSeconds } = settings;
+  const projectOf = (colour: Colour) => `${project}-${colour}`;
+  const link = (colour: Colour) => `${target.root}/${colour}`;
+
+  const words: Command = lines(
+    composeWords(target, settings),
+    sh`of_project() { echo label=com.docker.compose.project="$1"; }`,
+    // the containers of what stays, as `service id` lines
+    sh`staying() {
+  local name
+  for name in ${stay.length ? stay : sh``}; do
+    docker ps -aq --no-trunc --filter "$(of_project ${project})" --filter label=com.docker.compose.service="$name" | sed "s/^/$name /"
+  done
+}`,
+    // retire project: its containers and networks go, without asking its compose file; volumes stay
+    sh`retire() {
+  local ids net name id
+  until docker version >/dev/null 2>&1; do sleep 1; done
+  ids=$(docker ps -aq --filter "$(of_project "$1")")
+  if [[ $ids ]]; then
+    docker stop -t ${stopSeconds} $ids >/dev/null
+    docker rm -f $ids >/dev/null
+  fi
+  for net in $(docker network ls -q --filter "$(of_project "$1")"); do
+    # also what does not run now: it could not start any more without the network
+    while read -r name id; do docker network disconnect -f "$net" "$id" 2>/dev/null || true; done < <(staying)
+    docker network rm "$net" >/dev/null
+  done
+}`,
+    // share project: what stays is reached in the networks of the colour by the same name
+    sh`share() {
+  local net name id
+  for net in $(docker network ls -q --filter "$(of_project "$1")"); do
+    while read -r name id; do docker network connect --alias "$name" "$net" "$id"; done < <(staying)
+  done
+}`,
+  );
+
+  const remove = (release: Release, colour: Colour): Command =>
+    lines(
+      words,
+      sh`retire ${projectOf(colour)}`,
+      sh`rm -rf ${placeOf(release)} ${`${placeOf(release)}.making`} ${link(colour)}`,
+    );
+
+  return {
+    place: ({ next }, site) => {
+      const colour = next.colour ?? 'blue';
+      const place = placeOf(next);
+      const making = `${place}.making`;
+      const ports = portVariables(site, colour);
+      return {
+        title: `Make the ${colour} place for ${next.name}`,
+        seconds: stopSeconds + 300,
+        run: lines(
+          words,
+          sh`retire ${projectOf(colour)}`,
+          sh`rm -rf ${making} ${place} && mkdir ${making}`,
+          sh`cp ${['compose.yml', 'all', 'services'].map(name => `${next.folder}/${name}`)} ${making}/`,
+          sh`grep -vE ${`^(${Object.keys(ports).join('|')})=`} ${`${next.folder}/compose.env`} >${`${making}/compose.env`} || true`,
+          sh`printf %s ${environmentFile(ports)} >>${`${making}/compose.env`}`,
+          // named volumes are those of the target's own project, whatever the colour
+          sh`dc ${next.folder} config | awk '/^[^ ]/ {on = /^volumes:/} on' >${`${making}/volumes.yml`}`,
+          sh`[ -s ${`${making}/volumes.yml`} ] || rm ${`${making}/volumes.yml`}`,
+          sh`echo ${projectOf(colour)} >${`${making}/project`}`,
+          sh`mv -T ${making} ${place} && point ${link(colour)} ${next.folder}`,
+          sh`start_release ${place}`,
+          sh`docker update --restart no $(<${`${place}/ids`}) >/dev/null`,
+          sh`share ${projectOf(colour)}`,
+        ),
+        undo: remove(next, colour),
+      };
+    },
+
+    serve: () => sh`true`,
+
+    leave: release =>
+      release.colour
+        ? remove(release, release.colour)
+        : lines(
+            words,
+            sh`until docker version >/dev/null 2>&1; do sleep 1; done`,
+            sh`dc ${release.folder} stop -t ${stopSeconds} $(<${`${release.folder}/services`})`,
+            sh`dc ${release.folder} rm -f $(<${`${release.folder}/services`})`,
+          ),
+  };
+}

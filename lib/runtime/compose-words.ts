@@ -1,0 +1,96 @@
+// The words that steps of the compose runtime are written in: compose for a folder, images held, containers made permanent.
+import type { ComposeSettings, Target } from '../config/target.ts';
+import { Failure } from '../errors.ts';
+import { lines, sh, type Command } from '../host/sh.ts';
+import { portVariables, type Colour } from '../release/colour.ts';
+import type { Release } from '../release/names.ts';
+
+/** Where a release runs: its own folder, or the place of its colour in it. Each has compose.yml, compose.env and services. */
+export function placeOf(release: Release): string {
+  return release.colour ? `${release.folder}/${release.colour}` : release.folder;
+}
+
+/** The variables of the compose file, with the ports of a colour where the proxy needs to know them. */
+export function variablesOf(
+  target: Target,
+  settings: ComposeSettings,
+  colour: Colour = 'blue',
+): Record<string, string> {
+  return { ...settings.variables, ...(target.site && portVariables(target.site, colour)) };
+}
+
+/** Bash functions for every step. */
+export function composeWords(target: Target, settings: ComposeSettings): Command {
+  const { project } = settings;
+  return lines(
+    // a place of a colour says its project; everything else runs in the target's own
+    sh`project_of() { cat "$1/project" 2>/dev/null || echo ${project}; }`,
+    // dc place words…: docker compose for what is in that folder. Variables of the login shell would win over the env
+    // file, so those that the file sets are taken away first.
+    sh`dc() {
+  local place=$1 more=()
+  shift
+  if [[ -e $place/volumes.yml ]]; then more=(-f "$place/volumes.yml"); fi
+  env ${['IMAGE_TAG', ...Object.keys(variablesOf(target, settings))].flatMap(name => ['-u', name])} docker compose -p "$(project_of "$place")" --project-directory ${target.root} --env-file "$place/compose.env" -f "$place/compose.yml" "\${more[@]}" "$@"
+}`,
+    // hold_images folder image…: a tag of our own keeps an image from being pruned, and from being moved by a later push
+    sh`hold_images() {
+  local folder=$1 image digest number=0 pin
+  shift
+  for image; do
+    digest=$(docker image inspect -f '{{range .RepoDigests}}{{println .}}{{end}}' "$image" | grep -F -m 1 "\${image%:*}@" || true)
+    number=$((number + 1))
+    pin=bookops-keep/${project}:\${folder##*/}.$number
+    docker tag "$image" "$pin"
+    printf '%s %s %s\n' "$image" "\${digest:--}" "$pin" >>"$folder/images"
+  done
+}`,
+    // forget_images folder: takes this release's hold off its images; the last hold takes the image along
+    sh`forget_images() {
+  local folder=$1 image digest pin
+  [[ -e $folder/images ]] || return 0
+  while read -r image digest pin; do
+    docker image rm "$pin" >/dev/null 2>&1 || true
+    if ! docker image inspect -f '{{join .RepoTags " "}}' "$image" 2>/dev/null | grep -q 'bookops-keep/'; then
+      docker image rm "$image" >/dev/null 2>&1 || true
+    fi
+  done <"$folder/images"
+}`,
+    // services_now place: the containers there are of the place's services; docker answers several times faster than compose
+    sh`services_now() {
+  docker ps -a --no-trunc --filter label=com.docker.compose.project="$(project_of "$1")" --filter label=com.docker.compose.oneoff=False --format '{{.Label "com.docker.compose.service"}} {{.ID}}' |
+    awk 'NR == FNR {wanted[$1]; next} $1 in wanted {print $2}' "$1/services" - | sort
+}`,
+    sh`start_release() {
+  local folder=$1
+  dc "$folder" up --no-start --no-deps --quiet-pull $(<"$folder/services")
+  services_now "$folder" >"$folder/ids.new"
+  # containers that are there already may be candidates with their policy taken away: what was noted stays true
+  if cmp -s "$folder/ids.new" "$folder/ids" && [[ -s $folder/policies ]]; then rm "$folder/ids.new"; return 0; fi
+  mv "$folder/ids.new" "$folder/ids"
+  docker inspect -f '{{.Id}} {{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}' $(<"$folder/ids") >"$folder/policies"
+}`,
+    // what another tool started has no list of ours until a deploy takes it over
+    sh`ids_of() {
+  cat "$1/ids" 2>/dev/null || docker ps -aq --no-trunc --filter label=com.docker.compose.project="$(project_of "$1")"
+}`,
+    sh`permanent() {
+  local policy ids
+  [[ -r $1/policies ]]
+  # one call for all that have the same policy
+  while read -r policy ids; do docker update --restart "\${policy%:0}" $ids >/dev/null; done < <(awk '{ids[$2] = ids[$2] " " $1} END {for (one in ids) print one ids[one]}' "$1/policies")
+}`,
+  );
+}
+
+/** A compose env file: values in single quotes stand for themselves there. @throws Failure 3 for what cannot be carried. */
+export function environmentFile(values: Record<string, string>): string {
+  return Object.entries(values)
+    .map(([name, value]) => {
+      if (!/^[A-Za-z_]\w*$/.test(name)) throw new Failure(3, `${JSON.stringify(name)} is no name of a variable`);
+      if (/['\n\r\0]/.test(value))
+        throw new Failure(3, `the variable ${name} has a quote or a line break: Compose's env file cannot carry it`);
+      return `${name}='${value}'\n`;
+    })
+    .join('');
+}
