@@ -5,6 +5,7 @@ import type { Facts } from '../release/facts.ts';
 import { failure, good, type Finding, warning, words } from './finding.ts';
 import { maintenanceFindings } from './maintenance-findings.ts';
 import { runtimeFindings } from './runtime-findings.ts';
+import { siteFindings } from './site-findings.ts';
 
 const gigabyte = 1_000_000_000;
 
@@ -17,6 +18,7 @@ export function findingsOf(target: Target, facts: Facts, clockOff: number): Find
     ...disk(target, facts),
     ...folders(target, facts),
     ...runtimeFindings(target, facts),
+    ...siteFindings(target, facts),
     ...databaseFindings(target, facts),
     ...environment(target, facts),
     ...boot(target, facts),

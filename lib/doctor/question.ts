@@ -2,6 +2,7 @@
 import type { Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
+import { siteDoctorQuestion } from './site-findings.ts';
 
 /** What every plan needs, then what the runtime and the database need. */
 export function toolsOf(target: Target): string[] {
@@ -32,6 +33,7 @@ export function doctorQuestion(target: Target): Command {
     database?.as ? sh`{ sudo -n -u ${database.as} true && echo yes; } 2>&1 | fact database-user` : undefined,
     runtime.kind === 'compose' && docker(),
     runtime.kind === 'systemd' && systemd(runtime, paths.releases),
+    siteDoctorQuestion(target),
   );
 }
 

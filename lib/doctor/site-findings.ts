@@ -1,0 +1,84 @@
+// What the doctor finds about the proxy in front: is it there, may we reload it, does it read our site, can it see our files.
+import { posix } from 'node:path';
+import type { Target } from '../config/target.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
+import { siteState } from '../proxy/site.ts';
+import type { Facts } from '../release/facts.ts';
+import { failure, good, type Finding, warning, words } from './finding.ts';
+
+/** Lines for askFacts. Programs of root are not in everybody's PATH. */
+export function siteDoctorQuestion(target: Target): Command | undefined {
+  const { site, maintenance } = target;
+  if (!site) return undefined;
+  const looked = [site.folder, posix.dirname(maintenance.flag)].flatMap(above);
+  const allowed = (command: Command) =>
+    sh`if [ "$EUID" != 0 ] && ! sudo -n -l ${command} >/dev/null 2>&1; then echo no; fi`;
+  return lines(
+    sh`{ PATH=$PATH:/usr/sbin:/sbin ${site.proxy} ${site.proxy === 'nginx' ? '-v' : 'version'}; } 2>&1 | fact proxy`,
+    sh`{ systemctl is-active ${site.proxy} || true; } 2>/dev/null | fact proxy-active`,
+    site.proxy === 'nginx' && sh`{ ${allowed(script('/usr/sbin/nginx -t'))}; } | fact no-proxy-test`,
+    sh`{ ${allowed(sh`/usr/bin/systemctl reload ${site.proxy}`)}; } | fact no-proxy-reload`,
+    target.switch === 'hold' &&
+      script(
+        '{ grep -rqs "^load_module.*ngx_http_js_module" /etc/nginx/nginx.conf /etc/nginx/modules-enabled/ && echo yes; } | fact njs',
+      ),
+    sh`for folder in ${[...new Set(looked)]}; do if [ -d "$folder" ] && ! (($(stat -L -c %a "$folder") % 2)); then echo "$folder"; fi; done | fact site-shut`,
+  );
+}
+
+export function siteFindings(target: Target, facts: Facts): Finding[] {
+  const { site } = target;
+  if (!site) return [];
+  const { proxy } = site;
+  const text = (name: string) => (facts.runtime.get(name) ?? '').trim();
+  const version = /nginx\/([\d.]+)|^v?(\d+\.[\d.]+)/m.exec(text('proxy'));
+  if (!version) return [failure(proxy, 'is not there', `sudo apt-get install ${proxy}`)];
+
+  const { front, tied, isApplied } = siteState(target, facts);
+  const apply = `npx tsx tasks/site.ts apply --env ${target.environment} --app ${target.app}`;
+  const found: Finding[] = [
+    text('proxy-active') === 'active'
+      ? good(proxy, version[1] ?? version[2] ?? '')
+      : failure(proxy, `is ${text('proxy-active') || 'not running'}`, `sudo systemctl enable --now ${proxy}`),
+  ];
+  if (text('no-proxy-test') || text('no-proxy-reload'))
+    found.push(
+      failure(
+        `${proxy}: sudo`,
+        `${facts.user} may not test and reload it`,
+        `sudo visudo -f /etc/sudoers.d/bookops, with: ${front.sudoers(facts.user)}`,
+      ),
+    );
+  if (target.switch === 'hold' && text('njs') !== 'yes')
+    found.push(
+      failure(
+        'nginx: njs',
+        'is not loaded, and the switch hold lets requests wait in it',
+        'sudo apt-get install libnginx-mod-http-js',
+      ),
+    );
+  // An ACL or a group may let it in all the same, so this is no failure.
+  for (const folder of words(facts, 'site-shut'))
+    found.push(
+      warning(
+        'site',
+        `${proxy} cannot look into ${folder}: it would never see that maintenance is on`,
+        `sudo chmod o+x ${folder}`,
+      ),
+    );
+  if (tied === 'missing') found.push(failure('site', `${proxy} does not read ${front.file} yet`, missing()));
+  else if (tied !== 'ours') found.push(failure('site', `${proxy} reads ${tied.leadsTo} in its place`, front.tie));
+  else if (!isApplied) found.push(warning('site', `${proxy} does not serve it as ops.yml says`, apply));
+  else found.push(good('site', `${site.domains.join(', ')} as ops.yml says`));
+  return found;
+
+  // A link to a file that is not there would keep nginx from starting.
+  function missing(): string {
+    return facts.runtime.has('site0') ? front.tie : `${apply}\nthen: ${front.tie}`;
+  }
+}
+
+/** The folder and all above it but the root: each must let the proxy through. */
+function above(folder: string): string[] {
+  return folder === '/' ? [] : [...above(posix.dirname(folder)), folder];
+}
