@@ -4,7 +4,6 @@ import { Failure } from '../lib/errors.ts';
 import { frontOf, type Front } from '../lib/proxy/front.ts';
 import { applySteps, siteState } from '../lib/proxy/site.ts';
 import { askFacts } from '../lib/release/facts.ts';
-import type { Step } from '../lib/release/plan.ts';
 import { changeInSteps } from '../lib/release/small-change.ts';
 import { task } from '../lib/task.ts';
 
@@ -60,7 +59,7 @@ export default task(import.meta.url, {
     await changeInSteps(context, host, target, {
       action: 'site',
       steps,
-      explain: (step, said) => explained(step, said, target, front, facts.user),
+      explain: (_step, said) => explained(said, target, front, facts.user),
     });
     if (tied === 'missing')
       throw new Failure(1, `the site of ${name} is written, and ${front.name} does not read it yet`, {
@@ -87,14 +86,21 @@ type Paint = (text: string) => string;
 const same = (text: string) => text;
 
 /** In the proxy's own words, which name file and line. */
-function explained(_step: Step, said: string[], target: Target, front: Front, user: string): Failure | undefined {
+function explained(said: string[], target: Target, front: Front, user: string): Failure {
   const lines = said.map(line => line.trim());
   if (lines.some(line => /^sudo: .*(password|terminal)/.test(line)))
     return new Failure(1, `${user} may not test and reload ${front.name} on ${target.host.name}`, {
       advice: `as root: visudo -f /etc/sudoers.d/bookops, with: ${front.sudoers(user)}`,
     });
-  const own = lines.filter(line => /^nginx: \[(emerg|alert|crit|error)\]|^Error: /.test(line));
-  if (!own.length) return undefined;
+  const own = lines.filter(line => /\[(emerg|alert|crit|error)\]|^Error: /.test(line));
+  if (!own.length)
+    return new Failure(
+      1,
+      `the site of ${target.app} ${target.environment} was not applied, so what was there is back`,
+      {
+        detail: lines.slice(-5).join('\n'),
+      },
+    );
   const elsewhere = !own.some(
     line => line.includes(front.file) || line.includes(`${target.app}-${target.environment}.conf`),
   );

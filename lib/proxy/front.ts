@@ -46,10 +46,24 @@ function nginx(target: Target, { folder }: Site): Front {
     tied: sh`if [ ! -L ${link} ] && [ ! -e ${link} ]; then echo missing; elif [ "$(readlink -f ${link})" = "$(readlink -f ${file})" ]; then echo ours; else readlink -f ${link}; fi`,
     tie: `sudo ln -sfn ${file} ${link} && sudo nginx -t && sudo systemctl reload nginx`,
     test: script('as_root nginx -t'),
-    reload: script('as_root systemctl reload nginx'),
+    reload: reloadNginx,
     sudoers: user => `${user} ALL=(root) NOPASSWD: /usr/sbin/nginx -t, /usr/bin/systemctl reload nginx`,
   };
 }
+
+/**
+ * `systemctl reload` returns before nginx has read anything, and nginx -t does not see everything: a port that is taken,
+ * a zone that changed its size. So the reload is over when the workers are new ones.
+ */
+const reloadNginx =
+  script(`workers() { pgrep -P "$(systemctl show -p MainPID --value nginx)" -f '^nginx: worker process$' | sort || true; }
+was=$(workers)
+as_root systemctl reload nginx
+for try in {1..100}; do
+  if [[ ! $was || ! $(comm -12 <(printf '%s\\n' "$was") <(workers)) ]]; then break; fi
+  if ((try == 100)); then fail 'nginx did not take the new configuration: /var/log/nginx/error.log says why'; fi
+  sleep 0.05
+done`);
 
 function caddy(target: Target, { folder }: Site): Front {
   const file = `${folder}/site.caddy`;
