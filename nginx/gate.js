@@ -18,7 +18,8 @@ function isHeld(file) {
   try {
     fs.accessSync(file);
     return true;
-  } catch (e) {
+  } catch (_) {
+    // oxlint-disable-line no-unused-vars -- njs of Debian 12 knows no catch without a name
     return false;
   }
 }

@@ -4,7 +4,7 @@ import { chooseCommit, gather } from '../lib/release/materials.ts';
 import { releaseAt, sha7 } from '../lib/release/names.ts';
 import { verifyDisk, verifyEnvironment, verifyProven } from '../lib/release/preflight.ts';
 import { requiredLog } from '../lib/release/required.ts';
-import { explainWait, maintenanceSwitch } from '../lib/release/switch.ts';
+import { explainWait, switchFor } from '../lib/release/switch.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import { task } from '../lib/task.ts';
 
@@ -49,7 +49,7 @@ export default task(import.meta.url, {
       // Let's go. Start impacting things.
       async plan(change) {
         const materials = await gather(target, sha, context.environment, args);
-        return maintenanceSwitch(target, change, {
+        return switchFor(target, change, {
           before: runtimeOf(target).prepare(change, materials),
           changesData: true,
           why: `by ${context.who}: deploy of ${sha7(sha)}`,

@@ -5,7 +5,7 @@ import { askFacts } from '../lib/release/facts.ts';
 import { gather } from '../lib/release/materials.ts';
 import { releaseAt, sha7 } from '../lib/release/names.ts';
 import { verifyDisk, verifyEnvironment } from '../lib/release/preflight.ts';
-import { explainWait, maintenanceSwitch } from '../lib/release/switch.ts';
+import { explainWait, switchFor } from '../lib/release/switch.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import { task } from '../lib/task.ts';
 
@@ -51,7 +51,7 @@ export default task(import.meta.url, {
 
       async plan(change) {
         const materials = await gather(target, sha, context.environment, context.args);
-        return maintenanceSwitch(target, change, {
+        return switchFor(target, change, {
           before: runtimeOf(target).prepare(change, materials),
           changesData: true,
           why: `by ${context.who}: promotion of ${sha7(sha)} from ${from}`,

@@ -2,7 +2,7 @@
 import { Failure } from '../lib/errors.ts';
 import { attempt, serving } from '../lib/release/attempt.ts';
 import { verifyEnvironment } from '../lib/release/preflight.ts';
-import { explainWait, maintenanceSwitch } from '../lib/release/switch.ts';
+import { explainWait, switchFor } from '../lib/release/switch.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import { task } from '../lib/task.ts';
 
@@ -31,7 +31,7 @@ export default task(import.meta.url, {
       },
 
       plan: async change =>
-        maintenanceSwitch(target, change, {
+        switchFor(target, change, {
           before: runtimeOf(target).recheck(change),
           changesData: false,
           why: `by ${context.who}: restart`,

@@ -6,7 +6,7 @@ import { gather } from '../lib/release/materials.ts';
 import { sha7 } from '../lib/release/names.ts';
 import { verifyEnvironment } from '../lib/release/preflight.ts';
 import { earlierRelease } from '../lib/release/earlier.ts';
-import { explainWait, maintenanceSwitch } from '../lib/release/switch.ts';
+import { explainWait, switchFor } from '../lib/release/switch.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import type { Facts } from '../lib/release/facts.ts';
 import { snapshotOf } from '../lib/release/log.ts';
@@ -53,7 +53,7 @@ export default task(import.meta.url, {
       async plan(change) {
         const here = change.facts.folders.includes(change.next.name);
         const materials = here ? {} : await gather(target, change.next.sha, context.environment, context.args);
-        return maintenanceSwitch(target, change, {
+        return switchFor(target, change, {
           before: here ? runtime.recheck(change) : runtime.prepare(change, materials),
           changesData: false,
           restores: withDatabase ? snapshotOrRefuse(target, change.facts, sha).file : undefined,

@@ -1,9 +1,9 @@
 // What can only be wrong in a whole target or between two: each rule names the lines that together are wrong.
 import { posix } from 'node:path';
-import { closest } from '../closest.ts';
 import { seconds } from '../duration.ts';
 import type { Problem, Source } from './problems.ts';
 import type { Settings, WrittenHost } from './schema.ts';
+import { siteFaults, unknown } from './site-rules.ts';
 import { builtIn, get, type Tree } from './tree.ts';
 
 /** One target before it is built: its settings, and the tree that knows their places. */
@@ -96,38 +96,7 @@ export function faultsWithin(draft: Draft, known: Known): Problem[] {
       wrong(['env', index, 'file'], 'this file is described twice');
   }
 
-  const { site } = settings;
-  const upstreams = Object.entries(site?.upstreams ?? {});
-  if (site && !site.domains.length) wrong(['site', 'domains'], 'is empty: name at least one');
-  for (const [index, one] of (site?.domains ?? []).entries())
-    if (site?.tls === 'certbot' && one.startsWith('*'))
-      wrong(['site', 'domains', index], 'is a wildcard, and certbot cannot prove one over http: name each domain');
-  if (site && settings.root && !/^[A-Za-z0-9/._@+-]+$/.test(settings.root))
-    wrong(['root'], 'must be letters, digits and . _ @ + - only, because the proxy reads it');
-  for (const [path, one] of Object.entries(site?.routes ?? {})) {
-    const { to, folder } = typeof one === 'string' ? { to: one, folder: undefined } : one;
-    if ((to === undefined) === (folder === undefined)) wrong(['site', 'routes', path], 'needs either to or folder');
-    if (to !== undefined && !Object.hasOwn(site?.upstreams ?? {}, to))
-      wrong(['site', 'routes', path], unknown('upstream', to, Object.keys(site?.upstreams ?? {})));
-    if (folder !== undefined && !path.endsWith('/'))
-      wrong(['site', 'routes', path], 'leads to a folder, so it must end with /');
-  }
-  const move = settings.switch;
-  if (move === 'hold' || move === 'blue-green') {
-    if (!site) wrong(['switch'], `${move} needs site: the proxy takes part in it`);
-    if (site?.proxy === 'caddy') wrong(['switch'], `${move} needs nginx (${from('site', 'proxy')})`);
-    if (runtime === 'process') wrong(['switch'], `${move} is for compose and systemd`);
-  }
-  if (move === 'blue-green') {
-    if (settings.database?.sqlite && settings.database.exclusive)
-      wrong(
-        ['switch'],
-        `blue-green has two versions at once, and the database is exclusive (${from('database', 'exclusive')}): take hold, or say exclusive: false`,
-      );
-    for (const [name, one] of upstreams)
-      if (typeof one === 'number' || one.green === undefined || one.variable === undefined)
-        wrong(['site', 'upstreams', name], 'needs port, green and variable for the switch blue-green');
-  }
+  siteFaults(settings, { wrong, from });
 
   const { requires } = settings;
   if (requires === draft.environment) wrong(['requires'], 'an environment cannot require itself');
@@ -173,7 +142,7 @@ export function clashes(drafts: readonly Draft[], known: Pick<Known, 'hosts' | '
   return problems;
 }
 
-function claims({ settings, tree }: Draft): { what: string; value: string; at: number }[] {
+function claims({ app, environment, settings, tree }: Draft): { what: string; value: string; at: number }[] {
   const at = (...path: (string | number)[]) => get(tree, ...path)?.at ?? builtIn;
   const one = (what: string, value: string | undefined, ...path: string[]) =>
     value === undefined ? [] : [{ what, value, at: at(...path) }];
@@ -186,6 +155,8 @@ function claims({ settings, tree }: Draft): { what: string; value: string; at: n
     ...(settings.site?.domains ?? []).flatMap((name, index) => [
       { what: 'domain', value: name, at: at('site', 'domains', index) },
     ]),
+    // Its link in sites-enabled and its logs: a-b c and a b-c would share them.
+    ...(settings.site ? [{ what: 'site', value: `${app}-${environment}`, at: at('site') }] : []),
     ...Object.entries(settings.site?.upstreams ?? {}).flatMap(([name, upstream]) =>
       (typeof upstream === 'number' ? [upstream] : [upstream.port, upstream.green ?? upstream.port]).map(port => ({
         what: 'port',
@@ -211,10 +182,4 @@ function portHere(url: string | undefined): string | undefined {
   if (!/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) return undefined;
   // A URL without a port means 80 or 443: the proxy's, which tells its sites apart by name.
   return port || undefined;
-}
-
-function unknown(what: string, word: string, candidates: readonly string[]): string {
-  const meant = closest(word, candidates);
-  if (meant) return `unknown ${what} ${word}, did you mean ${meant}?`;
-  return candidates.length ? `unknown ${what} ${word}; known: ${candidates.join(', ')}` : `unknown ${what} ${word}`;
 }

@@ -45,8 +45,8 @@ export type Keeper = {
   commit(current: string, previous: string | undefined, more: string): void;
   /** Resolves when the line and the pointers are written. */
   recorded(): Promise<void>;
-  /** Resolves when finishing step `index` is done, with false when it failed. */
-  finished(index: number): Promise<boolean>;
+  /** Resolves when finishing step `index` is done, with false when it failed. Lines of output go to `say`. */
+  finished(index: number, say: (line: string) => void): Promise<boolean>;
   /** Undoes everything that began. `outcome` is the word for the log. */
   abort(outcome: 'reverted' | 'aborted', reason: string): void;
   /** After abort(): the undos one by one as they run, newest first, until the attempt has ended. */
@@ -295,7 +295,17 @@ async function converse(
     commit(current, previous, more) {
       send(`commit ${current} ${previous ?? '-'} ${pack(more)}`);
     },
-    finished: index => finished.of(index),
+    async finished(index, say) {
+      // it may have spoken before anybody listened
+      for (const line of unheard) say(line);
+      unheard = [];
+      listening = say;
+      try {
+        return await finished.of(index);
+      } finally {
+        listening = undefined;
+      }
+    },
     abort(outcome, reason) {
       failed = true;
       send(`abort ${outcome} ${pack(reason)}`);

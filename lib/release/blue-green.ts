@@ -4,26 +4,23 @@ import { Failure } from '../errors.ts';
 import { judge, waitUntilReady } from '../health/probes.ts';
 import { lines } from '../host/sh.ts';
 import { drain, moveTo } from '../proxy/move.ts';
-import { siteState, siteSteps } from '../proxy/site.ts';
+import { siteState } from '../proxy/site.ts';
 import { runtimeOf, type Change } from '../runtime/runtime.ts';
 import { otherColour, probesAround, type Colour } from './colour.ts';
 import { keepSnapshots, liveSnapshotStep } from './database.ts';
 import { sha7 } from './names.ts';
 import type { Finish, Plan, Step } from './plan.ts';
 import { prune } from './prune.ts';
+import type { SwitchOptions } from './switch.ts';
 
 /** Finishing steps have 300 s each, and the app needs some of them to stop. */
 const longestDrain = 240;
 
-/** Takes what maintenanceSwitch takes. @throws Failure 2 or 3 for what cannot be done with two versions at once. */
+/** Takes what switchFor takes. @throws Failure 2 or 3 for what cannot be done with two versions at once. */
 export function blueGreenSwitch(
   target: Target,
   change: Change,
-  {
-    before,
-    changesData,
-    restores,
-  }: { before: Step[]; changesData: boolean; restores?: string | undefined; why: string },
+  { before, changesData, restores }: SwitchOptions,
 ): Plan {
   const { site, database, migrate, health } = target;
   const runtime = runtimeOf(target);
@@ -67,12 +64,11 @@ export function blueGreenSwitch(
     );
 
   const steps: (Step | false | undefined)[] = [
-    ...siteSteps(target, change.facts),
     ...before,
     colours.place(ours, site),
     changesData && database && liveSnapshotStep(target, database, ours),
     changesData && migrate && runtime.migrate(ours, migrate.command, migrate.service, migrate.seconds),
-    runtime.start(ours),
+    { ...runtime.start(ours), probed: true },
     waitFor(asked.before, `Wait until ${sha7(next.sha)} is ready (${colour})`),
     {
       title: `Move visitors to ${colour}`,

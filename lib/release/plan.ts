@@ -18,6 +18,8 @@ export type Step = {
   stream?: () => Readable;
   /** From here on visitors may notice, until the last finishing step that closes the window. */
   opensWindow?: true;
+  /** Opens no window, and yet visitors are asked from here on how they fare. */
+  probed?: true;
   /** Seconds it may take; default 600. */
   seconds?: number;
   /** Looks at what the command wrote to file descriptor 3. Throws a Failure to fail the step, returns 'again' to run it once more. */
@@ -27,7 +29,11 @@ export type Step = {
 };
 
 /** A finishing step that fails is a warning when it is only clean-up; else the release is live but a person is needed (exit 6). */
-export type Finish = Step & { cleanup?: true };
+export type Finish = Step & {
+  cleanup?: true;
+  /** Visitors notice nothing any more. */
+  closesWindow?: true;
+};
 
 /** Steps that are undone when one fails, then — after the log line is written — steps that are only ever finished. */
 export type Plan = { steps: Step[]; finish: Finish[] };

@@ -1,11 +1,13 @@
-// The switch `maintenance`: the order in which a release takes over while visitors see a page that says so.
+// How a release takes over: which switch, and for those with one version at a time the order of the steps.
 import type { Target } from '../config/target.ts';
 import { explain, judge, waitUntilReady, waitUntilServing } from '../health/probes.ts';
 import type { StepFailed } from '../host/keeper.ts';
 import { lines } from '../host/sh.ts';
+import { holdStep, letInStep } from '../proxy/hold.ts';
 import { maintenanceOff, maintenanceStep } from '../proxy/maintenance.ts';
 import { leaveGreen } from '../proxy/move.ts';
-import { siteSteps } from '../proxy/site.ts';
+import { siteState, siteSteps } from '../proxy/site.ts';
+import { withVisits } from '../proxy/visitors.ts';
 import { runtimeOf, type Change } from '../runtime/runtime.ts';
 import { blueGreenSwitch } from './blue-green.ts';
 import { keepSnapshots, restoreStep, snapshotStep } from './database.ts';
@@ -13,54 +15,65 @@ import { sha7 } from './names.ts';
 import type { Finish, Plan, Step } from './plan.ts';
 import { prune } from './prune.ts';
 
-/**
- * @param before steps that visitors do not notice: pulling, unpacking, checking
- * @param restores the snapshot that a rollback puts back
- * @param changesData whether the new release may change the database: snapshot, migration, and the way back for both
- */
-export function maintenanceSwitch(
-  target: Target,
-  given: Change,
-  options: { before: Step[]; changesData: boolean; restores?: string | undefined; why: string },
-): Plan {
-  if (target.switch === 'blue-green') return blueGreenSwitch(target, given, options);
+export type SwitchOptions = {
+  /** Steps that visitors do not notice: pulling, unpacking, checking. */
+  before: Step[];
+  /** Whether the new release may change the database: snapshot, migration, and the way back for both. */
+  changesData: boolean;
+  /** The snapshot that a rollback puts back. */
+  restores?: string | undefined;
+  /** What the maintenance flag says for people who look at it. */
+  why: string;
+};
+
+/** The plan of the switch that ops.yml names, with the proof of what visitors saw. */
+export function switchFor(target: Target, change: Change, options: SwitchOptions): Plan {
+  const plan =
+    target.switch === 'blue-green'
+      ? blueGreenSwitch(target, change, options)
+      : oneAfterTheOther(target, change, options);
+  const whole = { ...plan, steps: [...siteSteps(target, change.facts), ...plan.steps] };
+  return withVisits(target, change.facts, change.id, whole);
+}
+
+/** `maintenance` and `hold`: the old version is gone before the new one starts, and nothing else is in the window. */
+function oneAfterTheOther(target: Target, given: Change, options: SwitchOptions): Plan {
   const { before, changesData, restores, why } = options;
   const runtime = runtimeOf(target);
   // a target that was switched blue-green before comes back to its one place
   const change = { ...given, next: { ...given.next, colour: undefined } };
   const { facts, next, was } = change;
-  const { database, migrate, maintenance } = target;
+  const { database, migrate, maintenance, health } = target;
   const on = facts.flag !== undefined;
+  // a proxy that does not read our site knows of no waiting: the flag is what an older configuration may test
+  const site = target.switch === 'hold' && siteState(target, facts).tied === 'ours' ? target.site : undefined;
 
   const steps: (Step | false | '' | undefined)[] = [
-    ...siteSteps(target, facts),
     ...before,
-    maintenanceStep(maintenance, on, why),
-    was && runtime.stop(change, waitUntilServing(target.health)),
+    site ? holdStep(target, site, on) : maintenanceStep(maintenance, on, why),
+    was && runtime.stop(change, waitUntilServing(health)),
     (changesData || restores) && database && snapshotStep(target, database, change),
     restores && database && restoreStep(target, database, restores),
     changesData && migrate && runtime.migrate(change, migrate.command, migrate.service, migrate.seconds),
     runtime.start(change),
-    readyStep(target, change),
+    {
+      title: `Wait until ${sha7(next.sha)} is ready`,
+      run: lines(runtime.vitals(next), waitUntilReady(health, next.sha)),
+      judge: judge(health, next.sha, Date.now() + 1000 * (600 + health.deadlineSeconds)),
+      seconds: health.deadlineSeconds + 60,
+    },
     facts.colour === 'green' && target.site && leaveGreen(target.site),
   ];
   const finish: (Finish | false | '' | undefined)[] = [
+    // first of all: visitors are waiting
+    site
+      ? letInStep(site)
+      : !on && { title: 'Maintenance off', run: maintenanceOff(maintenance), closesWindow: true as const },
     ...runtime.settleIn(change),
-    !on && { title: 'Maintenance off', run: maintenanceOff(maintenance) },
     (changesData || restores) && database && keepSnapshots(target, database, change),
     changesData && prune(target, facts, change),
   ];
   return { steps: present(steps), finish: present(finish).filter(step => step.skip === undefined) };
-
-  function readyStep(target: Target, change: Change): Step {
-    const { health } = target;
-    return {
-      title: `Wait until ${sha7(next.sha)} is ready`,
-      run: lines(runtimeOf(target).vitals(change.next), waitUntilReady(health, next.sha)),
-      judge: judge(health, next.sha, Date.now() + 1000 * (600 + health.deadlineSeconds)),
-      seconds: health.deadlineSeconds + 60,
-    };
-  }
 }
 
 function present<T extends object>(list: (T | false | '' | undefined)[]): T[] {

@@ -5,6 +5,7 @@ import { StepFailed, type Keeper, type Outcome } from '../host/keeper.ts';
 import type { Change } from '../runtime/runtime.ts';
 import type { Result } from '../task.ts';
 import type { Intention, Ready, Surroundings } from './attempt.ts';
+import { readVisits, toldVisits, type Visits } from '../proxy/visitors.ts';
 import { goodReleases, liveLine, pairs, type LogLine } from './log.ts';
 import { sha7 } from './names.ts';
 import type { Finish, Step } from './plan.ts';
@@ -29,6 +30,8 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
   const times: { title: string; seconds: number }[] = [];
   const said: string[] = [];
   let windowBegan: number | undefined;
+  let windowEnded: number | undefined;
+  let visits: Visits | undefined;
   let current: Step | undefined;
   let unfinished: string | undefined;
 
@@ -77,11 +80,17 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
       },
       ...plan.finish.map((step, index) => ({
         title: step.title,
-        run: () =>
-          timed(
+        run: async (say: (line: string) => void) => {
+          const hear = (line: string) => {
+            visits ??= readVisits(line);
+            say(line);
+          };
+          await timed(
             step.title,
-            keeper.finished(index).then(good => finishedOr(step, good)),
-          ),
+            keeper.finished(index, hear).then(good => finishedOr(step, good)),
+          );
+          if (step.closesWindow) windowEnded = performance.now();
+        },
       })),
     ]);
   } catch (error) {
@@ -93,9 +102,10 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
       advice: `look at ${target.maintenance.flag} and at docker update --restart on the host`,
     });
   const seconds = round((performance.now() - begun) / 1000);
-  const window = windowBegan && round((performance.now() - windowBegan) / 1000);
+  const window = visits?.window ?? (windowBegan && round(((windowEnded ?? performance.now()) - windowBegan) / 1000));
+  const meanwhile = target.switch === 'hold' ? 'in which visitors waited' : 'in maintenance';
   return {
-    text: `${target.app} ${target.environment} serves ${sha7(next.sha)}${was && was.sha !== next.sha ? ` (was ${sha7(was.sha)})` : ''} after ${seconds} s${window ? `, ${window} s of them in maintenance` : ''}`,
+    text: `${target.app} ${target.environment} serves ${sha7(next.sha)}${was && was.sha !== next.sha ? ` (was ${sha7(was.sha)})` : ''} after ${seconds} s${window ? `, ${window} s of them ${meanwhile}` : ''}${visits ? `; visitors: ${toldVisits(visits)}` : ''}`,
     json: {
       app: target.app,
       environment: target.environment,
@@ -108,6 +118,7 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
       seconds,
       window,
       ...change.notes,
+      ...visits,
       steps: times,
     },
   };

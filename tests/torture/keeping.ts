@@ -78,7 +78,7 @@ export async function walk(
     for (const index of steps.keys()) await keeper.done(index, line => said.push(line));
     keeper.commit(shas.next, shas.old, ' window=1.2');
     await keeper.recorded();
-    for (const index of finish.keys()) finished.push(await keeper.finished(index));
+    for (const index of finish.keys()) finished.push(await keeper.finished(index, line => said.push(line)));
   } catch (thrown) {
     error = thrown;
     keeper.abort('reverted', thrown instanceof Error ? thrown.message : String(thrown));

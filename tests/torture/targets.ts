@@ -6,7 +6,7 @@ import { healthQuestion } from '../../lib/health/look.ts';
 import { withBootLine } from '../../lib/release/boot-line.ts';
 import { releaseAt, type Release } from '../../lib/release/names.ts';
 import type { Plan } from '../../lib/release/plan.ts';
-import { maintenanceSwitch } from '../../lib/release/switch.ts';
+import { switchFor } from '../../lib/release/switch.ts';
 import { runtimeOf, type Change } from '../../lib/runtime/runtime.ts';
 import { Secret } from '../../lib/secret.ts';
 
@@ -196,7 +196,7 @@ export function stories(): Story[] {
       plan: withBootLine(
         target,
         one.facts,
-        maintenanceSwitch(target, one, {
+        switchFor(target, one, {
           before:
             how === 'prepare'
               ? runtimeOf(target).prepare(one, {
