@@ -3,23 +3,10 @@ import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { openKeeper, StepFailed, type Keeper } from '../host/keeper.ts';
-import type { Command } from '../host/sh.ts';
 import type { Result } from '../task.ts';
 import type { Surroundings } from './attempt.ts';
 import { pairs } from './log.ts';
 import type { Step } from './plan.ts';
-
-/** Runs one titled command under the target's lock. @throws Failure 5 when somebody holds it, 1 when the command fails. */
-export async function change(
-  around: Surroundings,
-  host: Host,
-  target: Target,
-  { title, run, done }: { title: string; run: Command; done: Result },
-): Promise<Result> {
-  const { plan } = around.args;
-  const shown = await changeInSteps(around, host, target, { action: title.toLowerCase(), steps: [{ title, run }] });
-  return plan ? shown : done;
-}
 
 export type SmallChange = {
   /** What others who wait read: `action=certificate`. */

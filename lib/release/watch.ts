@@ -36,20 +36,22 @@ export async function watchVisitors(
     if (!before || !after) throw new Failure(1, `${host.name} did not tell about the access log`);
     seen = { before, after, worse: regression(before, after), seconds: Number(clock) - from };
   };
-  await around.report.show([
-    {
-      title: `Watch what visitors get for ${seconds} s`,
-      run: async say => {
-        for (await look(); seen && seen.seconds < seconds && !seen.worse; await look()) {
-          say(`${seen.after.requests} requests, ${seen.after.errors} errors`);
-          await pause(Math.min(LOOK_EVERY_SECONDS, Math.max(1, seconds - seen.seconds)), around.signal);
-        }
-        if (seen?.worse) throw new Error(seen.worse);
+  await around.report
+    .show([
+      {
+        title: `Watch what visitors get for ${seconds} s`,
+        run: async say => {
+          for (await look(); seen && seen.seconds < seconds && !seen.worse; await look()) {
+            say(`${seen.after.requests} requests, ${seen.after.errors} errors`);
+            await pause(Math.min(LOOK_EVERY_SECONDS, Math.max(1, seconds - seen.seconds)), around.signal);
+          }
+          if (seen?.worse) throw new Error(seen.worse);
+        },
       },
-    },
-  ]).catch((error: unknown) => {
-    if (!seen?.worse) throw error;
-  });
+    ])
+    .catch((error: unknown) => {
+      if (!seen?.worse) throw error;
+    });
   if (!seen) throw new Failure(1, 'nothing was watched');
   return seen;
 }
