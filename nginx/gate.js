@@ -18,8 +18,8 @@ function isHeld(file) {
   try {
     fs.accessSync(file);
     return true;
+    // oxlint-disable-next-line no-unused-vars -- njs of Debian 12 knows no catch without a name
   } catch (_) {
-    // oxlint-disable-line no-unused-vars -- njs of Debian 12 knows no catch without a name
     return false;
   }
 }

@@ -5,6 +5,7 @@ import { releaseAt, sha7 } from '../lib/release/names.ts';
 import { verifyDisk, verifyEnvironment, verifyProven } from '../lib/release/preflight.ts';
 import { requiredLog } from '../lib/release/required.ts';
 import { explainWait, switchFor } from '../lib/release/switch.ts';
+import { verifyWatchable, watchVisitors } from '../lib/release/watch.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import { task } from '../lib/task.ts';
 
@@ -13,7 +14,7 @@ export default task(import.meta.url, {
   examples: [
     'npx tsx tasks/deploy.ts --env staging',
     'npx tsx tasks/deploy.ts --env staging --ref feature/toc --plan',
-    'npx tsx tasks/deploy.ts --env production --sha 3f2c1ab9… --wait 5m',
+    'npx tsx tasks/deploy.ts --env production --sha 3f2c1ab9… --wait 5m --watch 60s',
   ],
   changes: true,
   args: {
@@ -22,6 +23,11 @@ export default task(import.meta.url, {
     unpushed: { type: 'boolean', about: 'also a commit that is on no remote branch' },
     dirty: { type: 'boolean', about: 'although the work tree has changes (they stay here)' },
     untried: { type: 'boolean', about: 'although the environment that goes first never had it live' },
+    watch: {
+      type: 'duration',
+      value: '60s',
+      about: 'then compare errors and waits in the access log with the minute before, and go back when they are worse',
+    },
   },
 
   async run(context) {
@@ -30,19 +36,23 @@ export default task(import.meta.url, {
     const sha = await chooseCommit(target, args);
     const host = await context.connect(target.host);
     const required = await requiredLog(context, target, args.untried);
+    if (args.watch) await verifyWatchable(host, target);
+    let went: { sha: string; was: string | undefined; begun: Date } | undefined;
 
-    return attempt(context, host, target, {
+    const result = await attempt(context, host, target, {
       action: 'deploy',
       required: required.sameHost,
       explain: explainWait(target, sha),
 
       // Pre-flight. No impact yet.
       async choose(facts) {
+        went = undefined;
         if (facts.current === sha)
           return { nothing: `${target.app} ${target.environment} serves ${sha7(sha)} already` };
         verifyEnvironment(target, facts);
         verifyDisk(target, facts);
         if (!args.untried) verifyProven(target, sha, required.log ?? facts.required);
+        went = { sha, was: facts.current, begun: facts.now };
         return releaseAt(target.paths.releases, facts.now, sha, facts.folders);
       },
 
@@ -56,5 +66,7 @@ export default task(import.meta.url, {
         });
       },
     });
+    if (!args.watch || !went || args.plan) return result;
+    return watchVisitors(context, host, target, { result, went, seconds: args.watch });
   },
 });

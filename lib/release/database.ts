@@ -91,6 +91,19 @@ export function liveSnapshotStep(target: Target, database: Database, change: Cha
   };
 }
 
+/** A checked copy of a database that is in use, as the first one of another target with the same users. */
+export function copyDatabase(target: Target, database: Database, to: string): Command {
+  return inItsPlace(
+    target,
+    { ...database, snapshots: to.slice(0, to.lastIndexOf('/')) },
+    lines(
+      sh`[ -e ${database.file} ] || { echo ${`there is no database ${database.file} yet`} >&2; exit 1; }`,
+      sh`rm -f ${to}`,
+      checkedCopy(database, to),
+    ),
+  );
+}
+
 function checkedCopy(database: Database, file: string): Command {
   return lines(
     sh`sqlite3 -batch -bail -cmd '.timeout 5000' ${database.file} ${`VACUUM INTO '${file.replaceAll("'", "''")}'`}`,

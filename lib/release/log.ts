@@ -97,7 +97,7 @@ export type Good = { sha: string; release: string | undefined; line: LogLine };
 export function goodReleases(log: LogLine[]): Good[] {
   let stack: Good[] = [];
   for (const line of log) {
-    if (line.outcome !== 'live' || line.action === 'restart') continue;
+    if (line.outcome !== 'live' || staysAsItIs(line)) continue;
     const at = stack.findIndex(one => one.sha === line.sha);
     if (line.action === 'rollback' && at >= 0) stack = stack.slice(0, at + 1);
     else {
@@ -109,6 +109,11 @@ export function goodReleases(log: LogLine[]): Good[] {
   return stack;
 }
 
+/** Whether the release that served before goes on serving. */
+function staysAsItIs({ action }: LogLine): boolean {
+  return action === 'restart' || action === 'seed';
+}
+
 /** Whether the log shows this SHA live at any time. */
 export function everLive(log: LogLine[], sha: string): boolean {
   return log.some(line => line.sha === sha && line.outcome === 'live');
@@ -116,7 +121,7 @@ export function everLive(log: LogLine[], sha: string): boolean {
 
 /** The snapshot with the database as it was when that release last served: the one taken by the deploy that replaced it. */
 export function snapshotOf(log: LogLine[], sha: string): { file: string; time: string } | undefined {
-  const live = log.filter(line => line.outcome === 'live' && line.action !== 'restart');
+  const live = log.filter(line => line.outcome === 'live' && !staysAsItIs(line));
   const left = live[live.findLastIndex(line => line.sha === sha) + 1];
   return left?.was === sha && left.snapshot ? { file: left.snapshot, time: left.time } : undefined;
 }

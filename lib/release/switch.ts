@@ -24,12 +24,15 @@ export type SwitchOptions = {
   restores?: string | undefined;
   /** What the maintenance flag says for people who look at it. */
   why: string;
+  /** While nothing runs: what makes the data anew, around the migration. */
+  fill?: { first: Step[]; last: Step[] };
 };
 
 /** The plan of the switch that ops.yml names, with the proof of what visitors saw. */
 export function switchFor(target: Target, change: Change, options: SwitchOptions): Plan {
   const plan =
-    target.switch === 'blue-green'
+    // data that are made anew cannot be shared by two versions meanwhile
+    target.switch === 'blue-green' && !options.fill
       ? blueGreenSwitch(target, change, options)
       : oneAfterTheOther(target, change, options);
   const whole = { ...plan, steps: [...siteSteps(target, change.facts), ...plan.steps] };
@@ -38,7 +41,7 @@ export function switchFor(target: Target, change: Change, options: SwitchOptions
 
 /** `maintenance` and `hold`: the old version is gone before the new one starts, and nothing else is in the window. */
 function oneAfterTheOther(target: Target, given: Change, options: SwitchOptions): Plan {
-  const { before, changesData, restores, why } = options;
+  const { before, changesData, restores, why, fill } = options;
   const runtime = runtimeOf(target);
   // a target that was switched blue-green before comes back to its one place
   const change = { ...given, next: { ...given.next, colour: undefined } };
@@ -54,7 +57,9 @@ function oneAfterTheOther(target: Target, given: Change, options: SwitchOptions)
     was && runtime.stop(change, waitUntilServing(health)),
     (changesData || restores) && database && snapshotStep(target, database, change),
     restores && database && restoreStep(target, database, restores),
+    ...(fill?.first ?? []),
     changesData && migrate && runtime.migrate(change, migrate.command, migrate.service, migrate.seconds),
+    ...(fill?.last ?? []),
     runtime.start(change),
     {
       title: `Wait until ${sha7(next.sha)} is ready`,

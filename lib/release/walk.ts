@@ -66,7 +66,7 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
         },
       })),
       {
-        title: `Record ${sha7(next.sha)} as ${intention.action === 'restart' ? 'restarted' : 'live'}`,
+        title: `Record ${sha7(next.sha)} as ${recorded[intention.action] ?? 'live'}`,
         run: async () => {
           if (signal.aborted) throw signal.reason;
           decided = true;
@@ -199,6 +199,9 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
     });
   }
 }
+
+/** What becomes of the release, in the log's title, where it is not live anew. */
+const recorded: Partial<Record<Intention['action'], string>> = { restart: 'restarted', seed: 'seeded' };
 
 /** Whether the attempt goes on, or went on, without us. */
 function isLoss(error: unknown): boolean {

@@ -11,7 +11,7 @@ const app = fileURLToPath(new URL('./visitors/', import.meta.url));
 
 export type Visitors = Awaited<ReturnType<typeof makeVisitors>>;
 
-/** Makes `<folder>/repo`. `main` ends at good3; neverReady and exitsAtOnce are branches of it. */
+/** Makes `<folder>/repo`. `main` ends at good3; neverReady, exitsAtOnce and failsUploads are branches of it. */
 export async function makeVisitors(folder: string) {
   const { repo, commit } = await startHistory(join(folder, 'repo'), app, [
     'server.mjs',
@@ -34,6 +34,12 @@ export async function makeVisitors(folder: string) {
     edit: [{ file: server, from: 'const { PORT,', to: "await import('./doors.mjs');\nconst { PORT," }],
   });
 
+  const failsUploads = await commit({
+    branch: 'fails-uploads',
+    message: 'Refuse what visitors send, and stay healthy',
+    edit: [{ file: server, from: 'return json(200, { commitSha, ...', to: 'return json(500, { commitSha, ...' }],
+  });
+
   /** The build context of the image at a commit, with version.json baked in. */
   async function contextFor(sha: string): Promise<string> {
     const context = join(folder, 'contexts', sha);
@@ -47,5 +53,5 @@ export async function makeVisitors(folder: string) {
     return context;
   }
 
-  return { repo, good1, good2, good3, neverReady, exitsAtOnce, contextFor };
+  return { repo, good1, good2, good3, neverReady, exitsAtOnce, failsUploads, contextFor };
 }
