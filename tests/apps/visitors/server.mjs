@@ -10,6 +10,9 @@ import { closeSockets, upgrade } from './websocket.mjs';
 const { PORT, HOST = '0.0.0.0', DATA = 'data', WRITERS = 'one', START_DELAY_MS = '0' } = process.env;
 const commitSha = versionOf();
 if (!PORT) throw new Error('PORT is not set');
+mkdirSync(DATA, { recursive: true });
+noteTime('begins', performance.timeOrigin);
+process.on('exit', () => noteTime('ended'));
 if (WRITERS === 'one') await takeTheLock();
 await pause(Number(START_DELAY_MS));
 
@@ -41,11 +44,15 @@ const server = createServer(async (request, response) => {
 });
 server.keepAliveTimeout = 65_000;
 server.on('upgrade', (request, socket) => upgrade(request, socket, commitSha));
-server.listen(Number(PORT), HOST, () => console.log(`visitors ${commitSha} listens on ${HOST}:${PORT}`));
+server.listen(Number(PORT), HOST, () => {
+  noteTime('listens');
+  console.log(`visitors ${commitSha} listens on ${HOST}:${PORT}`);
+});
 
 for (const signal of ['SIGTERM', 'SIGINT'])
   process.once(signal, () => {
     stopping = true;
+    noteTime('stops');
     server.close(() => process.exit(0));
     // a connection that was busy now may be idle in a moment
     setInterval(() => server.closeIdleConnections(), 20);
@@ -54,6 +61,11 @@ for (const signal of ['SIGTERM', 'SIGINT'])
 
 function whyNotReady() {
   return undefined;
+}
+
+/** What it takes by itself to start and to stop, in milliseconds since 1970: all versions write into one file. */
+function noteTime(word, at = Date.now()) {
+  appendFileSync(`${DATA}/times`, `${Math.round(at)} ${commitSha} ${word}\n`);
 }
 
 /** Answers in twenty parts, so that an answer that was cut off is shorter than it said. */
@@ -85,7 +97,6 @@ function versionOf() {
 
 /** SQLite's own lock, held by a child that ends with us: the kernel gives it back however we end. */
 async function takeTheLock() {
-  mkdirSync(DATA, { recursive: true });
   const child = spawn('sqlite3', ['-batch', '-bail', `${DATA}/writer.lock`], { stdio: ['pipe', 'pipe', 'inherit'] });
   child.stdin.write("BEGIN EXCLUSIVE; SELECT 'locked';\n");
   const locked = once(child.stdout, 'data').then(() => true);

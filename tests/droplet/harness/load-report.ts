@@ -9,7 +9,7 @@ export type Count = {
   told: number;
   /** What went wrong: `502`, `ECONNRESET`, `ECONNREFUSED`, `cut` (shorter than it said), `wrong` (another body) → how often. */
   failures: Record<string, number>;
-  /** Seconds that the slowest good answer took. */
+  /** Seconds that the slowest good answer took, without those that the visitor took to send. */
   longest: number;
 };
 

@@ -21,6 +21,8 @@ export type LoadOptions = {
   slow?: number;
   /** Uploads of 200 kB a second (2). */
   uploadsPerSecond?: number;
+  /** Uploads of 200 kB that take 4 seconds to send, under way at any time (1). */
+  slowUploads?: number;
   /** Websockets open at any time (3), each saying something once a second. */
   sockets?: number;
   /** Words of the maintenance page: a 503 that has them counts as `told`, any other one as a failure. */
@@ -36,7 +38,8 @@ export type Load = {
 
 /** Starts visiting. A request fails after 60 s without an end. */
 export function startLoad(options: LoadOptions): Load {
-  const { origin, domain, perSecond = 200, slow = 2, uploadsPerSecond = 2, sockets = 3, page } = options;
+  const { origin, domain, perSecond = 200, slow = 2, uploadsPerSecond = 2 } = options;
+  const { slowUploads = 1, sockets = 3, page } = options;
   const secure = origin.startsWith('https:');
   const trusting = secure ? { rejectUnauthorized: false, servername: domain } : {};
   const agent = new (secure ? https : http).Agent({ keepAlive: true, maxFreeSockets: 5000 });
@@ -68,7 +71,7 @@ export function startLoad(options: LoadOptions): Load {
   };
 
   /** One request to its end; `judge` says `ok`, or what is wrong with a 200. */
-  function ask(kind: Kind, path: string, judge: (body: Buffer) => string, body?: Buffer): Promise<void> {
+  function ask(kind: Kind, path: string, judge: (body: Buffer) => string, body?: Buffer, sending = 0): Promise<void> {
     const from = performance.now();
     return new Promise(resolve => {
       const request = send(
@@ -79,7 +82,7 @@ export function startLoad(options: LoadOptions): Load {
       const end = (how: string, sha?: string) => {
         if (over) return;
         over = true;
-        note({ kind, seconds: (performance.now() - from) / 1000, how, sha });
+        note({ kind, seconds: (performance.now() - from) / 1000 - sending, how, sha });
         resolve();
       };
       request.on('timeout', () => request.destroy(Object.assign(new Error('60 s'), { code: 'timeout' })));
@@ -99,16 +102,20 @@ export function startLoad(options: LoadOptions): Load {
           else end(judge(whole), typeof sha === 'string' ? sha : undefined);
         });
       });
-      request.end(body);
+      if (body && sending) void sendSlowly(request, body, sending).catch(() => {});
+      else request.end(body);
     });
   }
 
   const isVersion = (body: Buffer) => (/^\{"commitSha":"[0-9a-f]{40}"\}$/.test(body.toString()) ? 'ok' : 'wrong');
   const plain = () => keep(ask('plain', '/version.json', isVersion));
-  const upload = () => {
+  const upload = (sending = 0): Promise<void> => {
     const body = randomBytes(200_000);
     const digest = createHash('sha256').update(body).digest('hex');
-    keep(ask('upload', '/upload', answer => (answer.includes(digest) ? 'ok' : 'wrong'), body));
+    return ask('upload', '/upload', answer => (answer.includes(digest) ? 'ok' : 'wrong'), body, sending);
+  };
+  const uploadSlowly = async () => {
+    for (; !stopping; await pause(200)) await upload(4);
   };
   const slowly = async () => {
     // a visitor who was turned away looks again a little later
@@ -144,9 +151,10 @@ export function startLoad(options: LoadOptions): Load {
   const clock = setInterval(() => {
     const seconds = (performance.now() - began) / 1000;
     for (; sentPlain < seconds * perSecond; sentPlain++) plain();
-    for (; sentUploads < seconds * uploadsPerSecond; sentUploads++) upload();
+    for (; sentUploads < seconds * uploadsPerSecond; sentUploads++) keep(upload());
   }, 5);
   for (let count = 0; count < slow; count++) keep(slowly());
+  for (let count = 0; count < slowUploads; count++) keep(uploadSlowly());
   for (let count = 0; count < sockets; count++) keep(converse());
 
   return {
@@ -166,6 +174,15 @@ export function startLoad(options: LoadOptions): Load {
       return summary(events, began, performance.now(), opened);
     },
   };
+}
+
+/** A visitor on a bad line: the body goes out in twenty parts. */
+async function sendSlowly(request: ClientRequest, body: Buffer, seconds: number): Promise<void> {
+  for (let part = 0; part < 20; part++) {
+    await pause((seconds * 1000) / 20);
+    request.write(body.subarray((part * body.length) / 20, ((part + 1) * body.length) / 20));
+  }
+  request.end();
 }
 
 const pause = (ms: number) => new Promise<void>(resolve => setTimeout(resolve, ms));

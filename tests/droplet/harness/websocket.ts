@@ -35,6 +35,7 @@ export function talk(
     });
     request.on('upgrade', (response: IncomingMessage, opened: Duplex, head: Buffer) => {
       socket = opened;
+      if (stopped) opened.destroy();
       if (response.headers['sec-websocket-accept'] !== acceptOf(key)) opened.destroy(new Error('a wrong accept key'));
       conversation.opened((performance.now() - began) / 1000);
       let saidAt: number | undefined;

@@ -1,8 +1,7 @@
 // The visitors app switched blue-green on a droplet: its two places, and what is there of each.
 import * as assert from 'uvu/assert';
 import type { Report } from '../harness/load-report.ts';
-import { ended } from './look.ts';
-import { visitorsOnDroplet, visitorsRoot, type VisitorsSite } from './visitors.ts';
+import { reachedByVisitors, visitorsOnDroplet, visitorsRoot, type VisitorsSite } from './visitors.ts';
 
 const unit = 'bibliotheca-visitors';
 const project = 'visitors-production';
@@ -22,11 +21,7 @@ export async function blueGreenOnDroplet(name: string, runtime: 'compose' | 'sys
       mv /etc/systemd/system/${unit}.service /etc/systemd/system/${unit}@.service
       systemctl daemon-reload
       systemctl enable -q ${unit}@blue ${unit}@green`);
-  ended(await site.task('site', 'apply', '--env', 'production'), 1);
-  await root(
-    `ln -sfn ${visitorsRoot}/proxy/site.conf /etc/nginx/sites-enabled/visitors-production.conf; nginx -t -q; systemctl reload nginx`,
-  );
-  ended(await site.task('site', 'apply', '--env', 'production'), 0);
+  await reachedByVisitors(all);
   return all;
 }
 

@@ -7,7 +7,7 @@ import { makeVisitors, type Visitors } from '../../apps/visitors.ts';
 import { startDroplet, type Droplet } from '../harness/droplet.ts';
 import { startLoad, type Load, type LoadOptions } from '../harness/load.ts';
 import { startRegistry, type Registry } from '../harness/registry.ts';
-import type { Place } from './look.ts';
+import { ended, type Place } from './look.ts';
 import { hostLines, makeSite, type Site } from './site.ts';
 
 export type VisitorsSite = {
@@ -37,7 +37,7 @@ type Choice = {
   startDelay?: number;
 };
 
-/** Boots it all, prepares the server once as root, and puts the site in place; nothing is deployed yet. */
+/** Boots it all and prepares the server once as root; nothing is deployed yet, and nginx knows nothing of it. */
 export async function visitorsOnDroplet(name: string, choice: Choice): Promise<VisitorsSite> {
   const { runtime, tls = true, startDelay = 300 } = choice;
   const droplet = await startDroplet(name);
@@ -97,6 +97,16 @@ export async function visitorsOnDroplet(name: string, choice: Choice): Promise<V
       startLoad({ origin: `${tls ? 'https' : 'http'}://${droplet.ip}`, domain: visitorsDomain, ...options }),
     twoWriters: async () => (await droplet.root(`cat ${data}/two-writers 2>/dev/null`)).stdout,
   };
+}
+
+/** Puts the site in place and ties it to nginx, as root does once. */
+export async function reachedByVisitors({ droplet, site }: VisitorsSite): Promise<void> {
+  ended(await site.task('site', 'apply', '--env', 'production'), 1);
+  await sure(
+    droplet,
+    `ln -sfn ${visitorsRoot}/proxy/site.conf /etc/nginx/sites-enabled/visitors-production.conf; nginx -t -q; systemctl reload nginx`,
+  );
+  ended(await site.task('site', 'apply', '--env', 'production'), 0);
 }
 
 function opsOf(droplet: Droplet, app: Visitors, how: Target['switch'], tls: boolean, parts: string): string {

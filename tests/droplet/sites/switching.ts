@@ -1,0 +1,195 @@
+// Deploys, rollbacks and broken releases under load, with one switch on one runtime: what each switch promises, asserted.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Target } from '../../../lib/config/target.ts';
+import type { Load } from '../harness/load.ts';
+import type { Report } from '../harness/load-report.ts';
+import { blueGreenOnDroplet, lostNothing, onlyServes } from './blue-green.ts';
+import { ended, inLine } from './look.ts';
+import { reachedByVisitors, visitorsOnDroplet, visitorsRoot, type VisitorsSite } from './visitors.ts';
+
+type Runtime = 'compose' | 'systemd';
+type Switch = Target['switch'];
+
+/** With BOOKOPS_TORTURE=1 the whole series, and limits in seconds: a slow day of the machine must not fail a plain test. */
+export const torture = process.env['BOOKOPS_TORTURE'] === '1';
+const page = 'Back in a moment';
+
+/** One change as visitors, the app and the release log saw it; seconds. */
+type Change = {
+  task: string;
+  sha: string;
+  seconds: number;
+  report: Report;
+  /** The longest that anything but a slow request took. */
+  longest: number;
+  /** The app's own times, by its own log; 0 where it did not stop or start. */
+  stop: number;
+  start: number;
+  line: { requests: number; failures: number; told: number; longest: number; window: number };
+};
+
+export async function bootFor(how: Switch, runtime: Runtime): Promise<VisitorsSite> {
+  const name = `${how}-${runtime}`;
+  if (how === 'blue-green') return blueGreenOnDroplet(name, runtime);
+  const all = await visitorsOnDroplet(name, { runtime, switch: how });
+  await reachedByVisitors(all);
+  return all;
+}
+
+/** Declares the tests of a series; the site serves good1 when it begins. */
+export function switchSeries(all: VisitorsSite, how: Switch): void {
+  const { site, droplet, app } = all;
+  const good = [app.good1, app.good2, app.good3];
+  const all20 = Array.from({ length: 20 }, (_, at) => [
+    { task: 'deploy', sha: good[(at + 1) % 3] ?? '' },
+    ...(at % 4 === 3 ? [{ task: 'rollback', sha: good[at % 3] ?? '' }] : []),
+  ]).flat();
+  let load: Load;
+  let serving = app.good1;
+
+  test.before(async () => {
+    ended(await site.task('deploy', '--env', 'production', '--sha', app.good1), 0);
+    load = all.visit({ page });
+    await pause(1500);
+  });
+  test.after(async () => {
+    await load.stop();
+  });
+
+  async function change(task: string, sha: string, code: number): Promise<Change> {
+    const from = await now();
+    load.lap();
+    const words = task === 'deploy' ? ['--sha', sha] : ['--to', sha];
+    const { seconds } = ended(await site.task(task, '--env', 'production', ...words), code);
+    // an answer that is on its way belongs to this change
+    await pause(300);
+    const report = load.lap();
+    const [times = '', line = ''] = (
+      await droplet.root(`cat ${visitorsRoot}/data/times ${visitorsRoot}/shared/data/times 2>/dev/null
+        echo =; tail -n 1 ${visitorsRoot}/releases/releases.log`)
+    ).stdout.split('=\n');
+    const at = (of: string, word: string) =>
+      Number(
+        times
+          .split('\n')
+          .findLast(one => one.endsWith(` ${of} ${word}`))
+          ?.split(' ')[0] ?? 0,
+      ) / 1000;
+    const between = (of: string, first: string, last: string) =>
+      at(of, first) >= from && at(of, last) >= at(of, first) ? at(of, last) - at(of, first) : 0;
+    const word = (key: string) => Number(inLine(line, key) ?? 0);
+    const { plain, upload } = report.requests;
+    const done: Change = {
+      task,
+      sha,
+      seconds,
+      report,
+      longest: Math.max(plain.longest, upload.longest, report.sockets.longestOpening),
+      stop: between(serving, 'stops', 'ended'),
+      start: between(sha, 'begins', 'listens'),
+      line: {
+        requests: word('requests'),
+        failures: word('failures'),
+        told: word('told'),
+        longest: word('longest'),
+        window: word('window'),
+      },
+    };
+    if (code === 0) serving = sha;
+    console.log(told(done));
+    return done;
+  }
+  const now = async () => Number((await droplet.root('date +%s.%N')).stdout);
+  const noTwoWriters = async () => assert.is(await all.twoWriters(), '');
+  /** One version after the other, and no other one. */
+  const saw = ({ report }: Change, ...shas: string[]) =>
+    assert.equal([...new Set(report.versions.map(one => one.sha))], shas, JSON.stringify(report.versions));
+
+  for (const { task, sha } of torture ? all20 : all20.filter((_, at) => at < 2 || at === 4))
+    test(`${how}: visitors of a ${task} to ${sha.slice(0, 7)} ${how === 'maintenance' ? 'get an answer or the page' : 'all get their answer'}`, async () => {
+      const was = serving;
+      const one = await change(task, sha, 0);
+      promised(how, one);
+      saw(one, was, sha);
+      await noTwoWriters();
+      if (how === 'blue-green') await onlyServes(all, sha);
+    });
+
+  const broken = torture ? (['exitsAtOnce', 'neverReady'] as const) : (['exitsAtOnce'] as const);
+  for (const name of broken)
+    test(`${how}: visitors of a release that ${name === 'neverReady' ? 'never gets ready' : 'ends at once'} see the version before it`, async () => {
+      site.rewrite(text => text.replace('deadline: 20s', 'deadline: 4s'));
+      const one = await change('deploy', app[name], 1);
+      saw(one, serving);
+      if (how === 'maintenance') answeredOrTold(one.report);
+      else assert.is(one.report.failures, 0, one.report.examples.join('\n'));
+      await noTwoWriters();
+      if (how === 'blue-green') await onlyServes(all, serving);
+    });
+
+  test(`${how}: of all requests, slow ones, uploads and websockets, none was lost`, async () => {
+    const report = await load.stop();
+    console.log(JSON.stringify({ ...report, versions: report.versions.length }));
+    if (how === 'maintenance') answeredOrTold(report);
+    else lostNothing(report);
+    // at the end those under way are waited for, slow ones and all
+    assert.ok(report.requests.plain.asked > 180 * (report.seconds - 10), 'so many asked as should');
+    assert.ok(report.requests.slow.ok > 0 && report.requests.upload.ok > 0 && report.sockets.echoes > 0);
+  });
+}
+
+/** What the switch promises of one change that went well, and that the release log says the same. */
+function promised(how: Switch, { report, longest, stop, start, line }: Change): void {
+  const own = stop + start;
+  assert.ok(line.requests > 0, 'the deploy asked for itself');
+  assert.is(line.failures, 0);
+  if (how === 'maintenance') {
+    answeredOrTold(report);
+    assert.ok(report.told, 'the page was there');
+    assert.ok(line.told > 0 && line.window > 0, JSON.stringify(line));
+  } else {
+    assert.is(report.failures, 0, report.examples.join('\n'));
+    assert.is(report.told, undefined);
+    assert.is(line.told, 0);
+  }
+  if (how !== 'blue-green') assert.ok(stop > 0 && start > 0 && line.window > 0, 'it stopped, and started');
+  if (!torture) return;
+  if (how === 'maintenance') {
+    atMost('the window', line.window, own + 0.3);
+    const { from = 0, to = 0 } = report.told ?? {};
+    near('the window that visitors saw, and that of the log', to - from, line.window);
+  } else {
+    if (how === 'hold') atMost('the longest wait', longest, own + 0.5);
+    else atMost('the longest wait', longest, 1);
+    near('the longest wait of visitors, and that of the log', longest, line.longest);
+  }
+}
+
+function atMost(what: string, seconds: number, limit: number): void {
+  assert.ok(seconds <= limit, `${what}: ${seconds.toFixed(2)} s, and at most ${limit.toFixed(2)} s were promised`);
+}
+
+/** The deploy asks five times a second, so it sees the beginning of a wait a little later. */
+function near(what: string, one: number, other: number): void {
+  assert.ok(Math.abs(one - other) < 0.7, `${what}: ${one.toFixed(2)} s and ${other.toFixed(2)} s`);
+}
+
+/** 503 with the page, or the answer; nothing else. */
+function answeredOrTold({ failures, examples }: Report): void {
+  assert.is(failures, 0, examples.join('\n'));
+}
+
+function told({ task, sha, seconds, report, longest, stop, start, line }: Change): string {
+  const { requests, sockets, failures, told: page, versions } = report;
+  const asked = requests.plain.asked + requests.slow.asked + requests.upload.asked;
+  const window = page ? ` told ${(page.to - page.from).toFixed(2)} s` : '';
+  const log = Object.entries(line).map(([key, value]) => `${key}=${value}`);
+  return (
+    `${task} ${sha.slice(0, 7)} ${seconds.toFixed(1)} s: ${asked} requests, ${failures} failed, longest ${longest.toFixed(2)} s,${window} ` +
+    `sockets ${sockets.closed} closed; own stop ${stop.toFixed(2)} start ${start.toFixed(2)}, beyond ${(longest - stop - start).toFixed(2)}; ` +
+    `log ${log.join(' ')}; versions ${versions.map(one => one.sha.slice(0, 4)).join(' ')}`
+  );
+}
+
+const pause = (ms: number) => new Promise<void>(resolve => setTimeout(resolve, ms));
