@@ -88,7 +88,7 @@ const same = (text: string) => text;
 /** In the proxy's own words, which name file and line. */
 function explained(said: string[], target: Target, front: Front, user: string): Failure {
   const lines = said.map(line => line.trim());
-  if (lines.some(line => /^sudo: .*(password|terminal)/.test(line)))
+  if (front.sudoers && lines.some(line => /^sudo: .*(password|terminal)/.test(line)))
     return new Failure(1, `${user} may not test and reload ${front.name} on ${target.host.name}`, {
       advice: `as root: visudo -f /etc/sudoers.d/bookops, with: ${front.sudoers(user)}`,
     });

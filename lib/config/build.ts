@@ -65,7 +65,7 @@ export function buildTarget({ app, environment, settings }: Draft, host: HostSet
 function siteOf(site: Part<'site'>, root: string): Site {
   return {
     proxy: given(site.proxy),
-    domains: site.domains,
+    domains: given(site.domains),
     tls: given(site.tls),
     email: site.email,
     acme: site.acme,
@@ -73,12 +73,12 @@ function siteOf(site: Part<'site'>, root: string): Site {
     noindex: given(site.noindex),
     basicAuth: site.basic_auth,
     bodyLimit: given(site.body_limit),
-    upstreams: Object.entries(site.upstreams).map(([name, one]) =>
+    upstreams: Object.entries(given(site.upstreams)).map(([name, one]) =>
       typeof one === 'number'
         ? { name, port: one, green: undefined, variable: undefined }
         : { name, port: one.port, green: one.green, variable: one.variable },
     ),
-    routes: Object.entries(site.routes)
+    routes: Object.entries(given(site.routes))
       .map(([path, one]) => routeOf(path, one))
       .toSorted((a, b) => b.path.length - a.path.length || (a.path < b.path ? -1 : 1)),
     drainSeconds: seconds(given(site.drain)),
@@ -87,7 +87,7 @@ function siteOf(site: Part<'site'>, root: string): Site {
   };
 }
 
-function routeOf(path: string, written: Part<'site'>['routes'][string]): Route {
+function routeOf(path: string, written: NonNullable<Part<'site'>['routes']>[string]): Route {
   const route = typeof written === 'string' ? undefined : written;
   const to = typeof written === 'string' ? written : written.to;
   const { folder, cache, timeout } = route ?? {};

@@ -97,6 +97,7 @@ export function faultsWithin(draft: Draft, known: Known): Problem[] {
   }
 
   siteFaults(settings, { wrong, from });
+  if (settings.site) for (const part of ['domains', 'upstreams', 'routes']) needs(['site', part]);
 
   const { requires } = settings;
   if (requires === draft.environment) wrong(['requires'], 'an environment cannot require itself');

@@ -227,7 +227,7 @@ const site = shape({
     'The proxy in front (default nginx)',
     v.optional(v.picklist(['nginx', 'caddy'], 'must be nginx or caddy')),
   ),
-  domains: about('The names visitors type; the first one names the certificate', list(domain)),
+  domains: about('The names visitors type; the first one names the certificate', v.optional(list(domain))),
   tls: about(
     'certbot, or off for a site that something else encrypts (default certbot)',
     v.optional(v.picklist(['certbot', 'off'], 'must be certbot or off')),
@@ -240,11 +240,15 @@ const site = shape({
   body_limit: about('Largest request (default 10m)', v.optional(size)),
   upstreams: about(
     'What the app listens on: a name and a port each',
-    v.pipe(v.custom<Record<string, v.InferInput<typeof upstream>>>(isMap, mustBe('a map')), v.record(name, upstream)),
+    v.optional(
+      v.pipe(v.custom<Record<string, v.InferInput<typeof upstream>>>(isMap, mustBe('a map')), v.record(name, upstream)),
+    ),
   ),
   routes: about(
     'Which path goes where; the longest wins',
-    v.pipe(v.custom<Record<string, v.InferInput<typeof route>>>(isMap, mustBe('a map')), v.record(routePath, route)),
+    v.optional(
+      v.pipe(v.custom<Record<string, v.InferInput<typeof route>>>(isMap, mustBe('a map')), v.record(routePath, route)),
+    ),
   ),
   drain: about('switch blue-green: how long old connections may go on (default 30s)', v.optional(duration)),
   hold: about('switch hold: how long a request waits at most (default 30s)', v.optional(duration)),

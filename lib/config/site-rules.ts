@@ -11,10 +11,13 @@ export function siteFaults(
 ): void {
   const { site } = settings;
   const upstreams = Object.entries(site?.upstreams ?? {});
-  if (site && !site.domains.length) wrong(['site', 'domains'], 'is empty: name at least one');
+  if (site?.domains && !site.domains.length) wrong(['site', 'domains'], 'is empty: name at least one');
   for (const [index, one] of (site?.domains ?? []).entries())
     if (site?.tls === 'certbot' && one.startsWith('*'))
-      wrong(['site', 'domains', index], 'is a wildcard, and certbot cannot prove one over http: name each domain');
+      wrong(
+        ['site', 'domains', index],
+        'is a wildcard, and no authority gives a certificate for one that is asked for over http: name each domain',
+      );
   if (site && settings.root && !/^[A-Za-z0-9/._@+-]+$/.test(settings.root))
     wrong(['root'], 'must be letters, digits and . _ @ + - only, because the proxy reads it');
   if (site && settings.maintenance?.flag && !/^[A-Za-z0-9/._@+-]+$/.test(settings.maintenance.flag))
@@ -27,6 +30,13 @@ export function siteFaults(
       wrong(['site', 'routes', path], unknown('upstream', to, Object.keys(site?.upstreams ?? {})));
     if (folder !== undefined && !path.endsWith('/'))
       wrong(['site', 'routes', path], 'leads to a folder, so it must end with /');
+  }
+  if (site?.proxy === 'caddy') {
+    const instead = `needs nginx (${from('site', 'proxy')})`;
+    if (site.tls === 'certbot' && from('site', 'tls') !== 'by default')
+      wrong(['site', 'tls'], `certbot ${instead}: Caddy gets its certificates by itself, so leave it out`);
+    for (const [path, one] of Object.entries(site.routes ?? {}))
+      if (typeof one !== 'string' && one.cache !== undefined) wrong(['site', 'routes', path, 'cache'], instead);
   }
   const { switch: move, runtime } = settings;
   if (move === 'hold' || move === 'blue-green') {

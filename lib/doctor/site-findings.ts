@@ -17,11 +17,14 @@ export function siteDoctorQuestion(target: Target): Command | undefined {
     sh`{ PATH=$PATH:/usr/sbin:/sbin ${site.proxy} ${site.proxy === 'nginx' ? '-v' : 'version'}; } 2>&1 | fact proxy`,
     sh`{ systemctl is-active ${site.proxy} || true; } 2>/dev/null | fact proxy-active`,
     site.proxy === 'nginx' && sh`{ ${allowed(script('/usr/sbin/nginx -t'))}; } | fact no-proxy-test`,
-    sh`{ ${allowed(sh`/usr/bin/systemctl reload ${site.proxy}`)}; } | fact no-proxy-reload`,
+    site.proxy === 'nginx' && sh`{ ${allowed(script('/usr/bin/systemctl reload nginx'))}; } | fact no-proxy-reload`,
     target.switch === 'hold' &&
       script(
         '{ grep -rqs "^load_module.*ngx_http_js_module" /etc/nginx/nginx.conf /etc/nginx/modules-enabled/ && echo yes; } | fact njs',
       ),
+    // Debian's logrotate gives nginx's logs to this group.
+    site.proxy === 'nginx' &&
+      sh`{ if [ "$EUID" != 0 ] && ! id -nG | tr ' ' '\\n' | grep -qx adm; then echo no; fi; } | fact no-access-log`,
     sh`for folder in ${[...new Set(looked)]}; do if [ -d "$folder" ] && ! (($(stat -L -c %a "$folder") % 2)); then echo "$folder"; fi; done | fact site-shut`,
   );
 }
@@ -41,7 +44,7 @@ export function siteFindings(target: Target, facts: Facts): Finding[] {
       ? good(proxy, version[1] ?? version[2] ?? '')
       : failure(proxy, `is ${text('proxy-active') || 'not running'}`, `sudo systemctl enable --now ${proxy}`),
   ];
-  if (text('no-proxy-test') || text('no-proxy-reload'))
+  if (front.sudoers && (text('no-proxy-test') || text('no-proxy-reload')))
     found.push(
       failure(
         `${proxy}: sudo`,
@@ -55,6 +58,14 @@ export function siteFindings(target: Target, facts: Facts): Finding[] {
         'nginx: njs',
         'is not loaded, and the switch hold lets requests wait in it',
         'sudo apt-get install libnginx-mod-http-js',
+      ),
+    );
+  if (text('no-access-log'))
+    found.push(
+      warning(
+        'access log',
+        `${facts.user} cannot read what ${proxy} logs, and --watch looks at it`,
+        `sudo usermod -aG adm ${facts.user}, then log in again`,
       ),
     );
   // An ACL or a group may let it in all the same, so this is no failure.

@@ -9,8 +9,13 @@ export type Traffic = { requests: number; errors: number; slow: number };
 /**
  * Where nginx/site.conf.liquid writes it. nginx escapes quotes in what visitors send, so between the quotes stand the
  * request, the referrer and the browser, and nobody can forge what is outside of them.
+ * @throws Failure 2 for another proxy
  */
 export function accessLog(target: Target): string {
+  if (target.site?.proxy === 'caddy')
+    throw new Failure(2, '--watch needs nginx: what Caddy of Debian logs, only Caddy may read', {
+      advice: 'deploy without --watch',
+    });
   return `/var/log/nginx/${target.app}-${target.environment}.access.log`;
 }
 

@@ -1,10 +1,58 @@
 // The Caddy site of one target as it will stand on the server, rendered from caddy/site.caddy.liquid.
-import type { Target } from '../config/target.ts';
-import { Failure } from '../errors.ts';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { posix } from 'node:path';
+import type { Route, Site, Target } from '../config/target.ts';
+import { proxyWord } from './nginx.ts';
 
-/** @throws Failure 3 for what Caddy cannot do. */
-export function caddyConfig(target: Target): string {
-  throw new Failure(3, `${target.app} ${target.environment}: proxy caddy is not built yet`, {
-    advice: 'take proxy: nginx',
-  });
+const template = new URL('../../caddy/site.caddy.liquid', import.meta.url);
+const load = createRequire(import.meta.url);
+
+/** The whole file. @throws Failure 3 when a value cannot stand in Caddy's configuration. */
+export function caddyConfig(target: Target, site: Site): string {
+  const word = (text: string, allowed?: RegExp) =>
+    proxyWord(text, { who: `${target.app} ${target.environment}`, proxy: 'caddy', ...(allowed && { allowed }) });
+  const isOpen = site.tls === 'off';
+  const routes = site.routes.map(route => routeOf(route, site, word));
+
+  const { Liquid }: typeof import('liquidjs') = load('liquidjs');
+  const engine = new Liquid({ strictVariables: true, strictFilters: true, ownPropertyOnly: true });
+  return String(
+    engine.parseAndRenderSync(readFileSync(template, 'utf8'), {
+      app: target.app,
+      environment: target.environment,
+      folder: word(site.folder),
+      addresses: site.domains.map(domain => `${isOpen ? 'http' : 'https'}://${word(domain)}`).join(', '),
+      tls: !isOpen,
+      behind_another: isOpen,
+      email: isOpen || site.email === undefined ? false : word(site.email, /^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+$/),
+      acme: isOpen || site.acme === undefined ? false : word(site.acme, /^https:\/\/[A-Za-z0-9:/._~-]+$/),
+      hsts: site.hsts,
+      noindex: site.noindex,
+      basic_auth: site.basicAuth === undefined ? false : word(site.basicAuth),
+      flag: word(posix.basename(target.maintenance.flag)),
+      maintenance: word(posix.dirname(target.maintenance.flag)),
+      routes,
+      shortest_first: routes.some(({ api }) => api) ? routes.toReversed() : [],
+    }),
+  );
+}
+
+function routeOf({ path, goes, api, bodyLimit }: Route, site: Site, word: (text: string) => string) {
+  const place = word(path);
+  const common = { match: place.endsWith('/') ? `${place}*` : place, api };
+  if ('folder' in goes) return { ...common, upstream: false, prefix: place.slice(0, -1), folder: word(goes.folder) };
+  return {
+    ...common,
+    upstream: true,
+    port: site.upstreams.find(({ name }) => name === goes.upstream)?.port ?? 0,
+    timeout: Math.max(1, Math.ceil(goes.timeoutSeconds)),
+    body_limit: bytes(bodyLimit ?? site.bodyLimit),
+  };
+}
+
+/** `10m` as nginx means it, which is what ops.yml says. */
+function bytes(size: string): number {
+  const powers: Record<string, number> = { k: 1, m: 2, g: 3 };
+  return Number.parseInt(size, 10) * 1024 ** (powers[size.slice(-1)] ?? 0);
 }

@@ -14,7 +14,7 @@ export function siteConfig(target: Target): string {
   const { site } = target;
   const who = `${target.app} ${target.environment}`;
   if (!site) throw new Failure(3, `${who} has no site: ops.yml does not say what visitors reach it by`);
-  const word = (text: string) => proxyWord(text, who);
+  const word = (text: string) => proxyWord(text, { who, proxy: 'nginx' });
   const key = proxyKey(target);
   const cached = site.routes.flatMap(({ goes }) => ('upstream' in goes ? (goes.cacheSeconds ?? []) : []));
   const flag = word(target.maintenance.flag);
@@ -27,6 +27,9 @@ export function siteConfig(target: Target): string {
       app: target.app,
       environment: target.environment,
       key,
+      writer: `npx tsx tasks/site.ts apply --env ${target.environment} --app ${target.app}`,
+      reader: `/etc/nginx/sites-enabled/${target.app}-${target.environment}.conf is a link to it`,
+      logs: `/var/log/nginx/${target.app}-${target.environment}`,
       folder: word(site.folder),
       domains: site.domains.map(word).join(' '),
       tls: site.tls === 'certbot',
@@ -97,11 +100,14 @@ function whole(seconds: number): number {
   return Math.max(1, Math.ceil(seconds));
 }
 
-/** lib/config refuses such values with their place in ops.yml; what comes from elsewhere ends here. */
-function proxyWord(text: string, who: string): string {
-  if (!/^[A-Za-z0-9/._@+~*-]+$/.test(text))
-    throw new Failure(3, `${who}: ${JSON.stringify(text)} cannot stand in the configuration of nginx`, {
-      advice: 'use letters, digits and . _ @ + - in the paths of ops.yml',
+/** lib/config refuses such values with their place in ops.yml; what comes from elsewhere ends here. @throws Failure 3 */
+export function proxyWord(
+  text: string,
+  { who, proxy, allowed = /^[A-Za-z0-9/._@+~*-]+$/ }: { who: string; proxy: Site['proxy']; allowed?: RegExp },
+): string {
+  if (!allowed.test(text))
+    throw new Failure(3, `${who}: ${JSON.stringify(text)} cannot stand in the configuration of ${proxy}`, {
+      advice: 'use letters, digits and . _ @ + - in the site of ops.yml',
     });
   return text;
 }
