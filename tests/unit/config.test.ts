@@ -413,6 +413,12 @@ test('the examples describe the two systems as they are', async () => {
   assert.is(production.database?.file, '/opt/arsvent-2025/production/data/backend/prod.db');
   assert.is(arsvent.find(undefined, 'staging').health.probes[1]?.url, 'http://127.0.0.1:4100/readyz');
   assert.equal(production.env[0]?.keys['APP_ENV'], { required: true, oneOf: ['production'] });
+  assert.equal(production.site?.domains, ['arsvent25.arsnecandi.de']);
+  assert.equal([production.site?.noindex, arsvent.find(undefined, 'staging').site?.noindex], [false, true]);
+  assert.equal(
+    production.site?.routes.map(({ path }) => path),
+    ['/content-asset/', '/asset/', '/auth/', '/api/', '/'],
+  );
   const bibliotheca = (await loadConfig(join(root, 'examples/bibliotheca/ops.yml'))).find(undefined, 'production');
   assert.is(bibliotheca.database?.file, '/opt/bibliotheca/shared/bibliotheca.db');
   assert.is(bibliotheca.runtime.kind === 'systemd' && bibliotheca.runtime.unit, 'bibliotheca');
