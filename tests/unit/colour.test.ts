@@ -255,7 +255,7 @@ test('the unit of a blue-green app is a template whose instances run what their 
   const text = await renderUnit(one);
   assert.match(text, '/etc/systemd/system/book@.service');
   assert.match(text, 'WorkingDirectory=/opt/book/%i\n');
-  assert.match(text, 'EnvironmentFile=/opt/book/proxy/%i.env\n');
+  assert.match(text, 'EnvironmentFile=-/opt/book/proxy/%i.env\n');
   assert.match(text, 'ExecStart=/opt/book/%i/bin/server --at 100%%\n');
   assert.match(text, /^ExecCondition=.* \/opt\/book\/proxy\/%i\.start$/m);
   const plain = await renderUnit({ ...one, switch: 'maintenance' });

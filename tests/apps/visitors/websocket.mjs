@@ -28,7 +28,7 @@ export function upgrade(request, socket, version) {
 export function closeSockets() {
   for (const socket of open) {
     socket.write(written(8, Buffer.from([0x03, 0xe9])));
-    setTimeout(() => socket.destroy(), 1000).unref();
+    setTimeout(() => socket.destroy(), 10_000).unref();
   }
 }
 

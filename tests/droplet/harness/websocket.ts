@@ -41,8 +41,9 @@ export function talk(
       let saidAt: number | undefined;
       let word = '';
       const say = () => {
+        // a busy machine may take its time
         if (saidAt !== undefined) {
-          opened.destroy(new Error('no echo within a second'));
+          if (performance.now() - saidAt > 20_000) opened.destroy(new Error('no echo within 20 s'));
           return;
         }
         word = randomBytes(6).toString('hex');

@@ -181,14 +181,14 @@ function answeredOrTold({ failures, examples }: Report): void {
 }
 
 function told({ task, sha, seconds, report, longest, stop, start, line }: Change): string {
-  const { requests, sockets, failures, told: page, versions } = report;
+  const { requests, sockets, failures, told: page, versions, examples } = report;
   const asked = requests.plain.asked + requests.slow.asked + requests.upload.asked;
   const window = page ? ` told ${(page.to - page.from).toFixed(2)} s` : '';
   const log = Object.entries(line).map(([key, value]) => `${key}=${value}`);
   return (
     `${task} ${sha.slice(0, 7)} ${seconds.toFixed(1)} s: ${asked} requests, ${failures} failed, longest ${longest.toFixed(2)} s,${window} ` +
     `sockets ${sockets.closed} closed; own stop ${stop.toFixed(2)} start ${start.toFixed(2)}, beyond ${(longest - stop - start).toFixed(2)}; ` +
-    `log ${log.join(' ')}; versions ${versions.map(one => one.sha.slice(0, 4)).join(' ')}`
+    `log ${log.join(' ')}; versions ${versions.map(one => one.sha.slice(0, 4)).join(' ')}${examples.map(one => `\n  ${one}`).join('')}`
   );
 }
 
