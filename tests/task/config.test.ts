@@ -81,7 +81,11 @@ test('unit of an app that is no systemd service is refused', () => {
 });
 
 test('a path that systemd would read differently is refused, and % arrives as %', () => {
-  const text = readFileSync(join(root, 'examples/bibliotheca/ops.yml'), 'utf8');
+  // a proxy would refuse such paths first
+  const text = readFileSync(join(root, 'examples/bibliotheca/ops.yml'), 'utf8').replace(
+    /^( +)site:.*\n(\1 .*\n)+/gm,
+    '',
+  );
   const unit = (from: string, to: string) => {
     writeFileSync(join(folder, 'ops.yml'), text.replaceAll(from, to));
     return config('unit', '--env', 'production');
