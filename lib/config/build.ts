@@ -1,6 +1,7 @@
 // A Target from settings that passed every rule.
 import { posix } from 'node:path';
 import { seconds } from '../duration.ts';
+import { rangeOf } from './copy-rules.ts';
 import { local } from './layers.ts';
 import type { Draft } from './rules.ts';
 import type { Settings, WrittenHost } from './schema.ts';
@@ -8,10 +9,12 @@ import type {
   CrossCheck,
   EnvFile,
   HostSettings,
+  Instances,
   KeyRule,
   Probe,
   Route,
   SecretReference,
+  Seed,
   Site,
   Target,
 } from './target.ts';
@@ -59,6 +62,8 @@ export function buildTarget({ app, environment, settings }: Draft, host: HostSet
       source: settings.maintenance?.page,
     },
     site: settings.site && siteOf(settings.site, root),
+    ...(settings.instances && { instances: instancesOf(settings.instances) }),
+    ...(settings.seed && { seed: seedOf(settings.seed) }),
   };
 }
 
@@ -85,6 +90,21 @@ function siteOf(site: Part<'site'>, root: string): Site {
     holdSeconds: seconds(given(site.hold)),
     folder: posix.join(root, 'proxy'),
   };
+}
+
+function instancesOf({ ports, domain, memory, cpus, data, env }: Part<'instances'>): Instances {
+  const range = rangeOf(ports);
+  return {
+    ports: given(range),
+    domain: domain.replace(/^\*\./, ''),
+    limits: { memory: given(memory), cpus: given(cpus) },
+    data: given(data),
+    env: env ?? {},
+  };
+}
+
+function seedOf({ command, reset, service, seconds: most, guards }: Part<'seed'>): Seed {
+  return { command, reset, service, seconds: given(most), guards: texts(guards) };
 }
 
 function routeOf(path: string, written: NonNullable<Part<'site'>['routes']>[string]): Route {

@@ -134,6 +134,25 @@ export const proxyPath = v.pipe(
   v.regex(/^[A-Za-z0-9/._@+-]+$/, 'must be a path of letters, digits and . _ @ + - only: the proxy reads it'),
 );
 export const size = v.pipe(plainText, v.regex(/^[1-9]\d{0,5}[kmg]$/, 'must be a size such as 10m'));
+export const wildcard = v.pipe(
+  plainText,
+  v.regex(
+    /^\*\.(?=.{1,200}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    'must be a domain with * for the name of the copy, such as *.staging.example.org',
+  ),
+);
+export const portRange = v.pipe(
+  plainText,
+  v.check(isPortRange, 'must be a range of ports from 1024 to 65535, such as 8400-8499'),
+);
+function isPortRange(text: string): boolean {
+  const [, first = 0, last = 0] = (/^(\d{4,5})-(\d{4,5})$/.exec(text) ?? []).map(Number);
+  return first >= 1024 && last <= 65_535 && first <= last;
+}
+export const oneLineValue = v.pipe(
+  plainText,
+  v.check(text => !/['\p{Cc}]/u.test(text), 'must be one line without a single quote'),
+);
 export const email = v.pipe(
   plainText,
   v.regex(/^[A-Za-z0-9._%+-]+@([a-z0-9-]+\.)+[a-z]{2,}$/, 'must be an e-mail address'),

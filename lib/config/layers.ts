@@ -113,6 +113,10 @@ function defaults(app: string, environment: string, merged: Tree): unknown {
           hold: '30s',
         }
       : undefined,
+    seed: has('seed')
+      ? { service: runtime === 'compose' ? textAt(merged, 'compose', 'service') : undefined, seconds: 600 }
+      : undefined,
+    instances: has('instances') ? { memory: '512m', cpus: 1, data: 'empty', env: {} } : undefined,
   };
 }
 

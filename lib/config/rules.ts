@@ -1,6 +1,7 @@
 // What can only be wrong in a whole target or between two: each rule names the lines that together are wrong.
 import { posix } from 'node:path';
 import { seconds } from '../duration.ts';
+import { copyFaults, isPortName, portHere, rangeOf } from './copy-rules.ts';
 import type { Problem, Source } from './problems.ts';
 import type { Settings, WrittenHost } from './schema.ts';
 import { siteFaults, unknown } from './site-rules.ts';
@@ -96,8 +97,9 @@ export function faultsWithin(draft: Draft, known: Known): Problem[] {
       wrong(['env', index, 'file'], 'this file is described twice');
   }
 
-  siteFaults(settings, { wrong, from });
   if (settings.site) for (const part of ['domains', 'upstreams', 'routes']) needs(['site', part]);
+  siteFaults(settings, { wrong, from });
+  copyFaults(draft, { wrong, from });
 
   const { requires } = settings;
   if (requires === draft.environment) wrong(['requires'], 'an environment cannot require itself');
@@ -140,7 +142,31 @@ export function clashes(drafts: readonly Draft[], known: Pick<Known, 'hosts' | '
       }
     }
   }
-  return problems;
+  return [...problems, ...crossings(drafts, known)];
+}
+
+/** A port in the range of somebody's instances would one day be taken by one of them. */
+function crossings(drafts: readonly Draft[], { hosts, source }: Pick<Known, 'hosts' | 'source'>): Problem[] {
+  const machineOf = ({ settings }: Draft) => JSON.stringify(hosts.get(settings.host ?? ''));
+  return drafts.flatMap(draft => {
+    const range = rangeOf(draft.settings.instances?.ports);
+    if (!range) return [];
+    const { at = draft.at, path = draft.path } = get(draft.tree, 'instances', 'ports') ?? {};
+    const others = drafts.filter(other => machineOf(other) === machineOf(draft));
+    return others.flatMap(other => {
+      const who = `${other.app} ${other.environment}`;
+      const theirs = other === draft ? undefined : rangeOf(other.settings.instances?.ports);
+      const taken = claims(other).find(
+        ({ what, value }) => what === 'port' && Number(value) >= range.first && Number(value) <= range.last,
+      );
+      const text = taken
+        ? `the port ${taken.value} in it is that of ${who} (${source.place(taken.at === builtIn ? other.at : taken.at)})`
+        : theirs && theirs.first <= range.last && theirs.last >= range.first
+          ? `these ports are also for the instances of ${who}`
+          : undefined;
+      return text ? [{ at, path, text }] : [];
+    });
+  });
 }
 
 function claims({ app, environment, settings, tree }: Draft): { what: string; value: string; at: number }[] {
@@ -167,20 +193,11 @@ function claims({ app, environment, settings, tree }: Draft): { what: string; va
     ),
     ...one('maintenance flag', settings.maintenance?.flag, 'maintenance', 'flag'),
     ...Object.entries(variables)
-      .filter(([name]) => /(^|_)PORT$/.test(name))
+      .filter(([name]) => isPortName(name))
       .map(([name, value]) => ({ what: 'port', value: String(value), at: at('compose', 'variables', name) })),
     ...(settings.health?.probes ?? []).flatMap((probe, index) => {
       const port = portHere(probe.url);
       return port ? [{ what: 'port', value: port, at: at('health', 'probes', index, 'url') }] : [];
     }),
   ];
-}
-
-/** The port of an address on the host itself; other addresses may well be shared behind one proxy. */
-function portHere(url: string | undefined): string | undefined {
-  if (!url || !URL.canParse(url)) return undefined;
-  const { hostname, port } = new URL(url);
-  if (!/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) return undefined;
-  // A URL without a port means 80 or 443: the proxy's, which tells its sites apart by name.
-  return port || undefined;
 }

@@ -16,8 +16,10 @@ import {
   list,
   mustBe,
   name,
+  oneLineValue,
   path,
   plainText,
+  portRange,
   proxyPath,
   publicKey,
   root,
@@ -28,6 +30,7 @@ import {
   user,
   variable,
   whole,
+  wildcard,
   yes,
 } from './forms.ts';
 
@@ -43,7 +46,7 @@ export const presets = {
 const about = <S extends Any>(text: string, schema: S) => v.pipe(schema, v.description(text));
 
 /** A map with these keys only. Each unknown key becomes an issue of its own, whose message lists the known ones for "did you mean". */
-function shape<const E extends v.ObjectEntries>(entries: E) {
+export function shape<const E extends v.ObjectEntries>(entries: E) {
   const map = v.objectWithRest(
     entries,
     v.never(() => Object.keys(entries).join(' ')),
@@ -254,6 +257,38 @@ const site = shape({
   hold: about('switch hold: how long a request waits at most (default 30s)', v.optional(duration)),
 });
 
+const instances = shape({
+  ports: about('The ports on the server that copies may take, such as 8400-8499', portRange),
+  domain: about('What copies are called: *.staging.example.org', wildcard),
+  memory: about('The memory of each container at most (default 512m)', v.optional(size)),
+  cpus: about(
+    'The processors of each container at most (default 1)',
+    v.optional(
+      v.pipe(
+        v.number(mustBe('a number')),
+        v.minValue(0.05, 'must be at least 0.05'),
+        v.maxValue(64, 'must be at most 64'),
+      ),
+    ),
+  ),
+  data: about(
+    'What a copy begins with (default empty)',
+    v.optional(v.picklist(['empty', 'seed', 'snapshot'], 'must be empty, seed or snapshot')),
+  ),
+  env: about(
+    'Keys of the environment files with another value in a copy; {name} and {domain} are its own',
+    v.optional(variables(oneLineValue)),
+  ),
+});
+
+const seed = shape({
+  command: about('Makes the data; reads the users as JSON on its standard input', command),
+  reset: about('Empties the data before that and before the migration', v.optional(command)),
+  service: about('compose: the service whose image runs them', v.optional(name)),
+  seconds: about('How long each may take (default 600)', v.optional(whole(1, 86_400))),
+  guards: about('What the environment files on the host must say, or nothing is seeded', variables(scalar)),
+});
+
 const settings = {
   host: about('A name under hosts', v.optional(name)),
   root: about('Absolute folder on the host; other paths on the host are relative to it', v.optional(root)),
@@ -278,6 +313,8 @@ const settings = {
   health: v.optional(health),
   maintenance: v.optional(maintenance),
   site: about('What visitors reach it by', v.optional(site)),
+  seed: about('How its data are made anew; never in production', v.optional(seed)),
+  instances: about('How throw-away copies are made', v.optional(instances)),
 };
 const named = <S extends Any>(value: S) =>
   v.pipe(v.custom<Record<string, v.InferInput<S>>>(isMap, mustBe('a map')), v.record(name, value));

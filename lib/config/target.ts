@@ -30,6 +30,12 @@ export type Target = {
   maintenance: Maintenance;
   /** undefined: no proxy of ours stands in front. */
   site: Site | undefined;
+  /** How throw-away copies of this target are made; missing: not at all. */
+  instances?: Instances;
+  /** How its data are made anew; missing: never. */
+  seed?: Seed;
+  /** This target is such a copy itself, made by lib/instance/target.ts. */
+  instance?: Instance;
 };
 
 export type HostSettings =
@@ -66,7 +72,11 @@ export type ComposeSettings = {
   registry: { server: string; username: string; password: SecretReference } | undefined;
   /** Seconds a container gets between SIGTERM and SIGKILL. */
   stopSeconds: number;
+  /** What each container may take at most; missing: what the compose file says. */
+  limits?: Limits;
 };
+
+export type Limits = { memory: string; cpus: number };
 
 export type SystemdSettings = {
   kind: 'systemd';
@@ -196,4 +206,39 @@ export type Route = {
   /** Maintenance is told as JSON. */
   api: boolean;
   bodyLimit: string | undefined;
+};
+
+export type Instances = {
+  /** The ports on the server that copies may take, both counted. */
+  ports: { first: number; last: number };
+  /** `staging.example.org`: the name of a copy goes in front. */
+  domain: string;
+  limits: Limits;
+  data: InstanceData;
+  /** Keys of the environment files that a copy has another value for; `{name}` and `{domain}` stand for its own. */
+  env: Record<string, string>;
+};
+
+/** What a copy begins with: nothing, a list of users, or what its base has now. */
+export type InstanceData = 'empty' | 'seed' | 'snapshot';
+
+export type Instance = {
+  name: string;
+  /** The environment that it is a copy of. */
+  base: string;
+  /** <root of the base>/instances: all copies, and what ends them. */
+  folder: string;
+};
+
+export type Seed = {
+  /** Shell text that reads the users as JSON on its standard input. */
+  command: string;
+  /** Shell text that empties the data first. */
+  reset: string | undefined;
+  /** compose: the service whose image runs both. */
+  service: string | undefined;
+  /** Seconds that each may take. */
+  seconds: number;
+  /** What the environment files on the host must say. */
+  guards: Record<string, string>;
 };

@@ -3,6 +3,7 @@ import { checkEnvFile } from '../config/env-file.ts';
 import type { Target } from '../config/target.ts';
 import type { Facts } from '../release/facts.ts';
 import { failure, good, type Finding, warning, words } from './finding.ts';
+import { instanceFindings } from './instance-findings.ts';
 import { maintenanceFindings } from './maintenance-findings.ts';
 import { runtimeFindings } from './runtime-findings.ts';
 import { siteFindings } from './site-findings.ts';
@@ -19,6 +20,7 @@ export function findingsOf(target: Target, facts: Facts, clockOff: number): Find
     ...folders(target, facts),
     ...runtimeFindings(target, facts),
     ...siteFindings(target, facts),
+    ...instanceFindings(target, facts),
     ...databaseFindings(target, facts),
     ...environment(target, facts),
     ...boot(target, facts),

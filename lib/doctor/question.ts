@@ -2,6 +2,7 @@
 import type { Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
+import { instancesDoctorQuestion } from './instance-findings.ts';
 import { siteDoctorQuestion } from './site-findings.ts';
 
 /** What every plan needs, then what the runtime and the database need. */
@@ -34,6 +35,7 @@ export function doctorQuestion(target: Target): Command {
     runtime.kind === 'compose' && docker(),
     runtime.kind === 'systemd' && systemd(runtime, paths.releases),
     siteDoctorQuestion(target),
+    instancesDoctorQuestion(target),
   );
 }
 

@@ -16,7 +16,12 @@ export function accessLog(target: Target): string {
     throw new Failure(2, '--watch needs nginx: what Caddy of Debian logs, only Caddy may read', {
       advice: 'deploy without --watch',
     });
-  return `/var/log/nginx/${target.app}-${target.environment}.access.log`;
+  return `${logsOf(target)}.access.log`;
+}
+
+/** The names of a target's logs up to `.access.log` and `.error.log`. Those of a throw-away copy go with its folder. */
+export function logsOf({ app, environment, root, instance }: Target): string {
+  return instance ? `${root}/proxy/visitors` : `/var/log/nginx/${app}-${environment}`;
 }
 
 /** Bytes of the log that are looked at: the busiest minutes of a small server fit many times. */

@@ -34,7 +34,21 @@ export function frontOf(target: Target): Front {
   return site.proxy === 'caddy' ? caddy(target, site) : nginx(target, site);
 }
 
+/** How nginx comes to read the sites of all throw-away copies of an environment: one line, made once by the admin. */
+export function instancesTie(app: string, base: string, folder: string): { line: string; file: string; tie: string } {
+  const line = `include ${folder}/*/proxy/site.conf;`;
+  const file = `/etc/nginx/sites-enabled/${app}-${base}-instances.conf`;
+  return { line, file, tie: `echo '${line}' | sudo tee ${file} && sudo nginx -t && sudo systemctl reload nginx` };
+}
+
+/** Prints `ours` or `missing`. */
+export function instancesTied(app: string, base: string, folder: string): Command {
+  const { line, file } = instancesTie(app, base, folder);
+  return sh`if grep -qsxF ${line} ${file}; then echo ours; else echo missing; fi`;
+}
+
 function nginx(target: Target, { folder }: Site): Front {
+  const { instance } = target;
   const file = `${folder}/site.conf`;
   const link = `/etc/nginx/sites-enabled/${target.app}-${target.environment}.conf`;
   const gate = new URL('../../nginx/gate.js', import.meta.url);
@@ -43,8 +57,12 @@ function nginx(target: Target, { folder }: Site): Front {
     file,
     text: siteConfig(target),
     others: target.switch === 'hold' ? [{ path: `${folder}/gate.js`, text: readFileSync(gate, 'utf8') }] : [],
-    tied: sh`if [ ! -L ${link} ] && [ ! -e ${link} ]; then echo missing; elif [ "$(readlink -f ${link})" = "$(readlink -f ${file})" ]; then echo ours; else readlink -f ${link}; fi`,
-    tie: `sudo ln -sfn ${file} ${link} && sudo nginx -t && sudo systemctl reload nginx`,
+    tied: instance
+      ? instancesTied(target.app, instance.base, instance.folder)
+      : sh`if [ ! -L ${link} ] && [ ! -e ${link} ]; then echo missing; elif [ "$(readlink -f ${link})" = "$(readlink -f ${file})" ]; then echo ours; else readlink -f ${link}; fi`,
+    tie: instance
+      ? instancesTie(target.app, instance.base, instance.folder).tie
+      : `sudo ln -sfn ${file} ${link} && sudo nginx -t && sudo systemctl reload nginx`,
     test: script('as_root nginx -t'),
     reload: reloadNginx,
     sudoers: user => `${user} ALL=(root) NOPASSWD: /usr/sbin/nginx -t, /usr/bin/systemctl reload nginx`,

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { posix } from 'node:path';
 import type { Route, Site, Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
+import { logsOf } from './access-log.ts';
 
 const template = new URL('../../nginx/site.conf.liquid', import.meta.url);
 const load = createRequire(import.meta.url);
@@ -27,9 +28,13 @@ export function siteConfig(target: Target): string {
       app: target.app,
       environment: target.environment,
       key,
-      writer: `npx tsx tasks/site.ts apply --env ${target.environment} --app ${target.app}`,
-      reader: `/etc/nginx/sites-enabled/${target.app}-${target.environment}.conf is a link to it`,
-      logs: `/var/log/nginx/${target.app}-${target.environment}`,
+      writer: target.instance
+        ? `npx tsx tasks/instance.ts up --name ${target.instance.name} --env ${target.instance.base} --app ${target.app}`
+        : `npx tsx tasks/site.ts apply --env ${target.environment} --app ${target.app}`,
+      reader: target.instance
+        ? 'nginx reads the sites of all instances'
+        : `/etc/nginx/sites-enabled/${target.app}-${target.environment}.conf is a link to it`,
+      logs: word(logsOf(target)),
       folder: word(site.folder),
       domains: site.domains.map(word).join(' '),
       tls: site.tls === 'certbot',

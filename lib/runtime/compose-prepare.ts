@@ -1,5 +1,5 @@
 // How a compose release comes onto the host before any downtime: its folder, its images by digest, the services that stay.
-import type { ComposeSettings, Target } from '../config/target.ts';
+import type { ComposeSettings, Limits, Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import type { Release } from '../release/names.ts';
@@ -12,7 +12,7 @@ export function composePreparation(
   settings: ComposeSettings,
   takeAway: (change: Change) => Command,
 ): Pick<Runtime, 'prepare' | 'recheck'> {
-  const { project, stay } = settings;
+  const { project, stay, limits } = settings;
   const words = composeWords(target, settings);
 
   const writeFolder = (release: Release, composeFile: string): Command =>
@@ -25,6 +25,7 @@ export function composePreparation(
       stay.length
         ? sh`grep -vxF ${stay.flatMap(name => ['-e', name])} ${`${release.folder}/all`} >${`${release.folder}/services`} || fail "every service of the compose file stays: nothing to deploy"`
         : sh`cp ${`${release.folder}/all`} ${`${release.folder}/services`}`,
+      limits && limitsFile(release, limits),
     );
 
   const staysRun = ({ facts }: Change): boolean =>
@@ -130,4 +131,16 @@ done <${`${change.next.folder}/images`}`,
       },
     ],
   };
+}
+
+/** A file beside the compose file that wins over whatever that says about memory and processors, also for what stays. */
+function limitsFile({ folder }: Release, { memory, cpus }: Limits): Command {
+  const most = `    mem_limit: !reset null
+    memswap_limit: ${memory}
+    cpus: !reset null
+    deploy: { resources: { limits: { memory: ${memory}, cpus: '${cpus}' } } }`;
+  return lines(
+    sh`{ echo services:; while read -r name; do printf '  "%s":\n%s\n' "$name" ${most}; done <${`${folder}/all`}; } >${`${folder}/limits.new`}`,
+    sh`mv ${`${folder}/limits.new`} ${`${folder}/limits.yml`}`,
+  );
 }

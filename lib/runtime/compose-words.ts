@@ -31,6 +31,7 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   local place=$1 more=()
   shift
   if [[ -e $place/volumes.yml ]]; then more=(-f "$place/volumes.yml"); fi
+  if [[ -e $place/limits.yml ]]; then more+=(-f "$place/limits.yml"); fi
   env ${['IMAGE_TAG', ...Object.keys(variablesOf(target, settings))].flatMap(name => ['-u', name])} docker compose -p "$(project_of "$place")" --project-directory ${target.root} --env-file "$place/compose.env" -f "$place/compose.yml" "\${more[@]}" "$@"
 }`,
     // hold_images folder image…: a tag of our own keeps an image from being pruned, and from being moved by a later push

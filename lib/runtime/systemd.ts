@@ -69,7 +69,7 @@ as_root systemctl start ${service} || { journalctl -u ${service} -n 12 --no-page
 
     migrate: (change, command, _service, seconds) => ({
       title: 'Migrate the database',
-      run: sh`cd ${change.next.folder} && ${as} bash -c ${lines(environmentOf(target), script(command)).text}`,
+      run: sh`cd ${change.next.folder} && feed_user ${user} bash -c ${lines(environmentOf(target), script(command)).text}`,
       seconds,
     }),
 

@@ -1,0 +1,33 @@
+// What the doctor finds about throw-away copies: whether nginx reads their sites, and whether the server ends them in time.
+import type { Target } from '../config/target.ts';
+import { instancesFolder } from '../instance/copy.ts';
+import { instancesQuestion, readMarks, span } from '../instance/marks.ts';
+import { instancesTie } from '../proxy/front.ts';
+import type { Command } from '../host/sh.ts';
+import type { Facts } from '../release/facts.ts';
+import { failure, good, type Finding, warning } from './finding.ts';
+
+/** Lines for askFacts. */
+export function instancesDoctorQuestion(target: Target): Command | undefined {
+  return target.instances && instancesQuestion(target);
+}
+
+export function instanceFindings(target: Target, facts: Facts): Finding[] {
+  const { app, environment, instances } = target;
+  if (!instances) return [];
+  const { tie } = instancesTie(app, environment, instancesFolder(target));
+  if (facts.runtime.get('instances-tied')?.trim() !== 'ours')
+    return [failure('instances', 'nginx does not read their sites yet', tie)];
+  const marks = readMarks(facts);
+  const now = facts.now.getTime() / 1000;
+  // cron looks once a minute, and taking one away lasts a little
+  const overdue = marks.filter(mark => mark.end < now - 300);
+  if (!overdue.length) return [good('instances', marks.map(mark => mark.name).join(', ') || 'none')];
+  return overdue.map(({ name, end }) =>
+    warning(
+      'instances',
+      `${name} should have ended ${span(now - end)} ago: does cron run?`,
+      `npx tsx tasks/instance.ts down --name ${name} --env ${environment} --app ${app}`,
+    ),
+  );
+}

@@ -1,0 +1,147 @@
+// The steps that make a copy, give it more time and take it away; what ends it by itself stands on the server.
+import { readFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import type { InstanceData, Target } from '../config/target.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
+import { instancesTie } from '../proxy/front.ts';
+import { copyDatabase } from '../release/database.ts';
+import type { Step } from '../release/plan.ts';
+import { portsTaken } from './checks.ts';
+import { instancesFolder } from './copy.ts';
+import { markFile, markLine, type Mark } from './marks.ts';
+
+export type Birth = {
+  base: Target;
+  copy: Target;
+  mark: Pick<Mark, 'name' | 'end' | 'made' | 'ports' | 'by'>;
+  /** The mark that it has; undefined: there is no such copy yet. */
+  was: Mark | undefined;
+  data: InstanceData;
+};
+
+/** What comes before the first or next release of a copy. Its ports are taken and its end is on the server before anything else is. */
+export function birthSteps(birth: Birth): Step[] {
+  const { base, copy, was, data } = birth;
+  const steps: (Step | false)[] = [
+    reserve(birth),
+    !was && {
+      // No undo here and below: without its mark the server takes the whole folder away.
+      title: `Copy the settings of ${base.environment}`,
+      run: lines(...foldersLike(base, copy), ...base.env.map((_, index) => copyEnvironment(base, copy, index))),
+    },
+    !was &&
+      data === 'snapshot' &&
+      base.database !== undefined &&
+      copy.database !== undefined && {
+        title: `Copy the database of ${base.environment}`,
+        seconds: 1800,
+        run: lines(
+          sh`mkdir -p ${posix.dirname(copy.database.file)}`,
+          copyDatabase(base, base.database, copy.database.file),
+        ),
+      },
+  ];
+  return steps.filter(step => step !== false);
+}
+
+function reserve({ base, copy, mark, was }: Birth): Step {
+  const folder = instancesFolder(base);
+  const file = markFile(folder, mark.name);
+  const sweep = posix.join(folder, 'sweep.sh');
+  const ports = mark.ports.flatMap(port => ['-e', String(port)]);
+  return {
+    title: was ? `Give ${mark.name} its time` : `Reserve ports and time for ${mark.name}`,
+    run: lines(
+      sh`mkdir -p ${copy.root}`,
+      sh`printf '%s\\n' ${sweepScript(base)} | write_file ${sweep}`,
+      sh`bash ${sweep}`,
+      sh`exec 7<${folder}; flock -w 20 7 || fail 'another run works on the instances'`,
+      sh`for other in ${folder}/*/instance; do
+  [ -r "$other" ] && [ "$other" != ${file} ] || continue
+  if sed -n 's/.* ports=\\([0-9,]*\\) .*/\\1/p' "$other" | tr , '\\n' | grep -qxF ${ports}; then
+    fail "$(basename "$(dirname "$other")")" ${`${portsTaken}: try again`}
+  fi
+done`,
+      sh`printf '%s\\n' ${markLine(mark)} | write_file ${file}`,
+    ),
+    undo: was
+      ? sh`printf '%s\\n' ${markLine(was)} | write_file ${file}`
+      : lines(sh`rm -f ${file} ${`${file}.new`}`, sweepSoon(sweep)),
+  };
+}
+
+/** From now on until `end`. */
+export function extendStep(base: Target, was: Mark, end: number): Step {
+  const folder = instancesFolder(base);
+  const file = markFile(folder, was.name);
+  const put = (line: string) =>
+    lines(
+      sh`exec 7<${folder}; flock -w 20 7 || fail 'another run works on the instances'`,
+      sh`[ -e ${file} ] || fail ${`${was.name} has just ended`}`,
+      sh`printf '%s\\n' ${line} | write_file ${file}`,
+    );
+  const before = sh`[ ! -e ${file} ] || printf '%s\\n' ${markLine(was)} | write_file ${file}`;
+  return { title: `Give ${was.name} its time`, run: put(markLine({ ...was, end })), undo: before };
+}
+
+/** Its undo only goes on: what was to be taken away is. */
+export function downStep(base: Target, name: string): Step {
+  const folder = instancesFolder(base);
+  const sweep = posix.join(folder, 'sweep.sh');
+  const run = lines(
+    sh`[ -e ${sweep} ] || { [ ! -e ${`${folder}/${name}`} ] && exit 0; printf '%s\\n' ${sweepScript(base)} | write_file ${sweep}; }`,
+    sh`bash ${sweep} end ${name}`,
+    sweepSoon(sweep),
+  );
+  return { title: `Take ${name} away`, run, undo: sh`[ -e ${markFile(folder, name)} ] || { ${run}; }`, seconds: 300 };
+}
+
+/** Waits in the background until the run that asks for it is over. */
+function sweepSoon(sweep: string): Command {
+  return sh`[ ! -e ${sweep} ] || setsid -f bash ${sweep} later </dev/null >/dev/null 2>&1 3>&-`;
+}
+
+/** The text of <root>/instances/sweep.sh. */
+function sweepScript(base: Target): string {
+  const folder = instancesFolder(base);
+  const { line, file } = instancesTie(base.app, base.environment, folder);
+  const project = base.runtime.kind === 'compose' ? base.runtime.project : base.app;
+  // cron reads % as a line break
+  const run = sh`bash ${`${folder}/sweep.sh`}`.text.replaceAll('%', '\\%');
+  return lines(
+    sh`folder=${folder}`,
+    sh`prefix=${`${project}-`}`,
+    sh`include=${line}`,
+    sh`tied=${file}`,
+    sh`cron_line=${`* * * * * ${run} # ends the instances of ${base.app} ${base.environment} when their time is up`}`,
+    script(readFileSync(new URL('sweep.sh', import.meta.url), 'utf8')),
+  ).text.trimEnd();
+}
+
+/** Folders that the compose file mounts, with the rights of those of the base: Docker would make them root's. */
+function foldersLike(base: Target, copy: Target): Command[] {
+  if (base.runtime.kind !== 'compose' || copy.runtime.kind !== 'compose') return [];
+  const { variables } = copy.runtime;
+  return Object.entries(base.runtime.variables).flatMap(([name, from]) => {
+    const to = variables[name];
+    if (to === undefined || to === from || !from.startsWith(`${base.root}/`)) return [];
+    return sh`if [ -d ${from} ]; then mkdir -p ${to}; chmod --reference=${from} ${to}; fi`;
+  });
+}
+
+/** The file never leaves the server; the lines of keys that a copy has other values for are replaced. */
+function copyEnvironment(base: Target, copy: Target, index: number): Command | undefined {
+  const [one, to] = [base.env[index], copy.env[index]?.file];
+  if (!one || !to) return undefined;
+  const own = Object.entries(base.instances?.env ?? {}).filter(([key]) => Object.hasOwn(one.keys, key));
+  const word = (value: string) =>
+    value.replaceAll('{name}', copy.instance?.name ?? '').replaceAll('{domain}', copy.site?.domains[0] ?? '');
+  const added = own.map(([key, value]) => `${key}='${word(value)}'`);
+  return lines(
+    sh`mkdir -p ${posix.dirname(to)}`,
+    // sed ends the last line where it has no end
+    own.length
+      ? sh`(umask 077; { sed '$a\\' ${one.file} | { grep -vE ${`^(export +)?(${own.map(([key]) => key).join('|')}) *=`} || [ $? = 1 ]; }; printf '%s\\n' ${added}; } | write_file ${to})`
+      : sh`(umask 077; write_file ${to} <${one.file})`,
+  );
+}

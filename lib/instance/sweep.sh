@@ -1,0 +1,126 @@
+# Ends instances whose time is up and those that never came to be, and leaves nothing of them; cron starts it each minute, so
+# also after the server was off. Words: nothing · `later` to wait for who works on them · `end NAME` for only that one, now.
+# Above stand: folder (all instances), prefix (of their Compose projects), include and tied (how nginx reads them), cron_line.
+set -uo pipefail
+export LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin
+
+as_root() {
+  if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi </dev/null
+}
+
+is_over() { # dir: its time is up, or it has none
+  local end
+  [[ -e $1/instance ]] || return 0
+  end=$(sed -nE '1s/^end=([0-9]+) .*/\1/p' "$1/instance")
+  [[ $end ]] && (($(date +%s) >= end))
+}
+
+none_or() { # program words… -- things…: only when there are things
+  [[ ${*: -1} == -- ]] || "$@" >/dev/null
+}
+
+# shellcheck disable=SC2086 # lists of ids, which must fall apart into words
+end_instance() { # dir seconds-to-wait forced: whatever is interrupted goes on from here the next minute
+  local dir=$1 name=${1##*/} project ids of
+  [[ $name =~ ^[a-z][a-z0-9-]*$ && -d $dir && ! -L $dir ]] || return 0
+  project=$prefix$name
+  if [[ -d $dir/releases/.keeper ]]; then
+    exec 9>>"$dir/releases/.keeper/lock" || return
+    if ! flock -w "$2" 9; then
+      echo "somebody works on $name: $(head -c 200 "$dir/releases/.keeper/holder" 2>/dev/null)" >&2
+      return 1
+    fi
+  fi
+  exec 7<"$folder" && flock 7 || return
+  if [[ ! $3 ]] && ! is_over "$dir"; then # somebody gave it more time meanwhile
+    exec 7<&-
+    return 0
+  fi
+  rm -f "$dir/instance"
+  exec 7<&-
+  docker version >/dev/null || return
+  if [[ -e $dir/proxy/site.conf ]]; then
+    rm -f "$dir/proxy/site.conf"
+    reload_proxy
+  fi
+  of=label=com.docker.compose.project=$project
+  ids=$(docker ps -aq --filter "$of") && none_or docker rm -fv -- $ids || return
+  ids=$(docker network ls -q --filter "$of") && none_or docker network rm -- $ids || return
+  ids=$(docker volume ls -q --filter "$of") && none_or docker volume rm -f -- $ids || return
+  forget_images "$dir" "$project"
+  wipe "$dir" "$project"
+}
+
+reload_proxy() { # when nginx refuses its configuration, that is the fault of another site, and it runs on with what it has
+  grep -qsxF "$include" "$tied" || return 0
+  if as_root nginx -t 2>/dev/null; then as_root systemctl reload nginx; fi
+}
+
+forget_images() { # dir project: our tags, then each image that nobody else holds
+  local pin image
+  for pin in $(docker image ls --format '{{.Repository}}:{{.Tag}}' --filter "reference=bookops-keep/$2:*"); do
+    docker image rm "$pin" >/dev/null
+  done
+  cut -d' ' -f1 "$1"/releases/*/images 2>/dev/null | sort -u | while read -r image; do
+    docker image inspect -f '{{join .RepoTags " "}}' "$image" 2>/dev/null | grep -q 'bookops-keep/' && continue
+    [[ $(docker ps -aq --filter "ancestor=$image") ]] || docker image rm "$image" >/dev/null 2>&1
+  done
+}
+
+wipe() { # dir project: what the app wrote as another user goes through Docker, in an image that is empty
+  local dir=$1 image=bookops-wipe/$2 seen=() path
+  rm -rf "$dir" 2>/dev/null
+  [[ -e $dir ]] || return 0
+  for path in /usr /bin /lib /lib64; do [[ ! -d $path ]] || seen+=(-v "$path:$path:ro"); done
+  tar -cf - --files-from /dev/null | docker import - "$image" >/dev/null &&
+    docker run --rm --network none "${seen[@]}" -v "$folder:$folder" "$image" /bin/rm -rf "$dir"
+  docker image rm "$image" >/dev/null
+  [[ ! -e $dir ]]
+}
+
+settle_crontab() { # seconds-to-wait: what others wrote there stays; the lines of instances that are gone go with them
+  local scratch line name waits=''
+  if [[ -d $folder/.keeper && ! $(compgen -G "$folder/*/") ]]; then # not while somebody who took the last one down is here
+    exec 9>>"$folder/.keeper/lock" && flock -w "$1" 9 || return 0
+  fi
+  exec 6<"$HOME" && flock 6 && exec 7<"$folder" && flock 7 || return
+  [[ ! $(compgen -G "$folder/*/") ]] || waits=yes
+  scratch=$(mktemp -d) || return
+  # shellcheck disable=SC2064 # this folder
+  trap "rm -rf '$scratch'" EXIT
+  if ! crontab -l >"$scratch/was" 2>"$scratch/why" && ! grep -qi 'no crontab' "$scratch/why"; then
+    cat "$scratch/why" >&2
+    return 1
+  fi
+  while IFS= read -r line || [[ $line ]]; do
+    [[ $line != "$cron_line" ]] || continue
+    name=${line#*" $folder/"}
+    if [[ $line == *" $folder/"*'/releases/.keeper/keeper.sh settle '* && ! -d $folder/${name%%/*} ]]; then continue; fi
+    printf '%s\n' "$line"
+  done <"$scratch/was" >"$scratch/next"
+  [[ ! $waits ]] || printf '%s\n' "$cron_line" >>"$scratch/next"
+  if ! cmp -s "$scratch/was" "$scratch/next"; then
+    if [[ -s $scratch/next ]]; then crontab "$scratch/next"; else crontab -r; fi || return
+  fi
+  [[ ! $waits ]] || return 0
+  rm -rf "$folder/sweep.sh" "$folder/.keeper"
+  rmdir "$folder" 2>/dev/null
+  return 0
+}
+
+main() { # read whole before it runs, because it removes its own file
+  local dir wait=0
+  cd / || exit
+  if [[ ${1:-} == end ]]; then
+    end_instance "$folder/$2" 20 forced
+    exit
+  fi
+  [[ -d $folder ]] || exit 0
+  [[ ${1:-} != later ]] || wait=60
+  for dir in "$folder"/*/; do
+    ! is_over "${dir%/}" || end_instance "${dir%/}" "$wait" '' 2>/dev/null
+  done
+  settle_crontab "$wait"
+  exit
+}
+main "$@"

@@ -1,0 +1,55 @@
+// Makes the data of an environment anew from a list of users; what was there is kept as a snapshot, and production is refused.
+import { verifyEnvironment } from '../lib/release/preflight.ts';
+import { attempt, serving } from '../lib/release/attempt.ts';
+import { explainWait, switchFor } from '../lib/release/switch.ts';
+import { runtimeOf } from '../lib/runtime/runtime.ts';
+import { fillSteps, seedOf, verifySeedable } from '../lib/seed/fill.ts';
+import { Failure } from '../lib/errors.ts';
+import { task } from '../lib/task.ts';
+
+export default task(import.meta.url, {
+  about: 'Empty an environment’s data and fill them from a list of users; never production’s',
+  examples: [
+    'npx tsx tasks/seed.ts --env staging --users users.json',
+    'npx tsx tasks/seed.ts --env staging --users users.json --plan',
+  ],
+  changes: true,
+  args: {
+    users: { type: 'string', value: 'file', about: 'a JSON list of users on this machine' },
+  },
+
+  async run(context) {
+    const target = await context.target();
+    const seed = seedOf(target);
+    const { readUsers } = await import('../lib/seed/users.ts');
+    const users = await readUsers(context.args.users);
+    const host = await context.connect(target.host);
+    let sha = '';
+    return attempt(context, host, target, {
+      action: 'seed',
+      explain: (step, error) => explainWait(target, sha)(step, error),
+
+      // Pre-flight. No impact yet.
+      async choose(facts) {
+        verifySeedable(target, facts);
+        const now = serving(target, facts);
+        if (!now)
+          throw new Failure(2, `nothing is deployed to ${target.app} ${target.environment} yet`, {
+            advice: `npx tsx tasks/deploy.ts --env ${target.environment}`,
+          });
+        verifyEnvironment(target, facts);
+        sha = now.sha;
+        return now;
+      },
+
+      // The app is stopped meanwhile: only then can a seed that fails be undone to the byte.
+      plan: async change =>
+        switchFor(target, change, {
+          before: runtimeOf(target).recheck(change),
+          changesData: true,
+          fill: fillSteps(target, seed, change, users),
+          why: `by ${context.who}: seed`,
+        }),
+    });
+  },
+});

@@ -1,0 +1,133 @@
+// Throw-away copies on a real server: reached by their names, kept within limits, ended by the server itself, and gone without a trace.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { until } from './harness/program.ts';
+import { arsventOnDroplet } from './sites/arsvent.ts';
+import { tieLine, visit, withCopies } from './sites/copies.ts';
+import { ended } from './sites/look.ts';
+
+const { droplet, app, site } = await arsventOnDroplet('instances', ['exitsAtOnce', 'slowStart']);
+const { good1, good2, exitsAtOnce, slowStart } = app;
+await withCopies(site, droplet);
+const folder = '/opt/arsvent-2025/staging/instances';
+const instance = (what: string, ...words: string[]) => site.task('instance', what, '--env', 'staging', ...words);
+const up = (name: string, sha: string, ...words: string[]) => instance('up', '--name', name, '--sha', sha, ...words);
+const seen = (name: string, path?: string) => visit(droplet, `${name}.staging.arsvent.test`, path);
+const said = async (script: string) => (await droplet.root(script)).stdout.trim();
+const users = join(site.folder, 'users.json');
+writeFileSync(users, JSON.stringify([{ discordUserId: '17', label: 'Ana' }, { discordUserId: '18' }]));
+
+/** Everything on the server in which an instance could leave something. */
+const traces = (name: string) =>
+  said(`
+    docker ps -a --format '{{.Names}}'; docker network ls --format '{{.Name}}'; docker volume ls -q
+    docker images --format '{{.Repository}}:{{.Tag}}' | grep -v '<none>' | sort; docker images -q --filter dangling=true
+    find / -xdev -name '*${name}*' -not -path '/proc/*' -not -path '/var/lib/docker/*' 2>/dev/null
+    crontab -u deploy -l; ls /var/log/nginx /dev/shm /tmp; ls -A /opt/arsvent-2025/staging /etc/nginx/sites-enabled
+    nginx -T 2>/dev/null | grep -F ${name}`);
+
+ended(await site.task('deploy', '--env', 'staging', '--sha', good1), 0);
+await droplet.root('curl -s -X POST http://127.0.0.1:4100/api/books');
+const before = await traces('pr-');
+
+test('before the admin has tied the instances to nginx, nothing is made and the line is told', async () => {
+  const { stderr } = ended(await up('pr-42', good1), 1);
+  assert.match(stderr, tieLine);
+  assert.is(await traces('pr-'), before);
+  await droplet.root(tieLine.replaceAll('sudo ', ''));
+});
+
+test('an instance serves its commit under its name, with the data of staging and within its limits', async () => {
+  const { json, stderr, seconds } = ended(await up('pr-42', good1, '--data', 'snapshot', '--json'), 0);
+  console.log(`up in ${seconds.toFixed(1)} s`);
+  assert.is(json.url, 'http://pr-42.staging.arsvent.test', stderr);
+  assert.is(await seen('pr-42'), good1);
+  assert.match(await seen('pr-42', '/api/books'), '"count":3', 'what staging had');
+  assert.is(await visit(droplet, 'arsvent-staging.test'), await visit(droplet, 'nobody.test'));
+  const limits = await said(
+    "docker inspect -f '{{.Name}} {{.HostConfig.Memory}} {{.HostConfig.NanoCpus}}' $(docker ps -q --filter label=com.docker.compose.project=arsvent-staging-pr-42) | sort",
+  );
+  const each = (part: string) => `/arsvent-staging-pr-42-${part}-1 ${160 * 1024 * 1024} 500000000`;
+  assert.equal(limits.split('\n'), ['backend', 'frontend', 'redis'].map(each));
+  const env = await said(
+    `stat -c %a ${folder}/pr-42/env/backend.env; grep -h DISCORD_CALLBACK ${folder}/pr-42/env/backend.env`,
+  );
+  assert.is(env, "600\nDISCORD_CALLBACK_URL='https://pr-42.staging.arsvent.test/auth/discord/callback'");
+});
+
+/** When the server is to end pr-50, which happens while the others go on. */
+let end = 0;
+
+test('two more are made at the same time, one with users, one with nothing and for a minute', async () => {
+  const [seeded, short] = await Promise.all([
+    up('pr-7', good1, '--data', 'seed', '--users', users, '--ttl', '2h', '--verbose'),
+    up('pr-50', good1, '--ttl', '1m', '--json'),
+  ]);
+  ended(seeded, 0);
+  ended(short, 0);
+  end = Date.parse(String(short.json.end)) / 1000;
+  assert.equal([await seen('pr-7'), await seen('pr-50')], [good1, good1]);
+  assert.match(await seen('pr-50', '/api/books'), '"count":2');
+  const table = await said(`sqlite3 ${folder}/pr-7/data/backend/staging.db 'select * from users'`);
+  assert.is(table, '17|Ana\n18|');
+  assert.not.match(seeded.stdout + seeded.stderr, 'Ana');
+});
+
+test('another commit takes its place and keeps its data and a time of its own', async () => {
+  ended(await up('pr-42', good2, '--ttl', '4h'), 0);
+  assert.is(await seen('pr-42'), good2);
+  assert.match(await seen('pr-42', '/api/books'), '"count":3');
+  ended(await instance('extend', '--name', 'pr-42', '--ttl', '5h'), 0);
+  const { json } = ended(await instance('list', '--json'), 0);
+  const list = json.instances as { name: string; sha: string; left: number; healthy: boolean; url: string }[];
+  const pr42 = list.find(one => one.name === 'pr-42');
+  assert.equal([pr42?.sha, pr42?.healthy, pr42?.url], [good2, true, 'http://pr-42.staging.arsvent.test']);
+  assert.ok(Number(pr42?.left) > 5 * 3600 - 60 && Number(pr42?.left) <= 5 * 3600, String(pr42?.left));
+  const { stdout } = ended(await instance('list'), 0);
+  assert.match(stdout, /pr-42\s+\S+\s+\S+ min old\s+5 h left\s+http:\/\/pr-42\.staging\.arsvent\.test\s+ready/);
+});
+
+const isGone = async (name: string) => ((await said(`ls -d ${folder}/${name}`)) === '' ? true : undefined);
+
+test('a release that ends at once, and a client that is killed, leave nothing of a new instance', async () => {
+  const one = await traces('pr-9');
+  const { stderr } = ended(await up('pr-9', exitsAtOnce), 1);
+  assert.match(stderr, 'nothing was left behind');
+  await until('it is taken away', 20, () => isGone('pr-9'));
+  const running = site.start('instance', 'up', '--env', 'staging', '--name', 'pr-9', '--sha', slowStart);
+  await running.until(/Start what stays/);
+  running.child.kill('SIGKILL');
+  await until('it is taken away too', 40, () => isGone('pr-9'));
+  const left = (text: string) => text.split('\n').filter(line => !line.includes('pr-50'));
+  assert.equal(left(await traces('pr-9')), left(one));
+});
+
+test('the server ends the one whose time is up', async () => {
+  await until('it is gone', 70, () => isGone('pr-50'));
+  const late = Date.now() / 1000 - end;
+  console.log(`gone ${late.toFixed(1)} s after its time`);
+  assert.ok(late > -60 && late < 70, `${late}`);
+  assert.not.match(await traces('pr-50'), 'pr-50');
+  assert.equal([await seen('pr-42'), await seen('pr-7')], [good2, good1]);
+});
+
+test('after a reboot an instance serves as before, and one whose time was over meanwhile ends', async () => {
+  await droplet.root(`sed -i -E "s/^end=[0-9]+/end=$(($(date +%s) + 1))/" ${folder}/pr-7/instance; sync`);
+  await droplet.killHard();
+  await droplet.startAgain();
+  await until('pr-42 serves', 30, async () => ((await seen('pr-42')) === good2 ? true : undefined));
+  await until('pr-7 is gone', 65, () => isGone('pr-7'));
+  assert.match(await seen('pr-42', '/api/books'), '"count":3');
+});
+
+test('down leaves nothing behind, and the last one takes along what ended them', async () => {
+  ended(await instance('down', '--name', 'pr-42'), 0);
+  await until('the folder is gone', 10, async () => ((await said(`ls -d ${folder}`)) === '' ? true : undefined));
+  await droplet.root('rm /etc/nginx/sites-enabled/arsvent-staging-instances.conf');
+  assert.is(await traces('pr-'), before);
+  assert.match(await said('curl -s http://127.0.0.1:4100/version.json'), good1);
+});
+
+test.run();
