@@ -16,9 +16,9 @@ function wait(r) {
       if (Date.now() >= until) r.return(403);
       else setTimeout(look, lookEveryMs);
     } else if (since) {
-      // All at once, they would not fit into the queue of a program that has just started, and some would try again after
-      // seconds. In the order in which they came, four times as fast: nobody waits longer than whoever came first.
-      const turn = Math.max(0, came - since) / 4;
+      // All at once, they would not fit into the queue of a program that has just started, and it would refuse some. In the
+      // order in which they came, twice as fast as they came: nobody waits longer than whoever came first.
+      const turn = Math.max(0, came - since) / 2;
       since = 0;
       setTimeout(look, turn);
     } else r.return(204);

@@ -2,6 +2,7 @@
 import type { Target } from '../lib/config/target.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
 import { healthQuestion, readLook } from '../lib/health/look.ts';
+import { certificateState, fileQuestion } from '../lib/proxy/certificate-look.ts';
 import { readFlag } from '../lib/proxy/maintenance-flag.ts';
 import { serving } from '../lib/release/attempt.ts';
 import { askFacts } from '../lib/release/facts.ts';
@@ -45,6 +46,8 @@ export default task(import.meta.url, {
           ['health', state.healthy ? green(state.health) : red(state.health)],
         ];
         if ('maintenance' in state && state.maintenance) rows.push(['maintenance', yellow(state.maintenance)]);
+        if ('certificate' in state && state.certificate && state.certificate.state !== 'good')
+          rows.push(['certificate', (state.certificate.state === 'bad' ? red : yellow)(state.certificate.words)]);
         if ('holder' in state && state.holder) rows.push(['running now', yellow(state.holder)]);
         if ('leftover' in state && state.leftover)
           rows.push(['left over', red(`a run that ended during “${state.leftover}”; the next task settles it`)]);
@@ -66,7 +69,7 @@ function names(target: Target) {
 
 async function look(host: Host, target: Target) {
   // What serves is known only after the facts; its health needs its folder: two questions, one connection.
-  const facts = await askFacts(host, target);
+  const facts = await askFacts(host, target, undefined, fileQuestion(target));
   const now = serving(target, facts);
   const asked = await askFacts(host, target, undefined, healthQuestion(target, now));
   const { healthy, words } = readLook(target, asked, now?.sha);
@@ -80,6 +83,7 @@ async function look(host: Host, target: Target) {
     since: live?.time,
     healthy,
     health: words,
+    certificate: certificateState(target, facts),
     maintenance: facts.flag === undefined ? undefined : readFlag(facts.flag, facts.now).words,
     holder: facts.holder,
     leftover: facts.holder ? undefined : facts.leftover,

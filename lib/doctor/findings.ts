@@ -2,6 +2,7 @@
 import { checkEnvFile } from '../config/env-file.ts';
 import type { Target } from '../config/target.ts';
 import type { Facts } from '../release/facts.ts';
+import { certificateFindings } from './certificate-findings.ts';
 import { failure, good, type Finding, warning, words } from './finding.ts';
 import { instanceFindings } from './instance-findings.ts';
 import { maintenanceFindings } from './maintenance-findings.ts';
@@ -20,6 +21,7 @@ export function findingsOf(target: Target, facts: Facts, clockOff: number): Find
     ...folders(target, facts),
     ...runtimeFindings(target, facts),
     ...siteFindings(target, facts),
+    ...certificateFindings(target, facts),
     ...instanceFindings(target, facts),
     ...databaseFindings(target, facts),
     ...environment(target, facts),

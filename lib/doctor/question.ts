@@ -1,6 +1,7 @@
 // What the doctor asks a host beyond the facts of a target: lines for the same one question, which change nothing.
 import type { Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
+import { fileQuestion } from '../proxy/certificate-look.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
 import { instancesDoctorQuestion } from './instance-findings.ts';
 import { siteDoctorQuestion } from './site-findings.ts';
@@ -35,6 +36,7 @@ export function doctorQuestion(target: Target): Command {
     runtime.kind === 'compose' && docker(),
     runtime.kind === 'systemd' && systemd(runtime, paths.releases),
     siteDoctorQuestion(target),
+    fileQuestion(target),
     instancesDoctorQuestion(target),
   );
 }

@@ -24,6 +24,7 @@ export function siteDoctorQuestion(target: Target): Command | undefined {
       ),
     // Debian's logrotate gives nginx's logs to this group.
     site.proxy === 'nginx' &&
+      !target.instance &&
       sh`{ if [ "$EUID" != 0 ] && ! id -nG | tr ' ' '\\n' | grep -qx adm; then echo no; fi; } | fact no-access-log`,
     sh`for folder in ${[...new Set(looked)]}; do if [ -d "$folder" ] && ! (($(stat -L -c %a "$folder") % 2)); then echo "$folder"; fi; done | fact site-shut`,
   );

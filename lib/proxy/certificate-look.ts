@@ -137,6 +137,21 @@ export function faultOf(domain: string, look: CertificateLook, now: Date): strin
   return undefined;
 }
 
+/** How the certificate that nginx reads is, after fileQuestion; undefined: nothing is served with one yet, or somebody else cares for it. */
+export function certificateState(
+  target: Target,
+  facts: Facts,
+): { words: string; state: 'good' | 'due' | 'bad'; what: 'issue' | 'renew' } | undefined {
+  const installed = readCertificate(facts.runtime.get('certificate'));
+  if (!installed || !target.site) return undefined;
+  const words = inWords(installed, facts.now);
+  const uncovered = target.site.domains.filter(domain => !installed.covers(domain));
+  if (installed.kind !== 'real') return { words, state: 'due', what: 'issue' };
+  if (uncovered.length) return { words: `${words}, not for ${uncovered.join(', ')}`, state: 'bad', what: 'issue' };
+  if (daysLeft(installed, facts.now) < 0) return { words, state: 'bad', what: 'renew' };
+  return { words, state: isDue(installed, facts.now) ? 'due' : 'good', what: 'renew' };
+}
+
 /** The site of a target whose certificate is certbot's affair. @throws Failure 3 when it is somebody else's. */
 export function siteWithCertificate({ app, environment, site }: Target) {
   const who = `${app} ${environment}`;

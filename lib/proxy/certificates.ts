@@ -86,8 +86,13 @@ export function obtain(site: Site, trial: boolean): Command {
   return lines(
     tidy(site, trial),
     sh`mkdir -p ${challenges}; mkdir -p -m 700 ${home}`,
-    sh`certbot certonly --non-interactive --agree-tos ${account} --server ${authorityOf(site, trial)} --webroot -w ${challenges} --config-dir ${home} --work-dir ${`${home}/work`} --logs-dir ${`${home}/logs`} --max-log-backups 10 --key-type ecdsa --force-renewal --renew-with-new-domains --cert-name ${name} ${site.domains.flatMap(domain => ['-d', domain])}`,
+    sh`certbot certonly --non-interactive --agree-tos ${account} --server ${authorityOf(site, trial)} --webroot -w ${challenges} --config-dir ${home} --work-dir ${`${home}/work`} --logs-dir ${`${home}/logs`} --max-log-backups 10 --key-type ecdsa --force-renewal --renew-with-new-domains --cert-name ${name} ${site.domains.flatMap(domain => ['-d', domain])} || { ${theReason(home)}; exit 1; }`,
   );
+}
+
+/** certbot 2.1 on Python 3.11 says “AttributeError: can't set attribute” in place of what the authority answered; its log has it. */
+function theReason(home: string): Command {
+  return sh`grep -aho 'urn:ietf:params:acme:error:.*' ${`${home}/logs/letsencrypt.log`} | tail -n 1 || true`;
 }
 
 /** What certbot holds stands where nginx reads it; what stood there is remembered until `serveInstalled`. */

@@ -121,12 +121,15 @@ function challengeSteps(site: Site, check: NonNullable<Wanted['check']>, finding
 /** What certbot's many words come to. */
 export function explainCertbot(said: string[], authority: string, env: string): { message: string; advice: string } {
   const text = said.join('\n');
-  const limit = /((?:too many|Rate limit)[^\n]*|[^\n]*rateLimited[^\n]*)/i.exec(text)?.[1];
+  const limit =
+    /rateLimited :: (?:[^\n]*? :: )?([^\n]+)/.exec(text)?.[1] ??
+    /((?:too many|Rate limit)[^\n]*|[^\n]*rateLimited[^\n]*)/i.exec(text)?.[1];
   if (limit)
     return {
       message: `${authority} has given out as many as it wants to for now: ${limit.trim()}`,
       advice: `wait until then; try out with --staging, which is not counted: npx tsx tasks/certificates.ts issue --staging ${env}`,
     };
+  const refusal = /urn:ietf:params:acme:error:(\w+) :: (?:.*? :: )?([^\n]+)/.exec(text);
   if (/ConnectionError|Connection refused|NewConnectionError|Max retries exceeded|Read timed out/.test(text))
     return {
       message: `${authority} cannot be reached from the server`,
@@ -145,7 +148,7 @@ export function explainCertbot(said: string[], authority: string, env: string): 
       advice: `npx tsx tasks/certificates.ts issue --staging ${env} tries again without being counted`,
     };
   return {
-    message: `${authority} gave no certificate`,
+    message: `${authority} gave no certificate${refusal ? `: ${refusal[2]?.trim()} (${refusal[1]})` : ''}`,
     advice: `npx tsx tasks/certificates.ts issue --staging ${env} tries again without being counted`,
   };
 }
@@ -154,7 +157,12 @@ export function explainCertbot(said: string[], authority: string, env: string): 
 function shortened(detail: string): string {
   return detail
     .split('\n')
-    .filter(line => !/^(Ask for help|Saving debug log|Some challenges have failed|See the logfile)/.test(line))
+    .filter(
+      line =>
+        !/^(Ask for help|Saving debug log|Some challenges have failed|See the logfile|An unexpected error|AttributeError: can't set|this failed: certbot)/.test(
+          line,
+        ),
+    )
     .slice(-14)
     .join('\n');
 }

@@ -19,8 +19,10 @@ const site = makeSite(`hosts:
 ${hostLines(droplet)}apps:
   book:
     host: vps
+    repo: ./repo
     runtime: process
     process: { start: ./start }
+    health: { ready: 'http://127.0.0.1:9000/' }
     site:
       email: ana@book.test
       acme: ${pebble.directory}
@@ -58,6 +60,12 @@ const leftovers = async () =>
   ).stdout.trim();
 const why = (said: Said) => explanationOf(said).join('\n');
 
+/** Visitors that a failing test left behind would keep this program from ending. */
+const visiting = new Set<() => Promise<unknown>>();
+test.after(async () => {
+  for (const stop of visiting) await stop();
+});
+
 /** Visits over new connections and over one that stays, until `stop()`: how many, and what went wrong. */
 function visit() {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -91,14 +99,15 @@ function visit() {
     }
   };
   const loops = [loop(false), loop(false), loop(true)];
-  return {
-    async stop() {
-      going = false;
-      await Promise.all(loops);
-      agent.destroy();
-      return { visits, failures };
-    },
+  const stop = async () => {
+    going = false;
+    await Promise.all(loops);
+    agent.destroy();
+    visiting.delete(stop);
+    return { visits, failures };
   };
+  visiting.add(stop);
+  return { stop };
 }
 
 test('a site begins with a certificate of its own, so that nginx starts, and status says what that is worth', async () => {
@@ -195,9 +204,9 @@ test('near its end it is renewed; until then status and doctor tell', async () =
 
 test('an authority that is away, a client that is killed: the old certificate stays', async () => {
   const before = await shown();
-  await pebble.stop();
+  await pebble.reachable(false);
   const away = ended(await certificates('renew', '--force'), 1);
-  await pebble.start();
+  await pebble.reachable(true);
   assert.match(why(away), 'acme.test:14000 cannot be reached from the server');
   assert.equal([await shown(), await leftovers()], [before, '']);
 
@@ -250,7 +259,8 @@ test('http leads to https, and the folder of challenges lists nothing', async ()
         resolve(answer.statusCode);
       }).on('error', reject),
     );
-  assert.equal([await code('/'), await code('/.well-known/acme-challenge/')], [301, 404]);
+  assert.is(await code('/'), 301);
+  assert.ok([403, 404].includes((await code('/.well-known/acme-challenge/')) ?? 0));
 });
 
 test.run();

@@ -11,8 +11,8 @@ export type Pebble = {
   leads(domain: string, ...addresses: string[]): Promise<void>;
   /** How many requests it was asked so far. */
   requests(): Promise<number>;
-  stop(): Promise<void>;
-  start(): Promise<void>;
+  /** Whether anybody can connect. It goes on running, because it keeps its accounts in memory only. */
+  reachable(yes: boolean): Promise<void>;
   /** From now on nginx answers in the name of Let's Encrypt's staging directory, with an order refused when `limit` says why. */
   asStaging(limit?: string): Promise<void>;
   /** A pair as an authority gave it out `age` days ago for `life` days, put where nginx reads it. */
@@ -54,16 +54,12 @@ export async function startPebble(droplet: Droplet): Promise<Pebble> {
     echo '127.0.0.1 acme.test ${staging}' >> /etc/hosts
     systemd-run -q --unit=names pebble-challtestsrv -dns01 :8053 -management 127.0.0.1:8055 \\
       -defaultIPv4 '' -defaultIPv6 '' -http01 '' -https01 '' -tlsalpn01 ''`);
-  const start = async () => {
-    await root(`systemctl reset-failed pebble 2>/dev/null || true
-      systemd-run -q --unit=pebble -E PEBBLE_VA_NOSLEEP=1 -E PEBBLE_WFE_NONCEREJECT=0 -E PEBBLE_AUTHZREUSE=0 \\
-        pebble -config /opt/pebble/config.json -dnsserver 127.0.0.1:8053`);
-    // asked on the other port, so that it does not count
-    await until('Pebble answers', 15, async () =>
-      (await droplet.root('curl -sk -o /dev/null https://127.0.0.1:15000/roots/0')).code === 0 ? true : undefined,
-    );
-  };
-  await start();
+  await root(`systemd-run -q --unit=pebble -E PEBBLE_VA_NOSLEEP=1 -E PEBBLE_WFE_NONCEREJECT=0 -E PEBBLE_AUTHZREUSE=0 \\
+      pebble -config /opt/pebble/config.json -dnsserver 127.0.0.1:8053`);
+  // asked on the other port, so that it does not count
+  await until('Pebble answers', 30, async () =>
+    (await droplet.root('curl -sk -o /dev/null https://127.0.0.1:15000/roots/0')).code === 0 ? true : undefined,
+  );
   const tell = (what: string, words: object) =>
     root(
       `curl -sS --retry 20 --retry-connrefused --retry-delay 1 -d '${JSON.stringify(words)}' http://127.0.0.1:8055/${what}`,
@@ -72,9 +68,8 @@ export async function startPebble(droplet: Droplet): Promise<Pebble> {
   return {
     directory: 'https://acme.test:14000/dir',
     resolver: `${droplet.ip}:8053`,
-    start,
-    async stop() {
-      await root('systemctl stop pebble');
+    async reachable(yes) {
+      await root(`iptables ${yes ? '-D' : '-I'} INPUT -p tcp --dport 14000 -j REJECT --reject-with tcp-reset`);
     },
     async leads(domain, ...addresses) {
       await tell('clear-a', { host: `${domain}.` });

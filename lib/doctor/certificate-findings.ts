@@ -1,0 +1,14 @@
+// What the doctor finds about the certificate of a site: whether browsers take it, and for how long still.
+import type { Target } from '../config/target.ts';
+import { certificateState } from '../proxy/certificate-look.ts';
+import type { Facts } from '../release/facts.ts';
+import { failure, good, type Finding, warning } from './finding.ts';
+
+export function certificateFindings(target: Target, facts: Facts): Finding[] {
+  const found = certificateState(target, facts);
+  if (!found) return [];
+  const { words, state, what } = found;
+  if (state === 'good') return [good('certificate', words)];
+  const fix = `npx tsx tasks/certificates.ts ${what} --env ${target.environment} --app ${target.app}`;
+  return [state === 'bad' ? failure('certificate', words, fix) : warning('certificate', words, fix)];
+}
