@@ -11,6 +11,7 @@ const parts: Record<string, () => Promise<Part>> = {
   'round-trips': () => import('./round-trips.ts'),
   'deploy-time': () => import('./deploy-time.ts'),
   peers: () => import('./peers.ts'),
+  switches: () => import('./switches.ts'),
 };
 const file = join(import.meta.dirname, 'results.md');
 const wanted = process.argv.slice(2);

@@ -2,6 +2,8 @@
 import fs from 'fs';
 
 const lookEveryMs = 50;
+// A long wait is looked after less often: however many wait, looking costs the same.
+const partOfTheWait = 40;
 
 // Asked by auth_request: 204 lets the request through, 403 sends it to the page that says what is going on.
 function wait(r) {
@@ -13,8 +15,9 @@ function wait(r) {
     const held = heldSince(file);
     if (held) {
       since = held;
-      if (Date.now() >= until) r.return(403);
-      else setTimeout(look, lookEveryMs);
+      const now = Date.now();
+      if (now >= until) r.return(403);
+      else setTimeout(look, Math.max(lookEveryMs, (now - came) / partOfTheWait));
     } else if (since) {
       // All at once, they would not fit into the queue of a program that has just started, and it would refuse some. In the
       // order in which they came, twice as fast as they came: nobody waits longer than whoever came first.

@@ -48,7 +48,7 @@ export async function interruptSwitches(runtime: 'compose' | 'systemd'): Promise
 
   test.before(async () => {
     ended(await deploy(app.good1).ended, 0);
-    load = all.visit();
+    load = all.visit({ perSecond: torture ? 200 : 100 });
   });
   test.after(async () => {
     await load?.stop();

@@ -14,6 +14,8 @@ type Switch = Target['switch'];
 /** With BOOKOPS_TORTURE=1 the whole series, and limits in seconds: a slow day of the machine must not fail a plain test. */
 export const torture = process.env['BOOKOPS_TORTURE'] === '1';
 const page = 'Back in a moment';
+/** Of a machine that runs two test files at once, half as much is asked. */
+const perSecond = torture ? 200 : 100;
 
 /** One change as visitors, the app and the release log saw it; seconds. */
 type Change = {
@@ -50,7 +52,7 @@ export function switchSeries(all: VisitorsSite, how: Switch): void {
 
   test.before(async () => {
     ended(await site.task('deploy', '--env', 'production', '--sha', app.good1), 0);
-    load = all.visit({ page });
+    load = all.visit({ page, perSecond });
     await pause(1500);
   });
   test.after(async () => {
@@ -62,8 +64,8 @@ export function switchSeries(all: VisitorsSite, how: Switch): void {
     load.lap();
     const words = task === 'deploy' ? ['--sha', sha] : ['--to', sha];
     const { seconds } = ended(await site.task(task, '--env', 'production', ...words), code);
-    // an answer that is on its way belongs to this change
-    await pause(300);
+    // an answer that is on its way belongs to this change, and who waited last has its turn last
+    await pause(300 + (how === 'hold' ? seconds * 500 : 0));
     const report = load.lap();
     const [times = '', line = ''] = (
       await droplet.root(`cat ${visitorsRoot}/data/times ${visitorsRoot}/shared/data/times 2>/dev/null
@@ -134,7 +136,7 @@ export function switchSeries(all: VisitorsSite, how: Switch): void {
     if (how === 'maintenance') answeredOrTold(report);
     else lostNothing(report);
     // at the end those under way are waited for, slow ones and all
-    assert.ok(report.requests.plain.asked > 180 * (report.seconds - 10), 'so many asked as should');
+    assert.ok(report.requests.plain.asked > 0.9 * perSecond * (report.seconds - 10), 'so many asked as should');
     assert.ok(report.requests.slow.ok > 0 && report.requests.upload.ok > 0 && report.sockets.echoes > 0);
   });
 }
@@ -154,14 +156,14 @@ function promised(how: Switch, { report, longest, stop, start, line }: Change): 
     assert.is(line.told, 0);
   }
   if (how !== 'blue-green') assert.ok(stop > 0 && start > 0 && line.window > 0, 'it stopped, and started');
-  if (!torture) return;
+  // blue-green promises no time
+  if (!torture || how === 'blue-green') return;
   if (how === 'maintenance') {
     atMost('the window', line.window, own + 0.3);
     const { from = 0, to = 0 } = report.told ?? {};
     near('the window that visitors saw, and that of the log', to - from, line.window);
   } else {
-    if (how === 'hold') atMost('the longest wait', longest, own + 0.5);
-    else atMost('the longest wait', longest, 1);
+    atMost('the longest wait', longest, own + 0.5);
     near('the longest wait of visitors, and that of the log', longest, line.longest);
   }
 }
