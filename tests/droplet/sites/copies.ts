@@ -13,6 +13,7 @@ const proxied = (domain: string, backend: number, frontend: number) => `
             /api/: { to: backend, api: true }`;
 
 const copies = `
+        keep: 2
         seed:
           command: node seed.mjs
           reset: node seed.mjs --reset
