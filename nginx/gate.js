@@ -1,11 +1,12 @@
-// Keeps a request waiting while the file that says so is there. It runs only then: nginx itself looks for the file first.
+// Keeps a request waiting while the file that says so is there. Requests without a body come here only then.
 import fs from 'fs';
 
 const lookEveryMs = 50;
 // A long wait is looked after less often: however many wait, looking costs the same.
 const partOfTheWait = 40;
 
-// Asked by auth_request: 204 lets the request through, 403 sends it to the page that says what is going on.
+// Its body is here when this begins, however long the visitor took to send it. Then it goes on to the location that passes
+// it to the app, or after the longest wait to the page that says what is going on.
 function wait(r) {
   const file = r.variables.hold_file;
   const came = Date.now();
@@ -16,7 +17,7 @@ function wait(r) {
     if (held) {
       since = held;
       const now = Date.now();
-      if (now >= until) r.return(403);
+      if (now >= until) r.return(503);
       else setTimeout(look, Math.max(lookEveryMs, (now - came) / partOfTheWait));
     } else if (since) {
       // All at once, they would not fit into the queue of a program that has just started, and it would refuse some. In the
@@ -24,7 +25,7 @@ function wait(r) {
       const turn = Math.max(0, came - since) / 2;
       since = 0;
       setTimeout(look, turn);
-    } else r.return(204);
+    } else r.internalRedirect(r.variables.after_wait);
   }
   look();
 }
