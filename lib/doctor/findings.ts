@@ -130,7 +130,7 @@ function folders(target: Target, facts: Facts): Finding[] {
   return found;
 }
 
-function databaseFindings({ database }: Target, facts: Facts): Finding[] {
+function databaseFindings({ database, runtime }: Target, facts: Facts): Finding[] {
   if (!database) return [];
   const [version = ''] = words(facts, 'sqlite');
   const [major = 0, minor = 0] = version.split('.').map(Number);
@@ -141,7 +141,9 @@ function databaseFindings({ database }: Target, facts: Facts): Finding[] {
         ? good('sqlite3', version)
         : failure('sqlite3', `${version} cannot VACUUM INTO, 3.27 can`, 'sudo apt-get install sqlite3'),
     );
-  if (database.as && facts.runtime.get('database-user')?.trim() !== 'yes' && database.as !== facts.user)
+  // with compose its user is reached through Docker
+  const isRefused = database.as !== facts.user && facts.runtime.get('database-user')?.trim() !== 'yes';
+  if (database.as && runtime.kind !== 'compose' && isRefused)
     found.push(
       failure(
         'database',

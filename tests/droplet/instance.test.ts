@@ -88,6 +88,11 @@ test('another commit takes its place and keeps its data and a time of its own', 
   const pr42 = list.find(one => one.name === 'pr-42');
   assert.equal([pr42?.sha, pr42?.healthy, pr42?.url], [good2, true, 'http://pr-42.staging.arsvent.test']);
   assert.ok(Number(pr42?.left) > 5 * 3600 - 60 && Number(pr42?.left) <= 5 * 3600, String(pr42?.left));
+  const { findings } = (await site.task('doctor', '--env', 'staging', '--json')).json;
+  const found = (findings as { check: string; state: string; says: string }[]).filter(
+    ({ check, state }) => check === 'instances' || (check === 'database' && state === 'failure'),
+  );
+  assert.equal(found, [{ check: 'instances', state: 'good', says: 'pr-42, pr-50, pr-7' }]);
   const { stdout } = ended(await instance('list'), 0);
   assert.match(stdout, /pr-42\s+\S+\s+\S+ min old\s+5 h left\s+http:\/\/pr-42\.staging\.arsvent\.test\s+ready/);
 });
