@@ -34,12 +34,12 @@ export function untilQuestion(wanted: Wanted): Command {
     'at' in wanted
       ? sh`moment=$(date -d ${wanted.at} +%s)`
       : sh`moment=$((($(date +%s) + ${wanted.after} + 59) / 60 * 60))`;
-  return sh`{ ${moment} && date -d "@$moment" '+%s|%Y-%m-%dT%H:%M%:z|%F|%H:%M|%Z|%:z|%A %-d %B %Y'; date '+%F|%H:%M'; } 2>/dev/null | fact until`;
+  return sh`{ date '+%F|%H:%M'; ${moment} && date -d "@$moment" '+%s|%Y-%m-%dT%H:%M%:z|%F|%H:%M|%Z|%:z|%A %-d %B %Y'; } 2>/dev/null | fact until`;
 }
 
 /** What the host said. @throws Failure 2 when there is no such moment, or it is over. */
 export function momentOf(facts: Facts, text: string, where: string): Moment {
-  const [answer = '', now = ''] = (facts.runtime.get('until') ?? '').trim().split('\n').slice(-2);
+  const [now = '', answer = ''] = (facts.runtime.get('until') ?? '').trim().split('\n');
   const [at = '', iso = '', day, time = '', zone = '', offset = '', longDay = ''] = answer.split('|');
   if (!iso) throw new Failure(2, `--until: ${text} is no time that the clock of ${where} will ever show`, { advice });
   const [today, clock] = now.split('|');

@@ -25,14 +25,14 @@ const flag = join(folder, 'MAINTENANCE_ON');
 const table = join(book.folder, 'crontab');
 const others = '# of others\n\n0 3 * * * echo 100 \\%\n';
 
-/** Like Debian's: -l, -r, and a file; it changes nothing while `refuses` is there and hangs while `hangs` is. */
+/** Like Debian's: -l, -r, and a file; it changes nothing while `refuses` is there and hangs while `hangs` is and the flag says third. */
 const bin = join(book.folder, 'bin');
 mkdirSync(bin);
 writeFileSync(
   join(bin, 'crontab'),
   `#!/bin/bash
 cd ${book.folder}
-while [ -e hangs ]; do sleep 0.1; done
+while [ -e hangs ] && grep -qs third ${flag}; do sleep 0.1; done
 case $1 in
   -l) cat crontab 2>/dev/null || { echo "no crontab for ana" >&2; exit 1; } ;;
   *)
