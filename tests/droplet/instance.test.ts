@@ -25,7 +25,7 @@ const traces = (name: string) =>
     docker ps -a --format '{{.Names}}'; docker network ls --format '{{.Name}}'; docker volume ls -q
     docker images --format '{{.Repository}}:{{.Tag}}' | grep -v '<none>' | sort; docker images -q --filter dangling=true
     find / -xdev -name '*${name}*' -not -path '/proc/*' -not -path '/var/lib/docker/*' 2>/dev/null
-    crontab -u deploy -l; ls /var/log/nginx /dev/shm /tmp; ls -A /opt/arsvent-2025/staging /etc/nginx/sites-enabled
+    crontab -u deploy -l; ls -I "runc-process*" /var/log/nginx /dev/shm /tmp; ls -A /opt/arsvent-2025/staging /etc/nginx/sites-enabled
     nginx -T 2>/dev/null | grep -F ${name}`);
 
 ended(await site.task('deploy', '--env', 'staging', '--sha', good1), 0);

@@ -159,7 +159,9 @@ test('the link leads in, and no forged cookie does', async () => {
     'none',
   ];
   for (const value of forged) assert.is(await withCookie(`bookops_pass=${value}`), 503, value);
-  for (const value of forged) assert.is.not((await visit(`/.bookops/pass/${value}`)).status, 302, value);
+  // in a path, ./ is nothing, and the link with it is the link
+  for (const value of forged.filter(one => !one.startsWith('./')))
+    assert.is.not((await visit(`/.bookops/pass/${value}`)).status, 302, value);
 
   ended(await maintenance('on', '--env', 'production', '--link'), 0);
   assert.is(await withCookie(cookie), 503, 'a new link ends the one before');
