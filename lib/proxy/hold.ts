@@ -1,7 +1,7 @@
 // The switch `hold`: one file that makes requests wait in the proxy, and the page for those that waited too long.
 import { posix } from 'node:path';
 import type { Site, Target } from '../config/target.ts';
-import { lines, sh, type Command } from '../host/sh.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Finish, Step } from '../release/plan.ts';
 import { jsonOf, pageOf } from './maintenance-page.ts';
 
@@ -18,6 +18,8 @@ export function holdStep({ maintenance }: Target, site: Site, isClosed: boolean)
           sh`printf '%s\\n' ${jsonOf()} | write_file ${`${posix.dirname(maintenance.flag)}/maintenance.json`}`,
         ),
       sh`: >${fileOf(site)}`,
+      // who was let through just before is with the app before it is told to stop, also on a busy server
+      script('sleep 0.1'),
     ),
     undo: holdOff(site),
     opensWindow: true,
