@@ -106,7 +106,12 @@ export async function startPebble(droplet: Droplet): Promise<Pebble> {
           -startdate ${at(-age)} -enddate ${at(life - age)} -in old/csr -out old/fullchain.pem 2>/dev/null
         install -o deploy -m 644 old/fullchain.pem ${folder}/fullchain.pem
         install -o deploy -m 600 old/privkey.pem ${folder}/privkey.pem
-        nginx -t 2>&1 && systemctl reload nginx`);
+        nginx -t 2>&1 && systemctl reload nginx
+        print() { openssl x509 -noout -fingerprint; }
+        for try in $(seq 100); do # the old workers answer for a moment more
+          [ "$(openssl s_client -connect 127.0.0.1:443 -servername ${domains[0]} </dev/null 2>/dev/null | print)" != "$(print <old/fullchain.pem)" ] || break
+          sleep 0.1
+        done`);
     },
   };
 }
