@@ -225,7 +225,7 @@ test('draining ends as soon as nobody is connected, and at the latest when the t
   const [none, some, ever] = [timed(0, 20), timed(3, 20), timed(1000, 1)];
   assert.is(none.looks, 5);
   assert.is(some.looks, 8);
-  assert.ok(ever.seconds > 1 && ever.seconds < 2.5, JSON.stringify(ever));
+  assert.ok(ever.seconds > 1 && ever.seconds < 8, JSON.stringify(ever));
   const asked = readFileSync(join(root, 'asked'), 'utf8');
   assert.match(asked, 'sport = :4001 or sport = :4174');
   assert.not.match(asked, /:4000|:4173/);

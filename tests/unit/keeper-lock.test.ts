@@ -78,7 +78,7 @@ test('who waits gives up after the time it was given', async () => {
   const seconds = (Date.now() - from) / 1000;
   assert.is(refused.exit, 5);
   assert.match(refused.message, 'getting ready');
-  assert.ok(seconds > 0.9 && seconds < 4.5, `${seconds} s`);
+  assert.ok(seconds > 0.9 && seconds < 9, `${seconds} s`);
   await first.quit();
   here.remove();
 });
