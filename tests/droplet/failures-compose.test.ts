@@ -56,7 +56,7 @@ test('a disk too full for the snapshot brings the old version back', async () =>
   assert.is((await droplet.root(`ls ${folder}; umount ${folder}`)).stdout, '');
 });
 
-test('an app that exits at once is noticed long before its deadline', async () => {
+test('an app that exits at once is told as that, and not as one that never gets ready', async () => {
   const told = await gives(app.exitsAtOnce, /ended right after its start: container \S+backend-1 exited with code 1/);
   assert.match(told, 'ERR_MODULE_NOT_FOUND');
   const seconds = Number(/✖ Wait until \w+ is ready \(([\d.]+)s\)/.exec(told)?.[1]);

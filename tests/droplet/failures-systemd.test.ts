@@ -36,7 +36,7 @@ test('a migration that fails half-way leaves the database as it was', async () =
   assert.match(told, 'there is no shelf to put the books on');
 });
 
-test('an app that exits at once is noticed long before its deadline', async () => {
+test('an app that exits at once is told as that, and not as one that never gets ready', async () => {
   const told = await gives(app.exitsAtOnce, /ended right after its start: unit bibliotheca-staging\.service is/);
   assert.match(told, 'bibliotheca.circulation');
   const seconds = Number(/✖ Wait until \w+ is ready \(([\d.]+)s\)/.exec(told)?.[1]);
