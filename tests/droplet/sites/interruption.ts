@@ -70,7 +70,10 @@ export async function interrupt(system: System): Promise<void> {
   };
 
   const boundaries = torture ? Array.from({ length: steps + 1 }, (_, at) => at) : [];
-  for (const what of disturbances) {
+  // a deploy with compose takes long: of its ways to be cut off, every second one is the sample
+  for (const what of torture || target.kind === 'systemd'
+    ? disturbances
+    : disturbances.filter((_, at) => at % 2 === 0)) {
     // A sample for every run: each way at one step, another step for each way, so that the important ones all get their turn.
     const sample = [Math.min(steps, 1 + ((disturbances.indexOf(what) * 3 + 3) % steps))];
     for (const afterSteps of torture ? boundaries : sample)
@@ -78,7 +81,7 @@ export async function interrupt(system: System): Promise<void> {
         console.log(JSON.stringify(await once(what, { afterSteps })));
       });
   }
-  for (let round = 0; round < (torture ? 50 : 2); round++) {
+  for (let round = 0; round < (torture ? 50 : 1); round++) {
     const what = disturbances[Math.floor(random() * disturbances.length)] ?? 'SIGKILL';
     const afterMs = Math.round(300 + random() * (target.kind === 'compose' ? 7500 : 3200));
     test(`${target.kind}: ${what} after ${afterMs} ms leaves one good version and nothing to repair`, async () => {
