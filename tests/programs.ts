@@ -17,6 +17,11 @@ export const forUnitAndTask = {
   gunicorn: 'gunicorn',
   alembic: 'alembic',
   flask: 'python3-flask',
+  'swift-proxy-server': 'swift-proxy',
+  'swift-account-server': 'swift-account',
+  'swift-container-server': 'swift-container',
+  'swift-object-server': 'swift-object',
+  memcached: 'memcached',
 };
 
 export const apt = 'apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3';
