@@ -1,9 +1,12 @@
 # Starts OpenStack Swift (account, container, object and proxy server, memcached) in the folder given as the first argument,
 # and ends all of it when its standard input ends, also when the test that wrote there was killed.
 import os
+import pwd
 import signal
+import socket
 import subprocess
 import sys
+import time
 
 folder, bind, ports = sys.argv[1], sys.argv[2], dict(zip(("proxy", "account", "container", "object", "cache"), sys.argv[3:]))
 
@@ -21,8 +24,6 @@ from swift.obj import server as object_server
 
 wsgi.clean_up_daemon_hygiene = lambda: None  # it would leave the process group of the test
 
-import pwd
-
 common = f"user = {pwd.getpwuid(os.getuid()).pw_name}\nswift_dir = {folder}\nworkers = 0\nlog_level = ERROR\n"
 slow = "conn_timeout = 20\nnode_timeout = 60\n"  # a busy machine must not lose an update of a listing
 
@@ -32,6 +33,14 @@ def write(name, text):
     with open(path, "w") as file:
         file.write(text)
     return path
+
+
+def wait_for(port):
+    for _ in range(600):
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            time.sleep(0.05)
 
 
 configurations = {}
@@ -66,6 +75,7 @@ use = egg:swift#proxy
 allow_account_management = true
 account_autocreate = true
 recoverable_node_timeout = 60
+error_suppression_interval = 0
 {slow}[filter:tempauth]
 use = egg:swift#tempauth
 user_test_tester = testing .admin
@@ -89,6 +99,9 @@ user = ["-u", pwd.getpwuid(os.getuid()).pw_name] if os.getuid() == 0 else []
 cache = subprocess.Popen(["memcached", "-l", "127.0.0.1", "-p", ports["cache"], "-m", "16", *user], stdin=subprocess.DEVNULL)
 children = [cache.pid]
 for kind, path in configurations.items():
+    if kind == "proxy":  # what it cannot reach at once it leaves alone for a minute
+        for before in ("account", "container", "object", "cache"):
+            wait_for(int(ports[before]))
     child = os.fork()
     if child == 0:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
