@@ -118,7 +118,7 @@ function backupOf({ stores, files, keep }: Part<'backup'>, known: ReadonlyMap<st
   return {
     stores: given(stores).map(name => given(known.get(name))),
     files: files && { include: given(files.include), exclude: files.exclude ?? [], as: files.as },
-    keep: { daily: given(keep?.daily), weekly: given(keep?.weekly), monthly: given(keep?.monthly) },
+    keep: keep && { daily: keep.daily ?? 0, weekly: keep.weekly ?? 0, monthly: keep.monthly ?? 0 },
   };
 }
 

@@ -116,7 +116,6 @@ function defaults(app: string, environment: string, merged: Tree): unknown {
     seed: has('seed')
       ? { service: runtime === 'compose' ? textAt(merged, 'compose', 'service') : undefined, seconds: 600 }
       : undefined,
-    backup: has('backup') ? { keep: { daily: 14, weekly: 8, monthly: 6 } } : undefined,
     instances: has('instances') ? { memory: '512m', cpus: 1, data: 'empty', env: {} } : undefined,
   };
 }

@@ -309,8 +309,8 @@ const store = either(
   }),
   value => typeof value === 'object' && value !== null && 'kind' in value && value.kind === 's3',
 );
-const kept = (what: string, preset: number) =>
-  about(`Of how many ${what} one good backup stays (default ${preset})`, v.optional(whole(0, 1000)));
+const kept = (what: string) =>
+  about(`Of how many ${what} one good backup stays (default 0)`, v.optional(whole(0, 1000)));
 const backup = shape({
   stores: about('Names under stores: each gets every backup', v.optional(list(name))),
   files: about(
@@ -324,8 +324,8 @@ const backup = shape({
     ),
   ),
   keep: about(
-    'How many stay when backups are pruned',
-    v.optional(shape({ daily: kept('days', 14), weekly: kept('weeks', 8), monthly: kept('months', 6) })),
+    'How many stay when backups are pruned (default: 14 days and 8 weeks in a folder, 30 days and 6 months elsewhere)',
+    v.optional(shape({ daily: kept('days'), weekly: kept('weeks'), monthly: kept('months') })),
   ),
 });
 

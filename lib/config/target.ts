@@ -214,8 +214,8 @@ export type Backup = {
   /** At least one, each with another name. */
   stores: StoreSettings[];
   files: BackupFiles | undefined;
-  /** Of how many days, weeks and months one good backup stays. */
-  keep: { daily: number; weekly: number; monthly: number };
+  /** Of how many days, weeks and months one good backup stays; undefined: what suits the kind of the store. */
+  keep: { daily: number; weekly: number; monthly: number } | undefined;
 };
 
 export type BackupFiles = {
