@@ -6,17 +6,8 @@ import { Failure } from '../errors.ts';
 import type { Around } from './open.ts';
 import { openClient, type S3Settings } from './s3-client.ts';
 import { isEmpty, isMissing, refusal } from './s3-refusal.ts';
+import { partSize, upload } from './s3-upload.ts';
 import type { Store } from './store.ts';
-
-const MiB = 1024 * 1024;
-
-/**
- * An object has at most 10,000 parts, and all but the last have one size, which is also what a few of them take in memory:
- * 8 MiB are enough for 78 GiB, more only for what may become larger.
- */
-export function partSize(atMost = 0): number {
-  return Math.max(8 * MiB, Math.ceil(atMost / 9_900 / MiB) * MiB);
-}
 
 export function s3Store(settings: S3Settings, around: Around): Store {
   const { signal } = around;
@@ -59,20 +50,6 @@ export function s3Store(settings: S3Settings, around: Around): Store {
     }
   }
 
-  async function upload(key: string, body: Readable, atMost: number | undefined): Promise<void> {
-    const { client } = await use();
-    const { Upload } = await import('@aws-sdk/lib-storage');
-    if (await isTaken(key))
-      throw new Failure(1, `the store ${name} has ${key} already, and nothing is ever overwritten`);
-    // Upload removes its parts when a part or the body fails, so whoever stops it makes the body fail.
-    await new Upload({
-      client,
-      params: { ...at(key), Body: body },
-      partSize: partSize(atMost),
-      queueSize: 2,
-    }).done();
-  }
-
   async function remove(key: string): Promise<void> {
     const object = at(key);
     const { s3, client } = await use();
@@ -101,7 +78,9 @@ export function s3Store(settings: S3Settings, around: Around): Store {
       const flow = pipeline(body, counted, { signal }).catch((error: unknown) => (broken = error));
       try {
         signal.throwIfAborted();
-        await upload(key, counted, atMost);
+        if (await isTaken(key))
+          throw new Failure(1, `the store ${name} has ${key} already, and nothing is ever overwritten`);
+        await upload((await use()).client, at(key), counted, partSize(atMost));
         const kept = await sizeOf(key);
         if (kept === bytes) return { bytes };
         await remove(key);
