@@ -14,7 +14,7 @@ export type Entry = {
 export const listingFlags = ['--list', '--verbose', '--numeric-owner', '--full-time', '--quoting-style=c', '-P'];
 
 const form =
-  /^(.)([-rwxsStT]{9})[.+]? +\d+\/\d+ +(\d+(?:,\d+)?) [\d-]+ [\d:.]+ ("(?:[^"\\]|\\.)*")(?: (->|link to) ("(?:[^"\\]|\\.)*"))?$/s;
+  /^(.)([-rwxsStT]{9})[.+]? +\d+\/\d+ +(\d+(?:,\d+)?) +[\d:.-]+(?: +[\d:.]+)? +("(?:[^"\\]|\\.)*")(?: (->|link to) ("(?:[^"\\]|\\.)*"))?$/s;
 const kinds: Record<string, Entry['kind']> = { '-': 'file', d: 'folder', l: 'link', h: 'hard link' };
 
 /** Looks at one entry after the other. @throws Failure 7 at the first that could write outside of its folder. */

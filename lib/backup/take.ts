@@ -74,6 +74,7 @@ export async function take(
   }
 
   const content = {
+    release: material.release ?? null,
     parts,
     database: snapshot
       ? {
@@ -92,7 +93,6 @@ export async function take(
     id,
     time: material.now.toISOString(),
     by: material.by,
-    release: material.release ?? null,
     ...content,
     shrunk: shrunkSince(before.find(isWhole)?.manifest, content),
     tools,

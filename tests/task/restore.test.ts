@@ -1,9 +1,11 @@
 // Restores as whole programs on this machine: into a folder, in the place of the data, refused, undone, and cut off.
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { renderManifest } from '../../lib/backup/manifest.ts';
 import { makeBackedUpBook, type BackedUp } from './backed-up.ts';
 import { fingerprint, listing, until } from './book.ts';
 
@@ -155,6 +157,47 @@ test('production is only restored by who says its name', async () => {
   const { code, stderr } = await book.run('restore', [...production, '--yes-restore', 'book-production']);
   assert.is(code, 0, stderr);
   assert.is(readFileSync(join(uploads, 'page'), 'utf8'), 'a page');
+});
+
+test('an archive that somebody exchanged, manifest and all, writes nothing anywhere', async () => {
+  // the table that a test before this took away is told once
+  await book.run('backup');
+  const id = await book.backUp();
+  const folder = join(book.store, 'book-staging', id);
+  const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'));
+  delete manifest.seal;
+  const evil = join(book.folder, 'evil');
+  mkdirSync(evil);
+  writeFileSync(join(evil, 'x'), 'evil');
+  // out of the folder of a drill, of --to and of the app alike
+  const make = `tar -cPf - --transform 's,^x,../../../../../..${evil}/written,' x | tee >(wc -c >bytes) | zstd -q >${folder}/files.tar.zst`;
+  rmSync(join(folder, 'files.tar.zst'));
+  assert.is(spawnSync('bash', ['-c', make], { cwd: evil }).status, 0);
+  const bytes = readFileSync(join(folder, 'files.tar.zst'));
+  const part = manifest.parts[1];
+  Object.assign(part, {
+    bytes: bytes.length,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    rawBytes: 10_240,
+  });
+  manifest.files.count = 1;
+  writeFileSync(join(folder, 'manifest.json'), renderManifest(manifest));
+  assert.is((await book.run('backups', ['verify', id])).code, 0, 'its checksums are right');
+  const before = JSON.stringify(listing(shared()));
+  for (const words of [
+    ['drill', id],
+    ['drill', id, '--here'],
+    ['restore', id, '--to', 'trap'],
+    ['restore', id],
+  ] as const) {
+    const { code, stderr } = await book.run(words[0], words.slice(1));
+    assert.is(code, 7, stderr);
+    assert.match(stderr, /not to be trusted: .*leads out of its folder/);
+  }
+  assert.equal([existsSync(join(evil, 'written')), existsSync(join(book.folder, 'written'))], [false, false]);
+  assert.equal(readdirSync(join(book.folder, 'trap')), []);
+  assert.is(JSON.stringify(listing(shared())), before);
+  rmSync(folder, { recursive: true });
 });
 
 test('--at picks by time, and what is not there is told', async () => {

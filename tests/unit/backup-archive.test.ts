@@ -7,6 +7,7 @@ import {
   readdirSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   linkSync,
   writeFileSync,
 } from 'node:fs';
@@ -159,6 +160,9 @@ test('what people keep in a folder is understood, whatever it is called', () => 
   ];
   for (const name of names) writeFileSync(join(folder, 'uploads', name), name);
   writeFileSync(Buffer.concat([Buffer.from(join(folder, 'uploads/')), Buffer.from([0xff, 0xfe])]), 'no UTF-8');
+  // tar pads times that end with zeros
+  for (const [index, seconds] of [0, 0.5, 1e9 + 0.25, 1.7e9 + 0.640115421, -5e8, 4e9, 2.6e11].entries())
+    utimesSync(join(folder, 'uploads', names[index] ?? ''), seconds, seconds);
   symlinkSync('../plain', join(folder, 'uploads/deep/up'));
   linkSync(join(folder, 'uploads/plain'), join(folder, 'uploads/second name'));
   const { stdout } = spawnSync(

@@ -71,7 +71,8 @@ test('an id is the time of the host and chance', () => {
 });
 
 test('what is suddenly less than half is named, and small tables are left in peace', () => {
-  const now = (tables: Record<string, number>, rawBytes = 5_000_000) => ({
+  const now = (tables: Record<string, number>, rawBytes = 5_000_000, release: string | null = null) => ({
+    release,
     database: { kind: 'sqlite' as const, tables, highWater: {}, foreignKeyFaults: 0 },
     files: manifest.files,
     parts: [part('files.tar.zst', rawBytes)],
@@ -82,6 +83,10 @@ test('what is suddenly less than half is named, and small tables are left in pea
   assert.equal(shrunkSince(manifest, now({ a: 100 })), ['the table odd "name" is not there any more']);
   assert.equal(shrunkSince(manifest, now({ a: 100, 'odd "name"': 3 }, 2_000_000)), [
     'the files are 2000000 bytes and were 5000000',
+  ]);
+  assert.equal(shrunkSince(manifest, now({ a: 100 }, 5_000_000, 'another')), []);
+  assert.equal(shrunkSince(manifest, now({ 'odd "name"': 3 }, 5_000_000, 'another')), [
+    'the table a is not there any more',
   ]);
   assert.equal(shrunkSince(manifest, { ...now({}), database: null }), ['the database is not there any more']);
 });
