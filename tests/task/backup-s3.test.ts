@@ -32,7 +32,7 @@ test.before(async () => {
   assert.is(code, 0, stderr);
 });
 test.after(async () => {
-  await book.clean();
+  book.clean();
   await faults.stop();
   await swift.stop();
 });
