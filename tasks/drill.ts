@@ -78,7 +78,7 @@ export default task(import.meta.url, {
       report.warn(`the verdict is not in drills.log: ${messageOf(error)}`);
     }
     if (bad)
-      throw new Failure(7, `the backup ${held.id} of ${app} ${environment} cannot be relied on: ${bad.message}`, {
+      throw new Failure(7, `${app} ${environment} has a backup that cannot be relied on: ${bad.message}`, {
         ...(bad.detail ? { detail: bad.detail } : {}),
         advice: `take another one now: npx tsx tasks/backup.ts ${again}`,
       });
