@@ -11,6 +11,7 @@ export const forUnitAndTask = {
   ssh: 'openssh-client',
   sshd: 'openssh-server',
   dash: 'dash',
+  zstd: 'zstd',
   ps: 'procps',
   shellcheck: 'shellcheck',
   'redis-server': 'redis-server',
