@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   const began = performance.now();
   say(`This puts a small book live on this machine, renews it, breaks it and rolls it back: the same tasks that do it on
 a server, with a process in the place of a container. Everything stays in .demo/; nothing else is touched.`);
-  needs(['git', 'curl', 'sqlite3', 'flock', 'setsid']);
+  needs(['git', 'curl', 'sqlite3', 'flock', 'setsid', 'zstd']);
   clean();
   const port = await freePort();
   const url = `http://127.0.0.1:${port}/`;
@@ -79,11 +79,20 @@ the old version or, where a proxy looks at the flag that “Maintenance on” ma
   await task('releases', ['--env', 'production']);
   verifyLog(versions);
 
+  say(
+    'All of this is worth a copy elsewhere. Back it up while it serves; the store is a folder here, and could be a bucket.',
+  );
+  await task('backup', ['--env', 'production']);
+  say('A copy that nobody has opened is a hope. Restore it into scratch space, open the database, count the rows:');
+  await task('drill', ['--env', 'production']);
+  await task('backups', ['--env', 'production']);
+
   say(`${bold('That was the demo')}, in ${Math.round((performance.now() - began) / 1000)} s. It is all still there:
 
   ${url.padEnd(40)}the book; reload it and its counter counts on
   .demo/ops.yml                           the whole configuration
   .demo/production/releases/releases.log  one line per attempt, also for the one that failed
+  .demo/backups                           what was backed up, with the verdict of the drill
   npx tsx tasks/deploy.ts --help          what else a deploy can do
 
 ${bold('make demo-clean')} stops the book and removes everything.`);
@@ -101,6 +110,9 @@ async function prepare(port: number): Promise<Versions> {
 hosts:
   here: local # the machine the task runs on
 
+stores:
+  disk: { kind: path, folder: ./backups } # or kind: s3, for a bucket
+
 apps:
   hello-book:
     host: here
@@ -112,6 +124,7 @@ apps:
     database:
       sqlite: shared/book.db # a snapshot of it is taken before each change
     migrate: node migrate.mjs
+    backup: { stores: [disk] } # and files: { include: [shared/uploads] }, where there are some
     env:
       - file: shared/book.env
         keys: { PORT: required, DATABASE_FILE: required }

@@ -93,6 +93,8 @@ async function start<F extends Flags, R extends Reach, C extends boolean>(spec: 
     refused = error;
   }
 
+  // On Node 20 the SDK of the stores would tell whoever reads cron's mail about its plans for Node 22.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
   const voice = await speak(name, typed, words);
   const events = listen(voice, spec.changes === true);
   const hosts = new Map<string, Promise<Host>>();

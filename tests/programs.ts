@@ -11,12 +11,18 @@ export const forUnitAndTask = {
   ssh: 'openssh-client',
   sshd: 'openssh-server',
   dash: 'dash',
+  zstd: 'zstd',
   ps: 'procps',
   shellcheck: 'shellcheck',
   'redis-server': 'redis-server',
   gunicorn: 'gunicorn',
   alembic: 'alembic',
   flask: 'python3-flask',
+  'swift-proxy-server': 'swift-proxy',
+  'swift-account-server': 'swift-account',
+  'swift-container-server': 'swift-container',
+  'swift-object-server': 'swift-object',
+  memcached: 'memcached',
 };
 
 export const apt = 'apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3';

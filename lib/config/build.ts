@@ -4,8 +4,9 @@ import { seconds } from '../duration.ts';
 import { rangeOf } from './copy-rules.ts';
 import { local } from './layers.ts';
 import type { Draft } from './rules.ts';
-import type { Settings, WrittenHost } from './schema.ts';
+import type { Settings, WrittenHost, WrittenStore } from './schema.ts';
 import type {
+  Backup,
   CrossCheck,
   EnvFile,
   HostSettings,
@@ -16,12 +17,17 @@ import type {
   SecretReference,
   Seed,
   Site,
+  StoreSettings,
   Target,
 } from './target.ts';
 
 type Part<K extends keyof Settings> = NonNullable<Settings[K]>;
 
-export function buildTarget({ app, environment, settings }: Draft, host: HostSettings): Target {
+export function buildTarget(
+  { app, environment, settings }: Draft,
+  host: HostSettings,
+  stores: ReadonlyMap<string, StoreSettings>,
+): Target {
   const root = given(settings.root);
   const { database, migrate, health } = settings;
   const flag = given(settings.maintenance?.flag);
@@ -64,6 +70,7 @@ export function buildTarget({ app, environment, settings }: Draft, host: HostSet
     site: settings.site && siteOf(settings.site, root),
     ...(settings.instances && { instances: instancesOf(settings.instances) }),
     ...(settings.seed && { seed: seedOf(settings.seed) }),
+    ...(settings.backup && { backup: backupOf(settings.backup, stores) }),
   };
 }
 
@@ -105,6 +112,32 @@ function instancesOf({ ports, domain, memory, cpus, data, env }: Part<'instances
 
 function seedOf({ command, reset, service, seconds: most, guards }: Part<'seed'>): Seed {
   return { command, reset, service, seconds: given(most), guards: texts(guards) };
+}
+
+function backupOf({ stores, files, keep }: Part<'backup'>, known: ReadonlyMap<string, StoreSettings>): Backup {
+  return {
+    stores: given(stores).map(name => given(known.get(name))),
+    files: files && { include: given(files.include), exclude: files.exclude ?? [], as: files.as },
+    keep: keep && { daily: keep.daily ?? 0, weekly: keep.weekly ?? 0, monthly: keep.monthly ?? 0 },
+  };
+}
+
+export function buildStore(name: string, store: WrittenStore, folder: string): StoreSettings {
+  if (store.kind === 'path') return { name, kind: 'path', folder: local(store.folder, folder) };
+  const { bucket, endpoint, region = 'us-east-1', prefix = '', path_style: pathStyle } = store;
+  const place = (reference: SecretReference): SecretReference =>
+    'env' in reference ? reference : { file: local(reference.file, folder) };
+  return {
+    name,
+    kind: 's3',
+    bucket,
+    endpoint,
+    region,
+    prefix,
+    pathStyle: pathStyle ?? endpoint !== undefined,
+    key: place(store.key),
+    secret: place(store.secret),
+  };
 }
 
 function routeOf(path: string, written: NonNullable<Part<'site'>['routes']>[string]): Route {

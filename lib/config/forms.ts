@@ -47,6 +47,11 @@ export const insidePath = v.pipe(
     'must be a path inside the release, such as storage or config/.env',
   ),
 );
+/** What a backup takes: never the root itself, and nothing that leads out of it. */
+export const rootPath = v.pipe(
+  hostPath,
+  v.check(text => !/^\/|^-|(^|\/)\.?(\/|$)/.test(text), 'must be a path inside the root, such as shared/uploads'),
+);
 // Folders of the system itself: a release there, or its clean-up, would break the server.
 const systems = /^\/(etc|bin|sbin|lib\w*|boot|dev|proc|sys|run)(\/|$)|^\/usr\/(?!local\/.)/;
 const places = /^\/$|^\/(usr|var|opt|srv|home|root|tmp|mnt|media)$|^\/var\/(lib|log|www|tmp|cache|spool|run)$/;
@@ -152,6 +157,10 @@ function isPortRange(text: string): boolean {
 export const oneLineValue = v.pipe(
   plainText,
   v.check(text => !/['\p{Cc}]/u.test(text), 'must be one line without a single quote'),
+);
+export const bucketName = v.pipe(
+  plainText,
+  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/, 'must be the name of a bucket: letters, digits and . _ -'),
 );
 export const email = v.pipe(
   plainText,

@@ -3,11 +3,11 @@ import { open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { closest } from '../closest.ts';
 import { Failure, messageOf } from '../errors.ts';
-import { buildHost, buildTarget } from './build.ts';
+import { buildHost, buildStore, buildTarget } from './build.ts';
 import { settingsTree } from './layers.ts';
 import { sourceOf, type Problem, type Source } from './problems.ts';
 import { clashes, faultsWithin, type Draft } from './rules.ts';
-import { faults, fileSchema, hostIn, settingOrder, settingsIn, settingsSchema, type WrittenHost } from './schema.ts';
+import { faults, fileSchema, hostIn, settingOrder, settingsIn, settingsSchema, storeIn } from './schema.ts';
 import type { Target } from './target.ts';
 import { get, leaves, placeOf, plain, textAt, without, type Scalar, type Tree } from './tree.ts';
 import { readYaml } from './yaml.ts';
@@ -40,19 +40,21 @@ export async function loadConfig(file: string): Promise<Config> {
   const folder = dirname(resolve(file));
   const written = faultsOf(tree);
   problems.push(...written.problems);
-  const hosts = hostsIn(written.sound);
+  const hosts = namedIn(written.sound, 'hosts', hostIn);
+  const stores = namedIn(written.sound, 'stores', storeIn);
   const drafts = draftsIn(written.sound, folder, problems);
   for (const draft of drafts) {
     const environments = drafts.filter(other => other.app === draft.app).map(other => other.environment);
-    const found = faultsWithin(draft, { hosts, environments, source });
+    const found = faultsWithin(draft, { hosts, stores, environments, source });
     problems.push(...found.filter(problem => !written.doubted.has(problem.path.split('.').at(-1) ?? '')));
   }
   problems.push(...clashes(drafts, { hosts, source }), ...emptyParts(tree));
   source.refuse(distinct(problems));
 
+  const places = new Map([...stores].map(([name, store]) => [name, buildStore(name, store, folder)]));
   const built = drafts.map(draft => {
     const name = draft.settings.host ?? '';
-    const target = buildTarget(draft, buildHost(name, hosts.get(name) ?? 'local', folder));
+    const target = buildTarget(draft, buildHost(name, hosts.get(name) ?? 'local', folder), places);
     return { target, tree: draft.tree };
   });
   return configOf(resolve(file), textAt(tree, 'default_app'), built, source);
@@ -95,7 +97,7 @@ function faultsOf(tree: Tree): { problems: Problem[]; sound: Tree; doubted: Set<
     const meant = fault.known && closest(word, fault.known);
     const hint = meant ? `, did you mean ${meant}?` : fault.known && `; known: ${fault.known.join(', ')}`;
     // A password in the wrong place: point to its key, because the line of its value would be shown.
-    const key = fault.key || word === 'password';
+    const key = fault.key || ['password', 'key', 'secret'].includes(word);
     problems.push({ at: placeOf(tree, fault.path, key), path, text: fault.text + (hint ?? '') });
     for (const part of [...fault.path, meant ?? '']) doubted.add(part);
   }
@@ -104,13 +106,14 @@ function faultsOf(tree: Tree): { problems: Problem[]; sound: Tree; doubted: Set<
   return { problems, sound, doubted };
 }
 
-function hostsIn(tree: Tree): Map<string, WrittenHost> {
-  const hosts = get(tree, 'hosts');
-  const entries = hosts?.kind === 'map' ? [...hosts.keys] : [];
+/** The entries of a map at the top that are what they should be. */
+function namedIn<T>(tree: Tree, part: string, read: (value: unknown) => T | undefined): Map<string, T> {
+  const found = get(tree, part);
+  const entries = found?.kind === 'map' ? [...found.keys] : [];
   return new Map(
     entries.flatMap(([name, key]) => {
-      const host = hostIn(plain(key.value));
-      return host ? [[name, host] as const] : [];
+      const value = read(plain(key.value));
+      return value ? [[name, value] as const] : [];
     }),
   );
 }

@@ -1,6 +1,7 @@
 // What can only be wrong in a whole target or between two: each rule names the lines that together are wrong.
 import { posix } from 'node:path';
 import { seconds } from '../duration.ts';
+import { backupFaults } from './backup-rules.ts';
 import { copyFaults, isPortName, portHere, rangeOf } from './copy-rules.ts';
 import type { Problem, Source } from './problems.ts';
 import type { Settings, WrittenHost } from './schema.ts';
@@ -10,7 +11,12 @@ import { builtIn, get, type Tree } from './tree.ts';
 /** One target before it is built: its settings, and the tree that knows their places. */
 export type Draft = { app: string; environment: string; at: number; path: string; settings: Settings; tree: Tree };
 
-type Known = { hosts: ReadonlyMap<string, WrittenHost>; environments: readonly string[]; source: Source };
+type Known = {
+  hosts: ReadonlyMap<string, WrittenHost>;
+  stores: ReadonlyMap<string, unknown>;
+  environments: readonly string[];
+  source: Source;
+};
 
 /** What is wrong within one target. */
 export function faultsWithin(draft: Draft, known: Known): Problem[] {
@@ -100,6 +106,7 @@ export function faultsWithin(draft: Draft, known: Known): Problem[] {
   if (settings.site) for (const part of ['domains', 'upstreams', 'routes']) needs(['site', part]);
   siteFaults(settings, { wrong, from });
   copyFaults(draft, { wrong, from });
+  backupFaults(settings, known.stores, { wrong, from });
 
   const { requires } = settings;
   if (requires === draft.environment) wrong(['requires'], 'an environment cannot require itself');
@@ -124,7 +131,8 @@ export function clashes(drafts: readonly Draft[], known: Pick<Known, 'hosts' | '
     const machine = typeof host === 'string' ? host : host.ssh;
     const mine = new Set<string>();
     for (const { what, value, at } of claims(draft)) {
-      const claim = JSON.stringify([machine, what, value]);
+      // backups of all hosts may meet in one store
+      const claim = JSON.stringify([what === 'backups' ? '' : machine, what, value]);
       const first = taken.get(claim);
       if (mine.has(claim)) continue;
       mine.add(claim);
@@ -184,6 +192,8 @@ function claims({ app, environment, settings, tree }: Draft): { what: string; va
     ]),
     // Its link in sites-enabled and its logs: a-b c and a b-c would share them.
     ...(settings.site ? [{ what: 'site', value: `${app}-${environment}`, at: at('site') }] : []),
+    // Likewise the first part of a key in a store.
+    ...(settings.backup ? [{ what: 'backups', value: `${app}-${environment}`, at: at('backup') }] : []),
     ...Object.entries(settings.site?.upstreams ?? {}).flatMap(([name, upstream]) =>
       (typeof upstream === 'number' ? [upstream] : [upstream.port, upstream.green ?? upstream.port]).map(port => ({
         what: 'port',

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import {
   address,
   branch,
+  bucketName,
   command,
   domain,
   duration,
@@ -23,6 +24,7 @@ import {
   proxyPath,
   publicKey,
   root,
+  rootPath,
   routePath,
   scalar,
   size,
@@ -289,6 +291,44 @@ const seed = shape({
   guards: about('What the environment files on the host must say, or nothing is seeded', variables(scalar)),
 });
 
+const storeKind = <K extends string>(kind: K) => v.literal(kind, 'must be path or s3');
+const store = either(
+  shape({
+    kind: about('A folder on the machine where the task runs', storeKind('path')),
+    folder: about('The folder', path),
+  }),
+  shape({
+    kind: about('A bucket of anything that speaks S3', storeKind('s3')),
+    bucket: about('The bucket', bucketName),
+    endpoint: about('Its address; without it, the one of AWS for the region', v.optional(url)),
+    region: about('Its region (default us-east-1, which most others take too)', v.optional(line)),
+    prefix: about('What the keys begin with', v.optional(rootPath)),
+    path_style: about('The bucket is in the path and not in the name (default: with an endpoint)', v.optional(yes)),
+    key: about('Where the access key is', password),
+    secret: about('Where its secret is', password),
+  }),
+  value => typeof value === 'object' && value !== null && 'kind' in value && value.kind === 's3',
+);
+const kept = (what: string) =>
+  about(`Of how many ${what} one good backup stays (default 0)`, v.optional(whole(0, 1000)));
+const backup = shape({
+  stores: about('Names under stores: each gets every backup', v.optional(list(name))),
+  files: about(
+    'Folders and files to take along',
+    v.optional(
+      shape({
+        include: about('Paths inside the root', v.optional(list(rootPath))),
+        exclude: about("Patterns as after tar's --exclude", v.optional(list(line))),
+        as: about('The user who may read and write them, through sudo', v.optional(user)),
+      }),
+    ),
+  ),
+  keep: about(
+    'How many stay when backups are pruned (default: 14 days and 8 weeks in a folder, 30 days and 6 months elsewhere)',
+    v.optional(shape({ daily: kept('days'), weekly: kept('weeks'), monthly: kept('months') })),
+  ),
+});
+
 const settings = {
   host: about('A name under hosts', v.optional(name)),
   root: about('Absolute folder on the host; other paths on the host are relative to it', v.optional(root)),
@@ -315,6 +355,7 @@ const settings = {
   site: about('What visitors reach it by', v.optional(site)),
   seed: about('How its data are made anew; never in production', v.optional(seed)),
   instances: about('How throw-away copies are made', v.optional(instances)),
+  backup: about('What a backup takes, and where it goes', v.optional(backup)),
 };
 const named = <S extends Any>(value: S) =>
   v.pipe(v.custom<Record<string, v.InferInput<S>>>(isMap, mustBe('a map')), v.record(name, value));
@@ -326,6 +367,7 @@ export const settingsSchema = shape(settings);
 export const fileSchema = shape({
   defaults: about('Settings of every app', v.optional(settingsSchema)),
   hosts: about('Where apps run: local, or { ssh: user@host }', named(host)),
+  stores: about('Where backups go: a folder, or a bucket', v.optional(named(store))),
   default_app: about('The app meant when --app is not given', v.optional(name)),
   apps: about(
     'What is operated',
@@ -335,6 +377,7 @@ export const fileSchema = shape({
 
 export type Settings = v.InferOutput<typeof settingsSchema>;
 export type WrittenHost = v.InferOutput<typeof host>;
+export type WrittenStore = v.InferOutput<typeof store>;
 /** What `schema` finds wrong with `value`: the path, whether it is about the key itself, and the sentence. */
 export function faults(
   schema: Any,
@@ -349,6 +392,10 @@ export function faults(
 /** The settings when nothing is wrong with them. */
 export function settingsIn(value: unknown): Settings | undefined {
   const parsed = v.safeParse(settingsSchema, value);
+  return parsed.success ? parsed.output : undefined;
+}
+export function storeIn(value: unknown): WrittenStore | undefined {
+  const parsed = v.safeParse(store, value);
   return parsed.success ? parsed.output : undefined;
 }
 export function hostIn(value: unknown): WrittenHost | undefined {

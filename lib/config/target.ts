@@ -34,6 +34,8 @@ export type Target = {
   instances?: Instances;
   /** How its data are made anew; missing: never. */
   seed?: Seed;
+  /** What a backup takes, and where it goes; missing: there is none. */
+  backup?: Backup;
   /** This target is such a copy itself, made by lib/instance/target.ts. */
   instance?: Instance;
 };
@@ -207,6 +209,43 @@ export type Route = {
   api: boolean;
   bodyLimit: string | undefined;
 };
+
+export type Backup = {
+  /** At least one, each with another name. */
+  stores: StoreSettings[];
+  files: BackupFiles | undefined;
+  /** Of how many days, weeks and months one good backup stays; undefined: what suits the kind of the store. */
+  keep: { daily: number; weekly: number; monthly: number } | undefined;
+};
+
+export type BackupFiles = {
+  /** Relative to the root; none is inside another, and none has the database in it. */
+  include: string[];
+  /** Patterns as after tar's --exclude. */
+  exclude: string[];
+  /** The user who may read and write them; undefined: the user who deploys. */
+  as: string | undefined;
+};
+
+export type StoreSettings =
+  | {
+      name: string;
+      kind: 'path';
+      /** Absolute folder on this machine. */
+      folder: string;
+    }
+  | {
+      name: string;
+      kind: 's3';
+      bucket: string;
+      endpoint: string | undefined;
+      region: string;
+      /** What the keys begin with, without / at its end; '' is nothing. */
+      prefix: string;
+      pathStyle: boolean;
+      key: SecretReference;
+      secret: SecretReference;
+    };
 
 export type Instances = {
   /** The ports on the server that copies may take, both counted. */

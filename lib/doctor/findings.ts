@@ -53,7 +53,8 @@ function tools(facts: Facts): Finding {
   const other = words(facts, 'other').filter(name => !lacking.includes(name));
   const wanted = [...lacking, ...other];
   if (wanted.length === 0) return good('tools', 'all there');
-  const named = (name: string) => packages[name] ?? (/^(base64|tail|timeout|stat|df)$/.test(name) ? 'coreutils' : name);
+  const named = (name: string) =>
+    packages[name] ?? (/^(base64|tail|timeout|stat|df|sha256sum)$/.test(name) ? 'coreutils' : name);
   return failure(
     'tools',
     [

@@ -6,11 +6,12 @@ import { runtimeOf } from '../runtime/runtime.ts';
 import { instancesDoctorQuestion } from './instance-findings.ts';
 import { siteDoctorQuestion } from './site-findings.ts';
 
-/** What every plan needs, then what the runtime and the database need. */
+/** What every plan needs, then what the runtime, the database and the backups need. */
 export function toolsOf(target: Target): string[] {
   const runtime = runtimeOf(target).tools.filter(name => !name.includes(' '));
   const always = ['flock', 'curl', 'setsid', 'base64', 'gzip', 'tail', 'timeout', 'stat', 'df', 'awk', 'grep'];
-  return [...new Set([...always, ...runtime, ...(target.database ? ['sqlite3', 'find'] : [])])];
+  const packing = target.backup ? ['zstd', 'tar', 'sha256sum', 'find', 'sqlite3'] : [];
+  return [...new Set([...always, ...runtime, ...(target.database ? ['sqlite3', 'find'] : []), ...packing])];
 }
 
 /** What steps run as the app's user. */

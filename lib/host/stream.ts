@@ -38,7 +38,12 @@ export async function stream(host: Host, command: Command, ends: Ends): Promise<
 
 /** Runs `command` with this terminal. @returns its exit code. */
 export function onTerminal(host: Host, command: Command): Promise<number> {
-  return host.terminal(sh`exec bash --norc -c ${lines(words(), command).text}`);
+  return host.terminal(withWords(command));
+}
+
+/** The command for a channel, in a bash that knows the functions of steps. */
+export function withWords(command: Command): Command {
+  return sh`exec bash --norc -c ${lines(words(), command).text}`;
 }
 
 /** The functions of steps, without their strictness: a person's command ends as it ends. */

@@ -22,7 +22,7 @@ export type Surroundings = {
 };
 
 export type Intention = {
-  action: 'deploy' | 'rollback' | 'promote' | 'restart' | 'seed';
+  action: 'deploy' | 'rollback' | 'promote' | 'restart' | 'seed' | 'restore';
   /** Pre-flight: the release to put live, or why there is nothing to do. Throws a Failure for what speaks against it. */
   choose(facts: Facts): Promise<Release | { nothing: string }>;
   /** The steps, in the order in which a person would do them. */

@@ -2,6 +2,7 @@
 import type { Database, Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Change } from '../runtime/runtime.ts';
+import { inPlace } from './in-place.ts';
 import type { Finish, Step } from './plan.ts';
 
 /** `backups/before-deploy/prod-20261120-120004.db`, the form arsvent's own scripts write. */
@@ -104,7 +105,7 @@ export function copyDatabase(target: Target, database: Database, to: string): Co
   );
 }
 
-function checkedCopy(database: Database, file: string): Command {
+export function checkedCopy(database: Database, file: string): Command {
   return lines(
     sh`sqlite3 -batch -bail -cmd '.timeout 5000' ${database.file} ${`VACUUM INTO '${file.replaceAll("'", "''")}'`}`,
     sh`verdict=$(sqlite3 -batch ${file} 'PRAGMA integrity_check')`,
@@ -158,20 +159,10 @@ export function keepSnapshots(target: Target, database: Database, change: Change
   };
 }
 
-/**
- * Runs a script as the user who owns the database. For compose that is often a container's root, and the user who deploys
- * reaches it through Docker, not sudo: an empty image that sees the host's own programs and the two folders, nothing else.
- */
-function inItsPlace(target: Target, database: Database, text: Command, after: Command = script('')): Command {
-  const careful = lines(script('set -euo pipefail; umask 077'), text).text;
-  if (database.as === undefined) return sh`bash -c ${careful} ${after}`;
-  if (target.runtime.kind !== 'compose') return sh`as_user ${database.as} bash -c ${careful} ${after}`;
-  const folders = [...new Set([database.file.slice(0, database.file.lastIndexOf('/')), database.snapshots])];
-  const seen = ['/usr', '/bin', '/lib', '/lib64'].flatMap(path => ['-v', `${path}:${path}:ro`]);
-  return lines(
-    sh`docker image inspect bookops-empty >/dev/null 2>&1 || tar -cf - --files-from /dev/null | docker import - bookops-empty >/dev/null`,
-    sh`docker run --rm --network none --user "$(id -u ${database.as} 2>/dev/null || echo ${database.as})" ${seen} ${folders.flatMap(path => ['-v', `${path}:${path}`])} -e SQLITE_TMPDIR=${database.snapshots} -e PATH=/usr/bin:/bin -e OWNER="$(id -u):$(id -g)" bookops-empty /bin/bash -c ${careful} ${after}`,
-  );
+/** Runs a script as the user who owns the database, where that user sees its folder and that of the snapshots. */
+export function inItsPlace(target: Target, database: Database, text: Command, after: Command = script('')): Command {
+  const folders = [database.file.slice(0, database.file.lastIndexOf('/')), database.snapshots];
+  return inPlace(target, { as: database.as, folders, scratch: database.snapshots }, text, after);
 }
 
 function nameOf(database: Database): { stem: string; end: string } {

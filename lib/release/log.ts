@@ -111,7 +111,7 @@ export function goodReleases(log: LogLine[]): Good[] {
 
 /** Whether the release that served before goes on serving. */
 function staysAsItIs({ action }: LogLine): boolean {
-  return action === 'restart' || action === 'seed';
+  return action === 'restart' || action === 'seed' || action === 'restore';
 }
 
 /** Whether the log shows this SHA live at any time. */

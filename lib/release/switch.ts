@@ -24,8 +24,8 @@ export type SwitchOptions = {
   restores?: string | undefined;
   /** What the maintenance flag says for people who look at it. */
   why: string;
-  /** While nothing runs: what makes the data anew, around the migration. */
-  fill?: { first: Step[]; last: Step[] };
+  /** While nothing runs: what makes the data anew, around the migration; `migrates` is for data that come from another time. */
+  fill?: { first: Step[]; last: Step[]; migrates?: true };
 };
 
 /** The plan of the switch that ops.yml names, with the proof of what visitors saw. */
@@ -58,7 +58,9 @@ function oneAfterTheOther(target: Target, given: Change, options: SwitchOptions)
     (changesData || restores) && database && snapshotStep(target, database, change),
     restores && database && restoreStep(target, database, restores),
     ...(fill?.first ?? []),
-    changesData && migrate && runtime.migrate(change, migrate.command, migrate.service, migrate.seconds),
+    (changesData || fill?.migrates) &&
+      migrate &&
+      runtime.migrate(change, migrate.command, migrate.service, migrate.seconds),
     ...(fill?.last ?? []),
     runtime.start(change),
     {

@@ -201,7 +201,11 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
 }
 
 /** What becomes of the release, in the log's title, where it is not live anew. */
-const recorded: Partial<Record<Intention['action'], string>> = { restart: 'restarted', seed: 'seeded' };
+const recorded: Partial<Record<Intention['action'], string>> = {
+  restart: 'restarted',
+  seed: 'seeded',
+  restore: 'restored',
+};
 
 /** Whether the attempt goes on, or went on, without us. */
 function isLoss(error: unknown): boolean {

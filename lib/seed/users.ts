@@ -107,6 +107,6 @@ function refusal(file: string, told: string[]): Failure {
   const lines = more > 0 ? [...told.slice(0, mostTold), `… and ${more} more`] : told;
   if (told.length > 1) lines.unshift(`${told.length} things are wrong in ${file}:`);
   return new Failure(3, lines.join('\n'), {
-    advice: 'docs/50-staging-and-instances.md has the fields of a user; nothing was changed',
+    advice: 'docs/45-staging-and-instances.md has the fields of a user; nothing was changed',
   });
 }

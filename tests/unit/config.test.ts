@@ -434,4 +434,70 @@ test('ops.schema.json is what the schema says today', async () => {
   );
 });
 
+const stores = `stores:
+  disk: { kind: path, folder: backups }
+  bucket: { kind: s3, bucket: book, endpoint: 'https://s3.example.org', key: { env: KEY }, secret: { file: secret } }`;
+
+test('a backup names its stores, and says nothing of what suits them', async () => {
+  const config = await load(
+    book({
+      top: stores,
+      app: 'backup: { stores: [disk, bucket], files: { include: [data/uploads], exclude: ["*.tmp"] } }',
+    }),
+  );
+  assert.equal(config.find('book', 'staging').backup, {
+    stores: [
+      { name: 'disk', kind: 'path', folder: join(folder, 'backups') },
+      {
+        name: 'bucket',
+        kind: 's3',
+        bucket: 'book',
+        endpoint: 'https://s3.example.org',
+        region: 'us-east-1',
+        prefix: '',
+        pathStyle: true,
+        key: { env: 'KEY' },
+        secret: { file: join(folder, 'secret') },
+      },
+    ],
+    files: { include: ['data/uploads'], exclude: ['*.tmp'], as: undefined },
+    keep: undefined,
+  });
+});
+
+test('a backup that could not work, or not be restored, is refused with its line', async () => {
+  const database = 'database: { sqlite: data/db/book.db }\n';
+  const cases: [string, string, string?][] = [
+    ['backup: { stores: [dsik] }', 'unknown store dsik, did you mean disk?'],
+    ['backup: { stores: [disk, disk] }', 'disk is named twice'],
+    ['backup: { keep: { daily: 3 } }', 'needs stores'],
+    ['backup: { stores: [disk] }', 'has nothing to take'],
+    ['backup: { stores: [disk], files: { exclude: [x] } }', 'needs include'],
+    ['backup: { stores: [disk], files: { include: [data, data/x] } }', 'is already inside data'],
+    ['backup: { stores: [disk], files: { include: [releases/x] } }', 'has to do with releases/'],
+    ['backup: { stores: [disk], files: { include: [../x] } }', 'must not contain ..'],
+    ['backup: { stores: [disk], files: { include: [/srv/x] } }', 'must be a path inside the root'],
+    [
+      `${database}backup: { stores: [disk], files: { include: [data] } }`,
+      'has /srv/book/staging/data/db/book.db in it',
+    ],
+    ['', 'must be path or s3', 'stores:\n  x: { kind: tape, folder: x }'],
+    ['', 'and never be the secret', 'stores:\n  x: { kind: s3, bucket: abc, key: { env: A }, secret: Z9-open }'],
+  ];
+  for (const [app, says, top] of cases) {
+    const told = await refusal(book({ top: top ?? stores, app }));
+    assert.match(told, /ops\.yml:\d+:\d+: /);
+    assert.ok(told.includes(says), `${app}\n${told}`);
+    assert.not.match(told, 'Z9-open');
+  }
+  const clash = `hosts: { here: local }
+${stores}
+defaults: { host: here, runtime: compose, compose: { file: c, service: web }, backup: { stores: [disk], files: { include: [up] } } }
+apps:
+  a-b: { environments: { c: { root: /srv/1, health: { ready: 'http://127.0.0.1:1/' } } } }
+  a: { environments: { b-c: { root: /srv/2, health: { ready: 'http://127.0.0.1:2/' } } } }
+`;
+  assert.match(await refusal(clash), 'backups a-b-c is also that of a-b c');
+});
+
 test.run();

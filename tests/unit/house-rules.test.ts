@@ -91,8 +91,16 @@ test('no program is started through a shell that would read its words again', ()
 });
 
 test('secrets are revealed only where they leave this program', () => {
-  const allowed = ['lib/secret.ts', 'lib/host/keeper.ts'];
+  const allowed = ['lib/secret.ts', 'lib/host/keeper.ts', 'lib/store/s3-client.ts'];
   assert.equal(breaking(both, /\.reveal\(/, allowed), []);
+});
+
+test('one place makes the client of S3, with the settings that stores beside Amazon need', () => {
+  const makers = both.filter(({ code }) => code.includes("'@aws-sdk/client-s3'") && /new \w*(S3)?Client\b/.test(code));
+  assert.equal(
+    makers.map(({ path }) => path),
+    ['lib/store/s3-client.ts'],
+  );
 });
 
 test('heavy packages are loaded only when they are used', () => {

@@ -1,0 +1,90 @@
+// What may be in an archive: looked at in tar's own listing before anything of it is written anywhere.
+import { posix } from 'node:path';
+import { Failure } from '../errors.ts';
+
+export type Entry = {
+  kind: 'file' | 'folder' | 'link' | 'hard link';
+  path: string;
+  to: string | undefined;
+  bytes: number;
+};
+
+/** How `tar --list` has to be called for `readEntry`: names between quotes, so that none can look like something else. */
+// -P: names and targets as they are, and not as tar would tame them
+export const listingFlags = ['--list', '--verbose', '--numeric-owner', '--full-time', '--quoting-style=c', '-P'];
+
+const form =
+  /^(.)([-rwxsStT]{9})[.+]? +\d+\/\d+ +(\d+(?:,\d+)?) +[\d:.-]+(?: +[\d:.]+)? +("(?:[^"\\]|\\.)*")(?: (->|link to) ("(?:[^"\\]|\\.)*"))?$/s;
+const kinds: Record<string, Entry['kind']> = { '-': 'file', d: 'folder', l: 'link', h: 'hard link' };
+
+/** Looks at one entry after the other. @throws Failure 7 at the first that could write outside of its folder. */
+export function inspector(): { see(line: string): Entry; count(): number } {
+  const seen = new Map<string, Entry['kind']>();
+  return {
+    count: () => seen.size,
+    see(line) {
+      const entry = readEntry(line);
+      const { path, kind, to } = entry;
+      const inside = insideOf(path);
+      if (inside === undefined) throw hostile(path, 'leads out of its folder');
+      for (let at = posix.dirname(inside); at !== '.'; at = posix.dirname(at)) {
+        const above = seen.get(at);
+        if (above !== undefined && above !== 'folder') throw hostile(path, `goes through ${at}, which is no folder`);
+      }
+      const before = seen.get(inside);
+      if (before !== undefined && (before !== 'folder' || kind !== 'folder')) throw hostile(path, 'comes twice');
+      if (kind === 'link' && (to === undefined || leadsOut(inside, to)))
+        throw hostile(path, `is a link out of the folder, to ${to ?? 'nothing'}`);
+      if (kind === 'hard link' && seen.get(insideOf(to ?? '') ?? '') !== 'file')
+        throw hostile(path, `is another name for ${to ?? 'nothing'}, which is no file of this archive`);
+      seen.set(inside, kind);
+      return entry;
+    },
+  };
+}
+
+/** Whether a link at `path` could lead out of the folder that `path` is relative to, whatever else is in it. */
+export function leadsOut(path: string, to: string): boolean {
+  if (to === '' || to.startsWith('/')) return true;
+  const parts = to.split('/').filter(part => part !== '' && part !== '.');
+  const ups = parts.findIndex(part => part !== '..');
+  const up = ups < 0 ? parts.length : ups;
+  // after a name, which may be a link itself, .. could be anywhere
+  if (parts.slice(up).includes('..')) return true;
+  return up > posix.normalize(path).split('/').length - 1;
+}
+
+function insideOf(path: string): string | undefined {
+  if (path === '' || path.startsWith('/') || path.split('/').includes('..')) return undefined;
+  const tidy = posix.normalize(path).replace(/\/$/, '');
+  return tidy === '.' ? undefined : tidy;
+}
+
+function readEntry(line: string): Entry {
+  const [, letter = '', rights = '', bytes = '', name = '""', word, target] = form.exec(line) ?? [];
+  const path = unquote(name);
+  const kind = kinds[letter];
+  if (letter === '') throw hostile(line.slice(0, 200), 'is a line of tar’s listing that is not understood');
+  if (!kind) throw hostile(path, 'is no file, folder or link');
+  if (kind !== 'folder' && /[sS]/.test(rights)) throw hostile(path, 'would run with the rights of its owner');
+  if ((kind === 'link') !== (word === '->') || (kind === 'hard link') !== (word === 'link to'))
+    throw hostile(path, 'is and is not a link');
+  return { kind, path, to: target === undefined ? undefined : unquote(target), bytes: Number(bytes) };
+}
+
+const escapes: Record<string, string> = { n: '\n', t: '\t', r: '\r', a: '\x07', b: '\b', f: '\f', v: '\v' };
+
+/** tar writes bytes that are no characters of UTF-8 as octal numbers; such a name stays different from all others. */
+function unquote(text: string): string {
+  return text
+    .slice(1, -1)
+    .replace(/\\(\d{3}|.)/gs, (_, one: string) =>
+      /^\d{3}$/.test(one) ? String.fromCharCode(Number.parseInt(one, 8)) : (escapes[one] ?? one),
+    );
+}
+
+function hostile(path: string, why: string): Failure {
+  return new Failure(7, `the archive is not to be trusted: ${JSON.stringify(path)} ${why}`, {
+    advice: 'nothing of it was written; take another backup, and find out who wrote this one',
+  });
+}

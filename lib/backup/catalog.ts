@@ -1,0 +1,113 @@
+// What backups of a target a store has, read from its listing: each whole, damaged, or never finished.
+import { text } from 'node:stream/consumers';
+import { Failure } from '../errors.ts';
+import type { Store } from '../store/store.ts';
+import { isBackupId, manifestName, prefixOf, readManifest, type Manifest } from './manifest.ts';
+import { isVerdictName, readVerdict, type Verdict } from './verdict.ts';
+
+type Named = { app: string; environment: string };
+
+export type Held = {
+  store: Store;
+  id: string;
+  /** Without a manifest, what the id says. */
+  time: Date;
+  keys: { key: string; bytes: number }[];
+  /** Bytes in the store. */
+  bytes: number;
+  manifest: Manifest | undefined;
+  /** What the listing alone shows to be wrong. */
+  fault: string | undefined;
+  /** Of the newest drill. */
+  verdict: Verdict | undefined;
+};
+
+/** A backup that can be asked for. */
+export type Whole = Held & { manifest: Manifest };
+
+export function isWhole(held: Held): held is Whole {
+  return held.manifest !== undefined && held.fault === undefined;
+}
+
+/** Newest first. What has no manifest was never finished. */
+export async function backupsIn(store: Store, target: Named): Promise<Held[]> {
+  const byId = new Map<string, Held['keys']>();
+  const prefix = prefixOf(target);
+  for await (const object of store.list(prefix)) {
+    const [id = ''] = object.key.slice(prefix.length).split('/');
+    if (isBackupId(id)) byId.set(id, [...(byId.get(id) ?? []), object]);
+  }
+  const found: Held[] = [];
+  for (const [id, keys] of byId) found.push(await look(store, target, id, keys));
+  return found.toSorted((a, b) => b.time.getTime() - a.time.getTime() || (a.id < b.id ? 1 : -1));
+}
+
+async function look(store: Store, target: Named, id: string, keys: Held['keys']): Promise<Held> {
+  const name = ({ key }: { key: string }) => key.slice(key.lastIndexOf('/') + 1);
+  const held: Held = {
+    store,
+    id,
+    time: timeOf(id),
+    keys,
+    bytes: keys.reduce((sum, one) => sum + one.bytes, 0),
+    manifest: undefined,
+    fault: undefined,
+    verdict: undefined,
+  };
+  if (!keys.some(one => name(one) === manifestName)) return { ...held, fault: 'it was never finished' };
+  try {
+    const manifest = readManifest(await text(await store.get(keyOf(target, id, manifestName))), { ...target, id });
+    held.manifest = manifest;
+    held.time = new Date(manifest.time);
+    const odd = manifest.parts.find(part => keys.find(one => name(one) === part.name)?.bytes !== part.bytes);
+    if (odd)
+      held.fault = keys.some(one => name(one) === odd.name) ? `${odd.name} has another size` : `${odd.name} is missing`;
+  } catch (error) {
+    if (!(error instanceof Failure) || error.exit !== 7) throw error;
+    held.fault = error.message;
+  }
+  const newest = keys.map(name).filter(isVerdictName).toSorted().at(-1);
+  if (newest) {
+    const verdict = readVerdict(await text(await store.get(keyOf(target, id, newest))));
+    if (verdict?.backup === id) held.verdict = verdict;
+  }
+  return held;
+}
+
+export function keyOf(target: Named, id: string, name: string): string {
+  return `${prefixOf(target)}${id}/${name}`;
+}
+
+function timeOf(id: string): Date {
+  const [, ...parts] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(id) ?? [];
+  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = parts.map(Number);
+  return new Date(Date.UTC(year, month - 1, day, hour, minute, second));
+}
+
+export type Wanted = {
+  /** An id or its beginning; undefined: the newest. */
+  id: string | undefined;
+  /** The newest that is not younger. */
+  at: Date | undefined;
+};
+
+/** @throws Failure 2 when there is none like that, 7 when the one that is meant is damaged. */
+export function choose(held: readonly Held[], { id, at }: Wanted, again: string): Whole {
+  const finished = held.filter(one => one.keys.some(({ key }) => key.endsWith(`/${manifestName}`)));
+  const found = finished.filter(
+    one => (id === undefined || one.id.startsWith(id)) && (at === undefined || one.time.getTime() <= at.getTime()),
+  );
+  const what = `${id === undefined ? '' : ` ${id}`}${at ? ` from before ${at.toISOString()}` : ''}`;
+  const [first] = found;
+  if (!first)
+    throw new Failure(2, `there is no backup${what}`, { advice: `npx tsx tasks/backups.ts ${again} lists them` });
+  const ids = new Set(found.map(one => one.id));
+  if (id !== undefined && ids.size > 1)
+    throw new Failure(2, `${id} could be ${[...ids].join(' or ')}`, { advice: 'say more of it' });
+  // one store may have lost what another still has
+  const whole = found.find((one): one is Whole => one.id === first.id && isWhole(one));
+  if (whole) return whole;
+  throw new Failure(7, `the backup ${first.id} in ${first.store.name} is damaged: ${first.fault ?? ''}`, {
+    advice: `name another one: npx tsx tasks/backups.ts ${again} lists them`,
+  });
+}

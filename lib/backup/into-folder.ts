@@ -1,0 +1,65 @@
+// A restore into a folder on this machine: an empty one, and nothing in it until everything was checked.
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { HostSettings } from '../config/target.ts';
+import { Failure } from '../errors.ts';
+import { lines, script, sh } from '../host/sh.ts';
+import type { Context, Result } from '../task.ts';
+import type { Whole } from './catalog.ts';
+import { verifyRoom } from './examine.ts';
+import { perform, type Way } from './flow.ts';
+import { openBackup } from './open.ts';
+import { openScratch } from './scratch.ts';
+import { finder, type Wanted } from './wanted.ts';
+
+const here: HostSettings = { name: 'this machine', kind: 'local' };
+const scratchName = '.restoring';
+
+export async function intoFolder(
+  { connect, report, signal }: Pick<Context, 'connect' | 'report' | 'signal'>,
+  held: Whole,
+  wanted: Wanted,
+  folder: string,
+): Promise<Result> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const there = (await readdir(folder)).filter(name => name !== scratchName);
+  if (there.length)
+    throw new Failure(2, `${folder} is not empty: it has ${there[0] ?? ''}`, { advice: 'name a new folder' });
+  const host = await connect(here);
+  const way: Way = { host, signal, appUser: undefined };
+  const began = performance.now();
+  const base = join(folder, scratchName);
+  const scratch = await openScratch(host, { base: sh`${base}`, tools: ['zstd', 'tar', 'sqlite3', 'sha256sum'] });
+  const { manifest } = held;
+  const made: string[] = [];
+  try {
+    verifyRoom(held, scratch.free, host.where);
+    const { see, missing } = finder(wanted);
+    const { parts } = wanted;
+    await openBackup(way, held, scratch.folder, report, [], { parts, unpack: !wanted.single, each: see });
+    const [none] = missing();
+    if (none !== undefined) throw new Failure(2, `the backup has no ${none}`);
+    const from = (name: string) => join(scratch.folder, name);
+    if (wanted.single)
+      await perform(
+        way,
+        lines(
+          script('set -euo pipefail'),
+          sh`mkdir ${from('files')}`,
+          sh`zstd -dqc ${from('files.tar.zst')} | tar --extract --no-same-owner --no-wildcards --directory=${from('files')} --file=- -- ${wanted.paths}`,
+        ),
+        'unpacking',
+      );
+    if (!wanted.single && manifest.database) made.push('database.sqlite');
+    if (parts.some(part => part.name === 'files.tar.zst')) made.push('files');
+    for (const name of made) await rename(from(name), join(folder, name));
+  } finally {
+    await scratch.end();
+    await rm(base, { recursive: true, force: true });
+  }
+  const seconds = Math.round((performance.now() - began) / 10) / 100;
+  return {
+    text: `${held.id} is in ${folder} after ${seconds} s: ${made.join(', ')}`,
+    json: { app: manifest.app, environment: manifest.environment, id: held.id, folder, made, seconds },
+  };
+}

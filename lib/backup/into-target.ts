@@ -1,0 +1,108 @@
+// A restore in the place of an environment's data: all is brought and checked while the app runs, then exchanged while it is stopped.
+import type { Target } from '../config/target.ts';
+import { Failure } from '../errors.ts';
+import { attempt, serving } from '../release/attempt.ts';
+import { askFacts } from '../release/facts.ts';
+import { pairs } from '../release/log.ts';
+import type { Step } from '../release/plan.ts';
+import { changeInSteps } from '../release/small-change.ts';
+import { explainWait, switchFor } from '../release/switch.ts';
+import { runtimeOf } from '../runtime/runtime.ts';
+import type { Context, Result } from '../task.ts';
+import type { Whole } from './catalog.ts';
+import { verifyRoom } from './examine.ts';
+import { perform, type Way } from './flow.ts';
+import { stampOf } from './manifest.ts';
+import { openBackup } from './open.ts';
+import {
+  asidePlaces,
+  bringDatabase,
+  bringFiles,
+  exchangeDatabase,
+  exchangeFiles,
+  sweepBrought,
+  type PutBack,
+} from './put-back.ts';
+import { baseOn, openScratch } from './scratch.ts';
+import { finder, type Wanted } from './wanted.ts';
+
+type Around = Pick<Context, 'connect' | 'report' | 'signal' | 'who'> & {
+  args: { plan: boolean; wait: number | undefined; verbose: boolean };
+};
+
+export async function intoTarget(around: Around, target: Target, held: Whole, wanted: Wanted): Promise<Result> {
+  const { report, signal, who, args } = around;
+  const database = wanted.parts.some(part => part.name === 'database.sqlite.zst') ? target.database : undefined;
+  const host = await around.connect(target.host);
+  if (args.plan) return exchange({ target, stamp: stampOf(new Date()), database, paths: wanted.paths });
+
+  const way: Way = { host, signal, appUser: runtimeOf(target).appUser };
+  const scratch = await openScratch(host, {
+    base: baseOn(target),
+    alone: { wait: args.wait ?? 1, holder: pairs({ by: who, action: 'restore', backup: held.id }) },
+    tools: ['zstd', 'tar', 'sqlite3', 'sha256sum'],
+  });
+  try {
+    verifyRoom(held, scratch.free, host.where);
+    const back: PutBack = { target, stamp: stampOf(scratch.now), database, paths: wanted.paths };
+    const { see, missing } = finder(wanted);
+    await openBackup(way, held, scratch.folder, report, [], { parts: wanted.parts, unpack: false, each: see });
+    const [none] = missing();
+    if (none !== undefined) throw new Failure(2, `the backup has no ${none}`);
+    await report.show([
+      {
+        title: 'Bring it beside the present data',
+        run: async () => {
+          await perform(way, sweepBrought(target), 'tidying up');
+          const from = (name: string) => `${scratch.folder}/${name}`;
+          if (database)
+            await perform(way, bringDatabase(back, database, from('database.sqlite')), 'bringing the database');
+          if (back.paths.length) await perform(way, bringFiles(back, from('files.tar.zst')), 'bringing the files');
+        },
+      },
+    ]);
+    const done = await exchange(back);
+    return {
+      text: `${done.text ? `${done.text}\n` : ''}${held.id} is back; what was there before is in ${asidePlaces(back).join(' and ')}: remove it when nobody misses it`,
+      json: { id: held.id, store: held.store.name, aside: asidePlaces(back), outcome: done.json },
+    };
+  } finally {
+    const late = { ...way, signal: AbortSignal.timeout(20_000) };
+    await perform(late, sweepBrought(target), 'tidying up').catch(() => {});
+    await scratch.end();
+  }
+
+  async function exchange(back: PutBack): Promise<Result> {
+    const steps: Step[] = [];
+    if (back.database) steps.push(exchangeDatabase(back, back.database));
+    if (back.paths.length) steps.push(exchangeFiles(back));
+    // single files, or a server on which nothing runs yet
+    if (wanted.single || !serving(target, await askFacts(host, target))) {
+      const shown = await changeInSteps(around, host, target, { action: 'restore', steps });
+      return args.plan ? shown : { ...shown, text: '' };
+    }
+    let sha = '';
+    return attempt(around, host, target, {
+      action: 'restore',
+      explain: (step, error) => explainWait(target, sha)(step, error),
+      advice: held.manifest.release
+        ? `the backup is of ${held.manifest.release.slice(0, 7)}: a release that knows its database may be needed first`
+        : undefined,
+      async choose(facts) {
+        const now = serving(target, facts);
+        if (!now) throw new Failure(1, `${target.app} ${target.environment} has stopped serving in this moment`);
+        sha = now.sha;
+        return now;
+      },
+      async plan(change) {
+        change.notes['backup'] = held.id;
+        return switchFor(target, change, {
+          before: runtimeOf(target).recheck(change),
+          changesData: false,
+          fill: { first: steps, last: [], migrates: true },
+          why: `by ${who}: restore of ${held.id}`,
+        });
+      },
+    });
+  }
+}

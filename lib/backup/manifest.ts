@@ -1,0 +1,110 @@
+// The manifest of a backup: what it consists of and what must come out of it. A backup without one does not exist.
+import { createHash, randomBytes } from 'node:crypto';
+import * as v from 'valibot';
+import { Failure, messageOf } from '../errors.ts';
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const sum = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+const idForm = /^\d{8}T\d{6}Z-[0-9a-f]{6}$/;
+
+const schema = v.object({
+  version: v.literal(1),
+  app: v.string(),
+  environment: v.string(),
+  id: v.pipe(v.string(), v.regex(idForm)),
+  /** By the host's clock. */
+  time: v.pipe(v.string(), v.isoTimestamp()),
+  by: v.string(),
+  /** What served at that moment. */
+  release: v.nullable(v.string()),
+  parts: v.array(
+    v.object({
+      // it becomes a part of keys and paths
+      name: v.picklist(['database.sqlite.zst', 'files.tar.zst']),
+      /** Of the stored object. */
+      bytes: count,
+      sha256: sum,
+      /** Of what is in it. */
+      rawBytes: count,
+      rawSha256: v.nullable(sum),
+    }),
+  ),
+  database: v.nullable(
+    v.object({
+      kind: v.literal('sqlite'),
+      tables: v.record(v.string(), count),
+      /** The highest rowid of each table that has one and a row. */
+      highWater: v.record(v.string(), v.number()),
+      /** null: the schema itself is at odds, so that they cannot be counted. */
+      foreignKeyFaults: v.nullable(count),
+    }),
+  ),
+  files: v.nullable(
+    v.object({
+      include: v.array(v.string()),
+      /** Files, folders and links. */
+      count,
+      /** What vanished, changed or was left out meanwhile. */
+      noted: v.array(v.string()),
+    }),
+  ),
+  /** What became suddenly less than in the backup before. */
+  shrunk: v.array(v.string()),
+  tools: v.record(v.string(), v.string()),
+  restore: v.string(),
+});
+
+export type Manifest = v.InferOutput<typeof schema>;
+export type Part = Manifest['parts'][number];
+export type DatabaseFacts = NonNullable<Manifest['database']>;
+
+export const manifestName = 'manifest.json';
+
+/** `20261121T030000Z-3f2c1a`: the host's time, and chance, so that nothing ever has a name twice. */
+export function backupId(now: Date): string {
+  return `${stampOf(now)}-${randomBytes(3).toString('hex')}`;
+}
+
+export function stampOf(time: Date): string {
+  return `${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+}
+
+export function isBackupId(text: string): boolean {
+  return idForm.test(text);
+}
+
+/** What begins the key of everything that belongs to a target. */
+export function prefixOf({ app, environment }: { app: string; environment: string }): string {
+  return `${app}-${environment}/`;
+}
+
+/** The text that is stored: its last key is the checksum of all before it. */
+export function renderManifest(manifest: Manifest): string {
+  return `${JSON.stringify({ ...manifest, seal: sealOf(manifest) }, undefined, 2)}\n`;
+}
+
+function sealOf(manifest: Manifest): string {
+  return createHash('sha256').update(JSON.stringify(manifest)).digest('hex');
+}
+
+/** @throws Failure 7 for a text that is not, to the byte, what was stored for this target and id. */
+export function readManifest(text: string, at: { app: string; environment: string; id: string }): Manifest {
+  const damaged = (why: string) => new Failure(7, `the manifest of ${at.id} is damaged: ${why}`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw damaged(messageOf(error));
+  }
+  const parsed = v.safeParse(schema, value);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    throw damaged(`${issue.path?.map(part => String(part.key)).join('.') ?? 'it'}: ${issue.message}`);
+  }
+  const manifest = parsed.output;
+  if (renderManifest(manifest) !== text) throw damaged('it is not what was written');
+  for (const key of ['app', 'environment', 'id'] as const)
+    if (manifest[key] !== at[key])
+      throw damaged(`it is that of ${manifest.app} ${manifest.environment} ${manifest.id}`);
+  return manifest;
+}

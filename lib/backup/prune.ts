@@ -1,0 +1,103 @@
+// Removing the backups that the planner does not keep, the manifest first, so that none is ever listed half.
+import type { Target } from '../config/target.ts';
+import { pairs } from '../release/log.ts';
+import type { Store } from '../store/store.ts';
+import type { Context, Result } from '../task.ts';
+import { backupsIn, isWhole, type Held } from './catalog.ts';
+import { manifestName } from './manifest.ts';
+import { keepLocal, keepRemote, planRetention, type Dated, type Keep, type RetentionPlan } from './retention.ts';
+import { baseOn, openScratch } from './scratch.ts';
+import { backupOf } from './settings.ts';
+
+type Around = Pick<Context, 'connect' | 'report' | 'who' | 'signal'> & {
+  args: { plan: boolean; wait: number | undefined };
+};
+type Planned = { store: Store; held: Held[]; plan: RetentionPlan };
+
+export async function pruned(around: Around, target: Target, stores: readonly Store[]): Promise<Result> {
+  const { args, report, who, signal } = around;
+  const { app, environment } = target;
+  if (args.plan) return told(target, await Promise.all(stores.map(store => planned(store, target, new Date()))));
+
+  const host = await around.connect(target.host);
+  const scratch = await openScratch(host, {
+    base: baseOn(target),
+    alone: { wait: args.wait ?? 1, holder: pairs({ by: who, action: 'prune' }) },
+    tools: [],
+  });
+  const plans: Planned[] = [];
+  try {
+    for (const store of stores) {
+      const one = await planned(store, target, scratch.now);
+      plans.push(one);
+      if (one.plan.hold) report.warn(`${store.name}: ${one.plan.hold}; nothing is removed`);
+      const gone = new Set(one.plan.decisions.filter(decision => !decision.keep).map(decision => decision.id));
+      await report.show(
+        one.held
+          .filter(held => gone.has(held.id))
+          .map(held => ({
+            title: `Remove ${held.id} from ${store.name}`,
+            run: async () => {
+              if (signal.aborted) throw signal.reason;
+              const isManifest = ({ key }: { key: string }) => key.endsWith(`/${manifestName}`);
+              // what is cut off after this is swept by the next backup
+              for (const { key } of held.keys.toSorted((a, b) => Number(isManifest(b)) - Number(isManifest(a))))
+                await store.remove(key);
+            },
+          })),
+      );
+    }
+  } finally {
+    await scratch.end();
+  }
+  const count = plans.flatMap(({ plan }) => plan.decisions).filter(decision => !decision.keep).length;
+  const result = told(target, plans);
+  return { ...result, text: `${app} ${environment}: ${count} backups removed, ${kept(plans)} kept` };
+}
+
+function kept(plans: readonly Planned[]): number {
+  return plans.flatMap(({ plan }) => plan.decisions).filter(decision => decision.keep).length;
+}
+
+async function planned(store: Store, target: Target, now: Date): Promise<Planned> {
+  const held = await backupsIn(store, target);
+  return { store, held, plan: planRetention(held.map(dated), keepOf(target, store), now) };
+}
+
+function keepOf(target: Target, { name }: Store): Keep {
+  const { keep, stores } = backupOf(target);
+  return keep ?? (stores.find(one => one.name === name)?.kind === 'path' ? keepLocal : keepRemote);
+}
+
+/** What is damaged, failed a drill, or has suddenly lost much must not push out what is good. */
+function dated(held: Held): Dated {
+  const { id, time, verdict, manifest, keys } = held;
+  const finished = keys.some(({ key }) => key.endsWith(`/${manifestName}`));
+  const doubtful = !isWhole(held) || verdict?.good === false || (manifest?.shrunk.length ?? 0) > 0;
+  return {
+    id,
+    time,
+    standing: !finished ? 'unfinished' : doubtful ? 'bad' : 'good',
+    proven: verdict?.good === true,
+    bytes: manifest?.parts.reduce((sum, part) => sum + part.rawBytes, 0) ?? 0,
+  };
+}
+
+function told({ app, environment }: Target, plans: readonly Planned[]): Result {
+  const lines = plans.flatMap(({ store, plan }) => [
+    `${store.name}:${plan.hold ? ` ${plan.hold}; nothing is removed` : ''}`,
+    ...plan.decisions.map(({ id, keep, reason }) => `  ${keep ? 'keep  ' : 'remove'} ${id}  ${reason}`),
+  ]);
+  return {
+    text: lines.join('\n'),
+    json: {
+      app,
+      environment,
+      stores: plans.map(({ store, plan }) => ({
+        store: store.name,
+        hold: plan.hold ?? null,
+        decisions: plan.decisions,
+      })),
+    },
+  };
+}

@@ -1,0 +1,161 @@
+// Restored data in the place of the present ones: brought beside it while the app runs, then exchanged by renaming, with a way back.
+import { posix } from 'node:path';
+import type { Database, Target } from '../config/target.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
+import { inItsPlace } from '../release/database.ts';
+import { inPlace } from '../release/in-place.ts';
+import type { Step } from '../release/plan.ts';
+
+/** `stamp` names this restore in everything that it makes; `paths` are relative to the root. */
+export type PutBack = { target: Target; stamp: string; database: Database | undefined; paths: readonly string[] };
+
+const ends = ['', '-wal', '-shm', '-journal'];
+
+/** Where the present data go, for the person to remove. */
+export function asidePlaces({ target, stamp, database, paths }: PutBack): string[] {
+  return [
+    ...(database ? [asideOf(database.file, stamp)] : []),
+    ...(paths.length ? [`${filesHome(target)}/before-restore-${stamp}`] : []),
+  ];
+}
+
+function asideOf(file: string, stamp: string): string {
+  return `${file}.before-restore-${stamp}`;
+}
+
+/** The folder of the first folder that is backed up: the user who writes there may write beside it. */
+function filesHome(target: Target): string {
+  return posix.dirname(posix.join(target.root, target.backup?.files?.include[0] ?? 'x'));
+}
+
+function staged(target: Target, stamp: string): string {
+  return `${filesHome(target)}/.restored-${stamp}`;
+}
+
+function inFilesPlace(target: Target, text: Command, reads = false): Command {
+  const place = { as: target.backup?.files?.as, folders: [target.root], scratch: target.root };
+  return inPlace(target, place, text, script(''), reads);
+}
+
+/** Removes what a restore that was cut off has brought and not used. */
+export function sweepBrought(target: Target): Command {
+  const { database, backup } = target;
+  return lines(
+    script('set -e'),
+    database && inItsPlace(target, database, sh`rm -rf ${`${database.file}.restored-`}*`),
+    backup?.files && inFilesPlace(target, sh`rm -rf ${`${filesHome(target)}/.restored-`}*`),
+  );
+}
+
+/** Brings the database from the scratch folder beside the present one, owned and readable as that one is. */
+export function bringDatabase({ target, stamp }: PutBack, database: Database, from: string): Command {
+  const fresh = `${database.file}.restored-${stamp}`;
+  const folders = [posix.dirname(database.file), database.snapshots];
+  return sh`${inPlace(
+    target,
+    { as: database.as, folders, scratch: database.snapshots },
+    lines(
+      sh`mkdir -p ${posix.dirname(database.file)}`,
+      sh`cat >${fresh}`,
+      sh`if [ -e ${database.file} ]; then chmod --reference=${database.file} ${fresh}; chown --reference=${database.file} ${fresh} 2>/dev/null || true; else chmod 600 ${fresh}; fi`,
+      sh`sync ${fresh}`,
+    ),
+    script(''),
+    true,
+  )} <${from}`;
+}
+
+/** Unpacks these paths of an archive that was looked at, beside the folders that they will replace. */
+export function bringFiles({ target, stamp, paths }: PutBack, from: string): Command {
+  const folder = staged(target, stamp);
+  return lines(
+    script('set -o pipefail'),
+    sh`zstd -dqc ${from} | {`,
+    inFilesPlace(
+      target,
+      lines(
+        sh`mkdir -p ${folder}`,
+        sh`tar --extract --preserve-permissions --numeric-owner --no-wildcards --directory=${folder} --file=- -- ${paths}`,
+      ),
+      true,
+    ),
+    script('}'),
+  );
+}
+
+export function exchangeDatabase({ stamp, target }: PutBack, database: Database): Step {
+  const { file } = database;
+  const aside = asideOf(file, stamp);
+  const kept = (end: string) => `${aside}/${posix.basename(file)}${end}`;
+  const put = `${aside}/.put`;
+  return {
+    title: 'Put the restored database in the place of the present one',
+    seconds: 300,
+    run: inItsPlace(
+      target,
+      database,
+      lines(
+        sh`mkdir -m 700 ${aside}`,
+        // all of them together: a -wal that stays would be played into the restored database
+        ...ends.map(end => sh`if [ -e ${`${file}${end}`} ]; then mv -T ${`${file}${end}`} ${kept(end)}; fi`),
+        sh`: >${put}`,
+        sh`mv -T ${`${file}.restored-${stamp}`} ${file}`,
+        sh`sync ${posix.dirname(file)} ${aside}`,
+      ),
+    ),
+    undo: inItsPlace(
+      target,
+      database,
+      lines(
+        sh`[ -d ${aside} ] || exit 0`,
+        // what stands in the place is the restored one only as long as the mark is there, and nothing was moved back
+        sh`if [ -e ${put} ]; then rm -f ${ends.map(end => `${file}${end}`)}; sync ${posix.dirname(file)}; rm -f ${put}; fi`,
+        ...ends.map(end => sh`if [ -e ${kept(end)} ]; then mv -fT ${kept(end)} ${`${file}${end}`}; fi`),
+        sh`rmdir ${aside}`,
+        sh`sync ${posix.dirname(file)}`,
+      ),
+    ),
+  };
+}
+
+export function exchangeFiles({ target, stamp, paths }: PutBack): Step {
+  const home = filesHome(target);
+  const aside = `${home}/before-restore-${stamp}`;
+  const place = (path: string) => posix.join(target.root, path);
+  const mark = (index: number) => `${aside}/.put${index}`;
+  return {
+    title: `Put the restored ${paths.join(', ')} in the place of the present`,
+    seconds: 600,
+    run: inFilesPlace(
+      target,
+      lines(
+        sh`mkdir -m 700 ${aside}`,
+        ...paths.map((path, index) => {
+          const kept = posix.join(aside, path);
+          return lines(
+            sh`mkdir -p ${posix.dirname(kept)} ${posix.dirname(place(path))}`,
+            sh`if [ -e ${place(path)} ] || [ -L ${place(path)} ]; then mv -T ${place(path)} ${kept}; fi`,
+            sh`: >${mark(index)}`,
+            sh`mv -T ${posix.join(staged(target, stamp), path)} ${place(path)}`,
+          );
+        }),
+        sh`rm -rf ${staged(target, stamp)}; sync ${home}`,
+      ),
+    ),
+    undo: inFilesPlace(
+      target,
+      lines(
+        sh`[ -d ${aside} ] || exit 0`,
+        ...paths.map((path, index) => {
+          const kept = posix.join(aside, path);
+          return lines(
+            sh`if [ -e ${mark(index)} ]; then rm -rf ${place(path)}; sync ${home}; rm -f ${mark(index)}; fi`,
+            sh`if [ -e ${kept} ] || [ -L ${kept} ]; then mv -T ${kept} ${place(path)}; fi`,
+          );
+        }),
+        sh`rm -rf ${aside}`,
+        sh`sync ${home}`,
+      ),
+    ),
+  };
+}

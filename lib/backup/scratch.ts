@@ -1,0 +1,113 @@
+// A folder on a host that is there while a task needs it, and the lock that only one of the target's backups can have.
+import type { Target } from '../config/target.ts';
+import { Failure } from '../errors.ts';
+import { lineWriter } from '../report/lines.ts';
+import type { Host } from '../host/host.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
+import { withWords } from '../host/stream.ts';
+
+export type Scratch = {
+  folder: string;
+  /** The host's clock. */
+  now: Date;
+  /** Bytes that its disk has left. */
+  free: number;
+  /** Whether the host still keeps it for us. */
+  held(): boolean;
+  /** Removes the folder and lets go of the lock. */
+  end(): Promise<void>;
+};
+
+export type Wish = {
+  /** Shell word for the folder in which the folders are made. */
+  base: Command;
+  /** One at a time: backup, prune and restore of a target; `wait` is how many seconds to wait for it. */
+  alone?: { wait: number; holder: string };
+  /** Commands that must be there. */
+  tools: string[];
+};
+
+/** Where a target's own scratch is: on the disk of its data, and readable by nobody else. */
+export function baseOn(target: Target): Command {
+  return sh`${`${target.paths.releases}/.keeper/backup`}`;
+}
+
+/** For a machine that has nothing of the target. */
+export const baseAnywhere: Command = script('"${TMPDIR:-/var/tmp}/bookops-$(id -u)"');
+
+/**
+ * The channel's end is the end of the folder: also that of a program that was killed. What even that left, because the
+ * server went down, goes with the next one.
+ */
+export async function openScratch(host: Host, { base, alone, tools }: Wish): Promise<Scratch> {
+  const text = lines(
+    script('set +e; umask 077; trap "" HUP'),
+    sh`base=${base}`,
+    sh`for tool in ${tools}; do command -v "$tool" >/dev/null || { echo "missing $tool"; exit 1; }; done`,
+    sh`mkdir -p "$base" || exit 1`,
+    alone &&
+      sh`exec 8>>"$base/lock"
+flock -w ${Math.max(1, Math.ceil(alone.wait))} 8 || { echo "held $(cat "$base/holder" 2>/dev/null)"; exit 5; }
+printf '%s\\n' ${alone.holder} >"$base/holder"`,
+    // between the making of a folder and its lock nobody may tidy up
+    sh`exec 7>>"$base/tidy"
+flock 7
+for other in "$base"/scratch.*; do
+  [ -d "$other" ] || continue
+  (exec 9>>"$other/lock" && flock -n 9 && { chmod -R u+rwX "$other"; rm -rf "$other"; }) 2>/dev/null
+done
+own=$(mktemp -d "$base/scratch.XXXXXXXX") || exit 1
+exec 9>>"$own/lock"
+flock 9
+exec 7>&-
+echo "ready $(date +%s) $(df -PB1 "$own" | awk 'NR==2 {print $4}') $own"
+cat >/dev/null
+chmod -R u+rwX "$own" 2>/dev/null
+rm -rf "$own"`,
+    alone && sh`rm -f "$base/holder"`,
+    sh`exit 0`,
+  );
+  const channel = await host.open(withWords(text));
+  let over = false;
+  channel.ended.then(
+    () => (over = true),
+    () => (over = true),
+  );
+  let complaints = '';
+  channel.errors.setEncoding('utf8').on('data', (said: string) => (complaints = (complaints + said).slice(-2000)));
+  const answer = await firstLine(channel.output, channel.ended);
+  const [word, one = '', two = '', ...rest] = answer.split(' ');
+  if (word !== 'ready') {
+    channel.input.end();
+    const where = host.where;
+    if (word === 'held')
+      throw new Failure(5, `another backup, restore or prune is under way: ${[one, two, ...rest].join(' ').trim()}`, {
+        advice: 'try again later, or wait for your turn with --wait 30m',
+      });
+    if (word === 'missing')
+      throw new Failure(1, `${where} has no ${one}`, { advice: `there: sudo apt-get install ${one}` });
+    throw new Failure(1, `${where} gives no room to work in`, { detail: complaints.trim() || answer });
+  }
+  return {
+    folder: rest.join(' '),
+    now: new Date(Number(one) * 1000),
+    free: Number(two),
+    held: () => !over,
+    async end() {
+      channel.input.end();
+      await channel.ended.catch(() => {});
+    },
+  };
+}
+
+function firstLine(output: NodeJS.ReadableStream, ended: Promise<unknown>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    output.pipe(
+      lineWriter(([first], done) => {
+        if (first !== undefined) resolve(first);
+        done();
+      }),
+    );
+    ended.then(() => setTimeout(() => resolve(''), 200), reject);
+  });
+}

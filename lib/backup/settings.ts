@@ -1,0 +1,54 @@
+// What ops.yml says of a target's backups, for tasks: its stores, opened, and the backups that are in them.
+import type { Backup, Target } from '../config/target.ts';
+import { Failure } from '../errors.ts';
+import { openStore } from '../store/open.ts';
+import type { Store } from '../store/store.ts';
+import { backupsIn, type Held } from './catalog.ts';
+
+/** @throws Failure 3 when ops.yml says nothing of backups. */
+export function backupOf({ app, environment, backup }: Target): Backup {
+  if (backup) return backup;
+  throw new Failure(3, `${app} ${environment} has no backup in ops.yml`, {
+    advice:
+      'stores: { disk: { kind: path, folder: /mnt/backups } } at the top, and backup: { stores: [disk] } for the app',
+  });
+}
+
+/** The stores of the target, or the one that is named. @throws Failure 2 when it has none of that name. */
+export async function openStores(
+  target: Target,
+  around: { environment: NodeJS.ProcessEnv; signal: AbortSignal },
+  only: string | undefined,
+): Promise<Store[]> {
+  const { stores } = backupOf(target);
+  const meant = stores.filter(one => only === undefined || one.name === only);
+  if (!meant.length)
+    throw new Failure(2, `${target.app} ${target.environment} has no store ${only ?? ''}`, {
+      advice: `it has ${stores.map(one => one.name).join(', ')}`,
+    });
+  return Promise.all(meant.map(one => openStore(one, around)));
+}
+
+/** Newest first, over all stores. */
+export async function backupsOf(stores: readonly Store[], target: Target): Promise<Held[]> {
+  const found = await Promise.all(stores.map(store => backupsIn(store, target)));
+  return found.flat().toSorted((a, b) => b.time.getTime() - a.time.getTime() || (a.id < b.id ? 1 : -1));
+}
+
+/** A moment as people type it: a date, or a date and a time, by UTC. @throws Failure 2 for anything else. */
+export function readAt(text: string): Date {
+  const [, day, time] = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)Z?)?$/.exec(text) ?? [];
+  const found = new Date(day === undefined ? Number.NaN : `${day}T${time ?? '23:59:59'}Z`);
+  if (!Number.isNaN(found.getTime())) return found;
+  throw new Failure(2, `${JSON.stringify(text)} is no moment`, {
+    advice: 'write --at 2026-11-20 (its end) or --at 2026-11-20T14:30, both UTC',
+  });
+}
+
+/** `4.1 MB` */
+export function size(bytes: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+  const step = bytes < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
+  const amount = bytes / 1000 ** step;
+  return `${step && amount < 10 ? amount.toFixed(1) : Math.round(amount)} ${units[step] ?? ''}`;
+}

@@ -1,0 +1,57 @@
+// What a drill found, as it is kept beside the backup and in drills.log.
+import * as v from 'valibot';
+import { sh, type Command } from '../host/sh.ts';
+import { pairs } from '../release/log.ts';
+import type { Target } from '../config/target.ts';
+import { stampOf } from './manifest.ts';
+
+const schema = v.object({
+  version: v.literal(1),
+  backup: v.string(),
+  store: v.string(),
+  /** When the drill ended, by the clock of the host it ran on. */
+  time: v.pipe(v.string(), v.isoTimestamp()),
+  where: v.string(),
+  by: v.string(),
+  good: v.boolean(),
+  /** From the first byte of the store to data that can be used. */
+  restoreSeconds: v.number(),
+  checks: v.array(v.object({ name: v.string(), good: v.boolean(), found: v.string() })),
+});
+
+export type Verdict = v.InferOutput<typeof schema>;
+export type Check = Verdict['checks'][number];
+
+export function verdictName({ time }: Verdict): string {
+  return `verdict-${stampOf(new Date(time))}.json`;
+}
+
+export function isVerdictName(name: string): boolean {
+  return /^verdict-\d{8}T\d{6}Z\.json$/.test(name);
+}
+
+/** undefined for a text that is none: then nothing was proven. */
+export function readVerdict(text: string): Verdict | undefined {
+  try {
+    const parsed = v.safeParse(schema, JSON.parse(text));
+    return parsed.success ? parsed.output : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Appends the verdict to the log on the host. */
+export function logVerdict(target: Target, verdict: Verdict): Command {
+  const failed = verdict.checks.filter(check => !check.good).map(check => `${check.name}: ${check.found}`);
+  const line = `${verdict.time.slice(0, 19)}Z ${pairs({
+    env: target.environment,
+    backup: verdict.backup,
+    store: verdict.store,
+    verdict: verdict.good ? 'good' : 'bad',
+    seconds: verdict.restoreSeconds,
+    by: verdict.by,
+    reason: failed.join('; ').slice(0, 400),
+  })}`;
+  const file = `${target.paths.releases}/drills.log`;
+  return sh`mkdir -p ${target.paths.releases} && printf '%s\\n' ${line} >>${file} && sync -d ${file}`;
+}

@@ -1,0 +1,65 @@
+// Which parts and paths of a backup are meant by a restore.
+import { posix } from 'node:path';
+import type { Target } from '../config/target.ts';
+import { Failure } from '../errors.ts';
+import type { Whole } from './catalog.ts';
+import type { Part } from './manifest.ts';
+
+export type Wanted = {
+  parts: Part[];
+  /** Paths of the files, relative to the root: whole folders of ops.yml, or what --only names. */
+  paths: string[];
+  /** Only single files are meant, so that nothing has to stop. */
+  single: boolean;
+};
+
+/** What a manifest says of paths is believed only as far as ops.yml names the same. */
+export function wantedOf(target: Target, { manifest }: Whole, only: readonly string[]): Wanted {
+  const include = manifest.files?.include ?? [];
+  if (!only.length) {
+    const known = target.backup?.files?.include ?? [];
+    const strange = include.filter(path => !known.includes(path));
+    if (strange.length)
+      throw new Failure(
+        3,
+        `the backup has ${strange.join(', ')}, which backup.files.include in ops.yml does not name`,
+        {
+          advice: 'add it there, or take single paths of the others with --only',
+        },
+      );
+    if (manifest.database && !target.database)
+      throw new Failure(3, `the backup has a database, and ${target.app} ${target.environment} has none in ops.yml`);
+    return { parts: manifest.parts, paths: include, single: false };
+  }
+  const paths = only.map(path => tidy(path));
+  const within = (inner: string, outer: string) => `${inner}/`.startsWith(`${outer}/`);
+  const known = (target.backup?.files?.include ?? []).filter(path => include.includes(path));
+  for (const path of paths) {
+    if (!known.some(folder => within(path, folder)))
+      throw new Failure(2, `the backup has no ${path}`, {
+        advice: known.length ? `it has files below ${known.join(', ')}` : 'it has no files at all',
+      });
+    if (paths.some(other => other !== path && within(path, other)) || paths.indexOf(path) !== paths.lastIndexOf(path))
+      throw new Failure(2, `${path} is named twice`);
+  }
+  return { parts: manifest.parts.filter(part => part.name === 'files.tar.zst'), paths, single: true };
+}
+
+function tidy(path: string): string {
+  const found = posix.normalize(path).replace(/\/$/, '');
+  if (found.startsWith('/') || found.startsWith('-') || found.split('/').includes('..'))
+    throw new Failure(2, `${path} leads out of the root`);
+  return found;
+}
+
+/** Gathers which of the paths an archive has. */
+export function finder({ paths, single }: Wanted): { see(path: string): void; missing(): string[] } {
+  const found = new Set<string>();
+  return {
+    see(path) {
+      const name = path.replace(/\/$/, '');
+      if (single) for (const one of paths) if (name === one) found.add(one);
+    },
+    missing: () => (single ? paths.filter(path => !found.has(path)) : []),
+  };
+}

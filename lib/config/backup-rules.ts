@@ -1,0 +1,45 @@
+// What can only be wrong in a backup as a whole: stores that are none, nothing to take, folders that are in each other's way.
+import { posix } from 'node:path';
+import type { Settings } from './schema.ts';
+import { unknown } from './site-rules.ts';
+
+type Place = (string | number)[];
+
+/** `wrong` notes a fault at its place; `from` says where a setting was written. */
+export function backupFaults(
+  { backup, database, root = '/' }: Settings,
+  stores: ReadonlyMap<string, unknown>,
+  { wrong, from }: { wrong: (path: Place, text: string) => void; from: (...path: Place) => string },
+): void {
+  if (!backup) return;
+  const { stores: named = [], files } = backup;
+  if (!named.length) wrong(['backup'], 'needs stores: the names of some under stores');
+  for (const [index, name] of named.entries()) {
+    if (!stores.has(name)) wrong(['backup', 'stores', index], unknown('store', name, [...stores.keys()]));
+    if (named.indexOf(name) < index) wrong(['backup', 'stores', index], `${name} is named twice`);
+  }
+  if (!files && !database)
+    wrong(['backup'], 'has nothing to take: there is neither a database nor files: { include: […] }');
+  if (files && !files.include?.length) wrong(['backup', 'files'], 'needs include: paths inside the root');
+
+  const include = files?.include ?? [];
+  const within = (inner: string, outer: string) =>
+    `${posix.join(root, inner)}/`.startsWith(`${posix.join(root, outer)}/`);
+  for (const [index, path] of include.entries()) {
+    const at = ['backup', 'files', 'include', index];
+    const around = include.find((other, place) => place !== index && within(path, other));
+    if (around) wrong(at, around === path ? 'is named twice' : `is already inside ${around}`);
+    for (const folder of ['releases', 'current'])
+      if (within(path, folder) || within(folder, path))
+        wrong(at, `has to do with ${folder}/, which is made anew by each deploy: keep data in shared/`);
+    // its -wal would be of another moment, and a restore replaces the folder as a whole
+    for (const part of ['sqlite', 'snapshots'] as const) {
+      const held = database?.[part];
+      if (held && `${held}/`.startsWith(`${posix.join(root, path)}/`))
+        wrong(
+          at,
+          `has ${held} in it (${from('database', part)}), which is taken care of by itself: name the folders beside it`,
+        );
+    }
+  }
+}

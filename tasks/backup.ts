@@ -1,0 +1,176 @@
+// Backs up an environment: the database as it is at one moment, then the files, into each of its stores.
+import { readSurvey, surveyCommand, type Survey } from '../lib/backup/files.ts';
+import { perform, type Way } from '../lib/backup/flow.ts';
+import { backupId, type Manifest } from '../lib/backup/manifest.ts';
+import { baseOn, openScratch } from '../lib/backup/scratch.ts';
+import { backupOf, openStores, size } from '../lib/backup/settings.ts';
+import { readSnapshot, removeCopies, snapshotCommand, type Snapshot } from '../lib/backup/snapshot.ts';
+import { take, tidy, type Material } from '../lib/backup/take.ts';
+import { Failure, messageOf } from '../lib/errors.ts';
+import { sh } from '../lib/host/sh.ts';
+import { pairs } from '../lib/release/log.ts';
+import { runtimeOf } from '../lib/runtime/runtime.ts';
+import type { Store } from '../lib/store/store.ts';
+import { task } from '../lib/task.ts';
+
+/** How long a deploy is waited for when nobody says. */
+const patience = 600;
+
+export default task(import.meta.url, {
+  about: 'Back up the database and the files of an environment',
+  examples: [
+    'npx tsx tasks/backup.ts --env production',
+    'npx tsx tasks/backup.ts --env production --store disk',
+    '0 3 * * * cd /opt/ops && npx tsx tasks/backup.ts --env production && npx tsx tasks/drill.ts --env production',
+  ],
+  changes: true,
+  args: {
+    store: { type: 'string', value: 'name', about: 'only into this store; otherwise into all of the environment' },
+  },
+
+  async run(context) {
+    const { args, who, report, signal } = context;
+    const target = await context.target();
+    const { files } = backupOf(target);
+    const { database } = target;
+    const stores = await openStores(target, context, args.store);
+    const name = `${target.app} ${target.environment}`;
+    if (args.plan) {
+      const parts = [
+        ...(database ? [`the database ${database.file}, as it is at one moment`] : []),
+        ...(files ? files.include.map(path => `${target.root}/${path}`) : []),
+      ];
+      const names = stores.map(store => store.name);
+      return {
+        text: `${name} into ${names.join(', ')}:\n${parts.map(part => `  ${part}`).join('\n')}`,
+        json: { app: target.app, environment: target.environment, stores: names, parts },
+      };
+    }
+
+    const began = performance.now();
+    const host = await context.connect(target.host);
+    const way: Way = { host, signal, appUser: runtimeOf(target).appUser };
+    const scratch = await openScratch(host, {
+      base: baseOn(target),
+      alone: { wait: args.wait ?? 1, holder: pairs({ by: who, action: 'backup' }) },
+      tools: ['zstd', ...(database ? ['sqlite3'] : []), ...(files ? ['tar'] : [])],
+    });
+    const done: { store: string; manifest: Manifest }[] = [];
+    const failures: { store: Store; error: unknown }[] = [];
+    try {
+      const id = backupId(scratch.now);
+      let snapshot: Snapshot | undefined;
+      let survey: Survey | undefined;
+      await report.show([
+        ...(database
+          ? [
+              {
+                title: 'Copy the database as it is now',
+                run: async () => {
+                  const command = snapshotCommand(target, database, id, args.wait ?? patience);
+                  snapshot = readSnapshot(await perform(way, command, 'copying the database'), target);
+                },
+              },
+            ]
+          : []),
+        ...(files
+          ? [
+              {
+                title: `Look through ${files.include.join(', ')}`,
+                run: async () => {
+                  survey = readSurvey(await perform(way, surveyCommand(target, files), 'looking at the files'), target);
+                },
+              },
+            ]
+          : []),
+      ]);
+      if (!snapshot && !survey)
+        throw new Failure(7, `${name} has nothing to back up: there is no ${database?.file ?? 'database'} yet`);
+      if (database && !snapshot) report.warn(`there is no ${database.file} yet: only the files are backed up`);
+      const release = (
+        await perform(way, sh`cat ${`${target.paths.releases}/current_release`} 2>/dev/null || true`, 'asking')
+      ).trim();
+      const material: Material = {
+        target,
+        id,
+        now: scratch.now,
+        by: who,
+        release: release || undefined,
+        snapshot,
+        survey,
+      };
+
+      for (const store of stores)
+        try {
+          await report.show([
+            {
+              title: `Send it to ${store.name}`,
+              run: async say => {
+                const before = await tidy(store, target);
+                const holds = () => {
+                  if (!scratch.held()) throw new Failure(4, `${host.where} was lost, and with it the lock`);
+                };
+                done.push({ store: store.name, manifest: await take(way, store, material, before, holds, say) });
+              },
+            },
+          ]);
+        } catch (error) {
+          if (signal.aborted) throw signal.reason;
+          failures.push({ store, error });
+        }
+    } finally {
+      // what is left all the same goes with the next backup
+      const late = { ...way, signal: AbortSignal.timeout(20_000) };
+      if (database) await perform(late, removeCopies(target, database), 'tidying up').catch(() => {});
+      await scratch.end();
+    }
+
+    const seconds = Math.round((performance.now() - began) / 10) / 100;
+    for (const { store, error } of failures.slice(1)) report.warn(`${store.name}: ${messageOf(error)}`);
+    const [failure] = failures;
+    if (failure) {
+      const into = done.map(one => one.store).join(', ');
+      if (into) report.warn(`it is whole in ${into}, and in no other store`);
+      throw failure.error;
+    }
+    const [first] = done;
+    if (!first) throw new TypeError('a backup without a store: a bug in tasks/backup.ts');
+    for (const note of first.manifest.files?.noted.slice(0, 20) ?? []) report.warn(note);
+    const shrunk = first.manifest.shrunk;
+    if (shrunk.length)
+      throw new Failure(
+        7,
+        `${name} is backed up as ${first.manifest.id}, and much is gone since the one before: ${shrunk[0] ?? ''}`,
+        {
+          detail: shrunk.join('\n'),
+          advice: 'look at the app; nothing is pruned while this is the newest backup',
+        },
+      );
+    return {
+      text: `${name} is backed up as ${first.manifest.id}: ${told(first.manifest)} → ${done.map(one => one.store).join(', ')}, in ${seconds} s`,
+      json: {
+        app: target.app,
+        environment: target.environment,
+        id: first.manifest.id,
+        seconds,
+        stores: done.map(({ store, manifest }) => ({ store, bytes: bytesOf(manifest) })),
+        manifest: first.manifest,
+      },
+    };
+  },
+});
+
+function told(manifest: Manifest): string {
+  const { database, files } = manifest;
+  const rows = Object.values(database?.tables ?? {}).reduce((sum, one) => sum + one, 0);
+  const parts = [
+    database && `${rows} rows in ${Object.keys(database.tables).length} tables`,
+    files && `${files.count} files and folders`,
+    `${size(bytesOf(manifest))} stored`,
+  ];
+  return parts.filter(Boolean).join(', ');
+}
+
+function bytesOf({ parts }: Manifest): number {
+  return parts.reduce((sum, part) => sum + part.bytes, 0);
+}

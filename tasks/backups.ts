@@ -1,0 +1,163 @@
+// The backups of an environment: what there is and when it was last proven, whether it is undamaged, and which may go.
+import { choose, isWhole, type Held, type Whole } from '../lib/backup/catalog.ts';
+import { readPart } from '../lib/backup/examine.ts';
+import { manifestName } from '../lib/backup/manifest.ts';
+import { pruned } from '../lib/backup/prune.ts';
+import { backupsOf, openStores, size } from '../lib/backup/settings.ts';
+import type { Check } from '../lib/backup/verdict.ts';
+import { Failure } from '../lib/errors.ts';
+import { span } from '../lib/instance/marks.ts';
+import type { Report } from '../lib/report.ts';
+import { task, type Result } from '../lib/task.ts';
+
+export default task(import.meta.url, {
+  about: 'List the backups of an environment, look at one, check them, remove those that are not needed',
+  examples: [
+    'npx tsx tasks/backups.ts --env production',
+    'npx tsx tasks/backups.ts show 20261121T030000Z --env production',
+    'npx tsx tasks/backups.ts verify --env production',
+    'npx tsx tasks/backups.ts prune --env production --plan',
+  ],
+  positionals: [
+    {
+      name: 'what',
+      about: 'list · show: what is in one · verify: read every byte again · prune: keep as many as ops.yml says',
+      choices: ['list', 'show', 'verify', 'prune'],
+    },
+    { name: 'which', about: 'show and verify: an id or its beginning; default: the newest for show, all for verify' },
+  ],
+  changes: true,
+  args: { store: { type: 'string', value: 'name', about: 'only what is in this store' } },
+
+  async run(context) {
+    const { args, positionals, report } = context;
+    const [what = 'list', which] = positionals;
+    if (which !== undefined && (what === 'list' || what === 'prune')) throw new Failure(2, `${what} takes no id`);
+    const target = await context.target();
+    const { app, environment } = target;
+    const name = `${app} ${environment}`;
+    const again = `--env ${environment} --app ${app}`;
+    const stores = await openStores(target, context, args.store);
+    if (what === 'prune') return pruned(context, target, stores);
+    const held = await backupsOf(stores, target);
+    if (what === 'show') return shown(choose(held, { id: which, at: undefined }, again), report);
+    if (what === 'list') {
+      if (!held.length) return { text: `${name} has no backups`, json: { app, environment, backups: [] } };
+      return listed(held, { app, environment }, report);
+    }
+
+    const finished = held.filter(one => one.keys.some(({ key }) => key.endsWith(`/${manifestName}`)));
+    const meant = finished.filter(one => which === undefined || one.id.startsWith(which));
+    if (!meant.length) throw new Failure(2, `${name} has no backup ${which ?? ''}`.trimEnd());
+    const found: { id: string; store: string; good: boolean; checks: Check[] }[] = [];
+    for (const one of meant)
+      await report
+        .show([
+          {
+            title: `Read ${one.id} from ${one.store.name}`,
+            run: async say => {
+              const checks = await reread(one, context.signal, say);
+              found.push({ id: one.id, store: one.store.name, good: checks.every(check => check.good), checks });
+              const bad = checks.find(check => !check.good);
+              if (bad) throw new Failure(7, `${bad.name}: ${bad.found}`);
+            },
+          },
+        ])
+        .catch((error: unknown) => {
+          if (!(error instanceof Failure) || error.exit !== 7) throw error;
+        });
+    const bad = found.filter(one => !one.good);
+    if (bad.length)
+      throw new Failure(7, `${bad.length} of ${found.length} backups of ${name} are damaged`, {
+        detail: bad
+          .map(({ id, store, checks }) => {
+            const reasons = checks.filter(check => !check.good).map(check => `${check.name}: ${check.found}`);
+            return `${id} in ${store}: ${reasons.join('; ')}`;
+          })
+          .join('\n'),
+        advice: `take another one now: npx tsx tasks/backup.ts ${again}`,
+      });
+    const bytes = meant.reduce((sum, one) => sum + one.bytes, 0);
+    return {
+      text: `${found.length} backups of ${name} are as they were written, ${size(bytes)}`,
+      json: { app, environment, backups: found },
+    };
+  },
+});
+
+async function reread(one: Held, signal: AbortSignal, say: (line: string) => void): Promise<Check[]> {
+  if (!isWhole(one)) return [{ name: 'listing', good: false, found: one.fault ?? 'it is not whole' }];
+  const checks: Check[] = [];
+  for (const part of one.manifest.parts)
+    checks.push(
+      await readPart(one, part, signal, say).catch((error: unknown) => {
+        if (!(error instanceof Failure) || error.exit !== 7) throw error;
+        return { name: part.name, good: false, found: error.message };
+      }),
+    );
+  return checks;
+}
+
+function ago(time: Date): string {
+  return span((Date.now() - time.getTime()) / 1000);
+}
+
+function listed(held: readonly Held[], target: { app: string; environment: string }, report: Report): Result {
+  const proven = held.find(one => one.verdict?.good);
+  const rows = held.map(one => [
+    one.id,
+    ago(one.time),
+    one.store.name,
+    size(one.bytes),
+    one.manifest?.release?.slice(0, 7) ?? '',
+    one.fault ?? one.manifest?.shrunk[0] ?? proof(one),
+  ]);
+  const headline = proven?.verdict
+    ? `last proven restorable: ${proven.id}, ${ago(new Date(proven.verdict.time))} ago, restored in ${proven.verdict.restoreSeconds} s`
+    : 'none was ever proven restorable: npx tsx tasks/drill.ts does it';
+  return {
+    text: `${report.table(rows, { head: ['backup', 'age', 'store', 'size', 'release', 'state'] })}\n${headline}`,
+    json: {
+      ...target,
+      proven: proven?.verdict && {
+        id: proven.id,
+        time: proven.verdict.time,
+        restoreSeconds: proven.verdict.restoreSeconds,
+      },
+      backups: held.map(({ id, time, store, bytes, manifest, fault, verdict }) => ({
+        id,
+        time: time.toISOString(),
+        store: store.name,
+        bytes,
+        release: manifest?.release ?? null,
+        fault: fault ?? null,
+        shrunk: manifest?.shrunk ?? [],
+        verdict: verdict ?? null,
+      })),
+    },
+  };
+}
+
+function proof({ verdict }: Held): string {
+  if (!verdict) return 'not proven';
+  const when = `${verdict.time.slice(0, 16).replace('T', ' ')} on ${verdict.where}`;
+  return verdict.good ? `proven ${when}` : `a drill failed ${when}`;
+}
+
+function shown({ id, store, manifest, verdict }: Whole, report: Report): Result {
+  const rows = [
+    ['backup', id],
+    ['store', store.name],
+    ['time', manifest.time],
+    ['by', manifest.by],
+    ['release', manifest.release ?? 'none'],
+    ...manifest.parts.map(part => [part.name, `${size(part.bytes)}, ${size(part.rawBytes)} unpacked`]),
+    ...Object.entries(manifest.database?.tables ?? {}).map(([table, count]) => [`table ${table}`, `${count} rows`]),
+    ...(manifest.files ? [['files', `${manifest.files.count} of ${manifest.files.include.join(', ')}`]] : []),
+    ...(manifest.files?.noted ?? []).map(note => ['noted', note]),
+    ...manifest.shrunk.map(what => ['shrunk', what]),
+    ...(verdict?.checks ?? []).map(check => [check.good ? 'proven' : 'NOT GOOD', `${check.name}: ${check.found}`]),
+    ['restore', manifest.restore],
+  ];
+  return { text: report.table(rows), json: { store: store.name, manifest, verdict: verdict ?? null } };
+}

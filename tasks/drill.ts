@@ -1,0 +1,91 @@
+// Proves a backup: restores it into scratch space, opens it, counts it, and writes down with its date whether it was good.
+import { Readable } from 'node:stream';
+import { choose, keyOf } from '../lib/backup/catalog.ts';
+import { verifyRoom } from '../lib/backup/examine.ts';
+import { perform, type Way } from '../lib/backup/flow.ts';
+import { openBackup } from '../lib/backup/open.ts';
+import { baseAnywhere, baseOn, openScratch } from '../lib/backup/scratch.ts';
+import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
+import { logVerdict, verdictName, type Check, type Verdict } from '../lib/backup/verdict.ts';
+import type { HostSettings } from '../lib/config/target.ts';
+import { Failure, messageOf } from '../lib/errors.ts';
+import { runtimeOf } from '../lib/runtime/runtime.ts';
+import { task } from '../lib/task.ts';
+
+const here: HostSettings = { name: 'this machine', kind: 'local' };
+
+export default task(import.meta.url, {
+  about: 'Prove that a backup can be restored: unpack it, open it, check and count it, and write the verdict down',
+  examples: [
+    'npx tsx tasks/drill.ts --env production',
+    'npx tsx tasks/drill.ts 20261121T030000Z --env production --store s3 --here',
+  ],
+  positionals: [{ name: 'which', about: 'an id or its beginning; default: the newest' }],
+  args: {
+    at: { type: 'string', value: 'time', about: 'the newest of that day or moment (UTC) instead' },
+    store: { type: 'string', value: 'name', about: 'from this store' },
+    here: { type: 'boolean', about: 'on this machine and not on the server' },
+  },
+
+  async run(context) {
+    const { args, positionals, report, signal, who } = context;
+    const [which] = positionals;
+    const target = await context.target();
+    const { app, environment } = target;
+    const again = `--env ${environment} --app ${app}`;
+    const at = args.at === undefined ? undefined : readAt(args.at);
+    const stores = await openStores(target, context, args.store);
+    const held = choose(await backupsOf(stores, target), { id: which, at }, again);
+    const host = await context.connect(args.here ? here : target.host);
+    const way: Way = { host, signal, appUser: undefined };
+    const scratch = await openScratch(host, {
+      base: args.here ? baseAnywhere : baseOn(target),
+      tools: ['zstd', 'sqlite3', 'tar', 'sha256sum'],
+    });
+    const checks: Check[] = [];
+    const began = performance.now();
+    let bad: Failure | undefined;
+    try {
+      verifyRoom(held, scratch.free, host.where);
+      await openBackup(way, held, scratch.folder, report, checks, { parts: held.manifest.parts, unpack: true });
+    } catch (error) {
+      if (!(error instanceof Failure) || error.exit !== 7) throw error;
+      bad = error;
+    } finally {
+      await scratch.end();
+    }
+    const seconds = Math.round((performance.now() - began) / 10) / 100;
+    const verdict: Verdict = {
+      version: 1,
+      backup: held.id,
+      store: held.store.name,
+      time: new Date(scratch.now.getTime() + seconds * 1000).toISOString(),
+      where: args.here ? 'another machine' : target.host.name,
+      by: who,
+      good: !bad,
+      restoreSeconds: seconds,
+      checks,
+    };
+    const body = Readable.from([Buffer.from(`${JSON.stringify(verdict, undefined, 2)}\n`)]);
+    await held.store.put(keyOf(target, held.id, verdictName(verdict)), body);
+    try {
+      const there = args.here ? await context.connect(target.host) : host;
+      const { appUser } = runtimeOf(target);
+      await perform({ host: there, signal, appUser }, logVerdict(target, verdict), 'writing drills.log');
+    } catch (error) {
+      // a drill elsewhere is for the day on which the server is gone
+      if (!args.here) throw error;
+      report.warn(`the verdict is not in drills.log: ${messageOf(error)}`);
+    }
+    if (bad)
+      throw new Failure(7, `${app} ${environment} has a backup that cannot be relied on: ${bad.message}`, {
+        ...(bad.detail ? { detail: bad.detail } : {}),
+        advice: `take another one now: npx tsx tasks/backup.ts ${again}`,
+      });
+    const found = checks.map(check => [`  ${check.name}`, check.found]);
+    return {
+      text: `${held.id} of ${app} ${environment} is proven: restored from ${held.store.name} in ${seconds} s\n${report.table(found)}`,
+      json: { app, environment, verdict },
+    };
+  },
+});

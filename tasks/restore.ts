@@ -1,0 +1,58 @@
+// Puts a backup back: into an empty folder here, or in the place of an environment's data, which are moved aside first.
+import { resolve } from 'node:path';
+import { choose } from '../lib/backup/catalog.ts';
+import { confirmRestore } from '../lib/backup/guard.ts';
+import { intoFolder } from '../lib/backup/into-folder.ts';
+import { intoTarget } from '../lib/backup/into-target.ts';
+import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
+import { wantedOf } from '../lib/backup/wanted.ts';
+import { Failure } from '../lib/errors.ts';
+import { span } from '../lib/instance/marks.ts';
+import { task } from '../lib/task.ts';
+
+export default task(import.meta.url, {
+  about: 'Put a backup back: the data of an environment, or into a folder here',
+  examples: [
+    'npx tsx tasks/restore.ts --env production --to ./restored',
+    'npx tsx tasks/restore.ts --env production --at 2026-11-20 --plan',
+    'npx tsx tasks/restore.ts 20261121T030000Z --env production --yes-restore book-production',
+    'npx tsx tasks/restore.ts --env production --only shared/uploads/cover.jpg',
+  ],
+  positionals: [{ name: 'which', about: 'an id or its beginning; default: the newest' }],
+  changes: true,
+  args: {
+    at: { type: 'string', value: 'time', about: 'the newest of that day or moment (UTC) instead' },
+    store: { type: 'string', value: 'name', about: 'from this store' },
+    to: {
+      type: 'string',
+      value: 'folder',
+      about: 'into this empty folder on this machine; the environment stays as it is',
+    },
+    only: {
+      type: 'list',
+      value: 'path',
+      about: 'only this file or folder, relative to the root; the app goes on running',
+    },
+    'yes-restore': { type: 'string', value: 'app-environment', about: 'the name, typed: production is meant' },
+  },
+
+  async run(context) {
+    const { args, positionals } = context;
+    const [which] = positionals;
+    const target = await context.target();
+    const { app, environment } = target;
+    const at = args.at === undefined ? undefined : readAt(args.at);
+    const stores = await openStores(target, context, args.store);
+    const held = choose(await backupsOf(stores, target), { id: which, at }, `--env ${environment} --app ${app}`);
+    const wanted = wantedOf(target, held, args.only);
+    const age = span((Date.now() - held.time.getTime()) / 1000);
+
+    if (args.to !== undefined) {
+      if (args.plan) throw new Failure(2, '--to changes nothing but its folder, so there is no --plan for it');
+      return intoFolder(context, held, wanted, resolve(context.folder, args.to));
+    }
+    const what = `${app} ${environment} goes back to ${held.manifest.time.slice(0, 16)}Z, ${age} ago; what was written since is moved aside`;
+    if (!args.plan) await confirmRestore(target, args['yes-restore'], what, context);
+    return intoTarget(context, target, held, wanted);
+  },
+});

@@ -1,0 +1,105 @@
+// A bad line to an S3 server: requests that a rule picks are answered with an error, cut off, or changed on their way.
+import { createServer, request as ask, type IncomingMessage } from 'node:http';
+import { once } from 'node:events';
+
+export type Fault =
+  | { answer: number; code: string }
+  /** The connection is cut after so many bytes of what the client sends. */
+  | { cutUpload: number }
+  /** The same for what the client receives. */
+  | { cutDownload: number }
+  /** One byte of what the client sends becomes another. */
+  | 'flip'
+  /** Nothing is ever answered. */
+  | 'silence';
+export type Asked = { method: string; path: string; key: string; part: number | undefined };
+
+export type Faults = {
+  endpoint: string;
+  /** What happens to a request from now on; undefined: it goes through. */
+  rule: (asked: Asked) => Fault | undefined;
+  asked: Asked[];
+  stop(): Promise<void>;
+};
+
+export async function startFaults(to: number): Promise<Faults> {
+  const server = createServer((incoming, answer) => {
+    const url = new URL(incoming.url ?? '/', 'http://x');
+    const part = url.searchParams.get('partNumber');
+    const asked = {
+      method: incoming.method ?? '',
+      path: incoming.url ?? '',
+      key: url.pathname.split('/').slice(2).join('/'),
+      part: part === null ? undefined : Number(part),
+    };
+    faults.asked.push(asked);
+    const fault = faults.rule(asked);
+    incoming.on('error', () => {});
+    if (fault === 'silence') return;
+    if (typeof fault === 'object' && 'answer' in fault) {
+      incoming.resume();
+      incoming.once('end', () => {
+        answer.writeHead(fault.answer, { 'content-type': 'application/xml' });
+        const said = `<?xml version="1.0"?><Error><Code>${fault.code}</Code><Message>made up</Message></Error>`;
+        answer.end(fault.answer < 300 ? '' : said);
+      });
+      return;
+    }
+    // The host's name is signed, so it goes on as it came.
+    const { method, headers, url: path } = incoming;
+    const onward = ask({ host: '127.0.0.1', port: to, method, path, headers }, found => {
+      answer.writeHead(found.statusCode ?? 502, found.headers);
+      found.on('error', () => answer.destroy());
+      if (typeof fault === 'object' && 'cutDownload' in fault)
+        cut(
+          found,
+          fault.cutDownload,
+          piece => answer.write(piece),
+          () => answer.destroy(),
+        );
+      else found.pipe(answer);
+    });
+    // Swift sends a body after a HEAD, which is an error only once the answer has been given.
+    onward.on('error', () => answer.headersSent || answer.destroy());
+    incoming.on('close', () => incoming.complete || onward.destroy());
+    if (typeof fault === 'object' && 'cutUpload' in fault)
+      cut(
+        incoming,
+        fault.cutUpload,
+        piece => onward.write(piece),
+        () => incoming.socket.destroy(),
+      );
+    else if (fault === 'flip')
+      incoming
+        .on('data', (piece: Buffer) => {
+          piece[0] = (piece[0] ?? 0) ^ 1;
+          onward.write(piece);
+        })
+        .on('end', () => onward.end());
+    else incoming.pipe(onward);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (!address || typeof address === 'string') throw new Error('no port');
+  const faults: Faults = {
+    endpoint: `http://127.0.0.1:${address.port}`,
+    rule: () => undefined,
+    asked: [],
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+  return faults;
+}
+
+function cut(source: IncomingMessage, after: number, pass: (piece: Buffer) => void, end: () => void): void {
+  let seen = 0;
+  source.on('data', (piece: Buffer) => {
+    if (seen < after) pass(piece.subarray(0, after - seen));
+    seen += piece.length;
+    if (seen >= after) setTimeout(end, 20);
+  });
+}

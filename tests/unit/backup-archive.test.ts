@@ -1,0 +1,219 @@
+// Archives that somebody else wrote: what could write outside of its folder is refused before anything is written.
+import { spawnSync } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  linkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { inspector, leadsOut, listingFlags } from '../../lib/backup/archive.ts';
+import { inspectFiles } from '../../lib/backup/examine.ts';
+import { Failure } from '../../lib/errors.ts';
+import { localHost } from '../../lib/host/local.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'bookops-archive-'));
+test.after(() => rmSync(scratch, { recursive: true, force: true }));
+
+type Member = { name: string; type?: string; to?: string; mode?: string; body?: string; size?: number };
+
+/** Raw blocks, because no tar would write these. */
+function archive(members: Member[]): Buffer {
+  const blocks = members.flatMap(({ name, type = '0', to = '', mode = '0000644', body = '', size = body.length }) => {
+    const head = Buffer.alloc(512);
+    head.write(name, 0);
+    head.write(`${mode}\0`, 100);
+    head.write('0000000\0', 108);
+    head.write('0000000\0', 116);
+    head.write(`${size.toString(8).padStart(11, '0')}\0`, 124);
+    head.write('14000000000\0', 136);
+    head.write('        ', 148);
+    head.write(type, 156);
+    head.write(to, 157);
+    head.write('ustar\x0000', 257);
+    head.write(
+      `${head
+        .reduce((sum, byte) => sum + byte, 0)
+        .toString(8)
+        .padStart(6, '0')}\0 `,
+      148,
+    );
+    const content = Buffer.alloc(Math.ceil(body.length / 512) * 512);
+    content.write(body);
+    return [head, content];
+  });
+  const whole = Buffer.concat([...blocks, Buffer.alloc(1024)]);
+  return Buffer.concat([whole, Buffer.alloc((10_240 - (whole.length % 10_240)) % 10_240)]);
+}
+
+function lookAt(bytes: Buffer): string[] {
+  const { stdout } = spawnSync('tar', [...listingFlags, '--file=-'], {
+    input: bytes,
+    encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C.UTF-8' },
+  });
+  const { see } = inspector();
+  return stdout
+    .split('\n')
+    .filter(Boolean)
+    .map(line => see(line).path);
+}
+
+const hostile: [string, Member[], RegExp][] = [
+  ['an absolute path', [{ name: '/etc/cron.d/x', body: 'x' }], /leads out of its folder/],
+  ['a path with ..', [{ name: 'a/../../x', body: 'x' }], /leads out of its folder/],
+  ['a path that is ..', [{ name: '..', type: '5' }], /leads out of its folder/],
+  [
+    'a link to an absolute path',
+    [{ name: 'x', type: '2', to: '/etc/passwd' }],
+    /a link out of the folder, to \/etc\/passwd/,
+  ],
+  ['a link above the folder', [{ name: 'a/x', type: '2', to: '../../x' }], /a link out of the folder/],
+  ['a link that goes down and up', [{ name: 'a/x', type: '2', to: 'b/../../../x' }], /a link out of the folder/],
+  [
+    'a file through a link',
+    [
+      { name: 'l', type: '2', to: 'a' },
+      { name: 'l/x', body: 'x' },
+    ],
+    /goes through l, which is no folder/,
+  ],
+  [
+    'a file in the place of a link',
+    [
+      { name: 'l', type: '2', to: 'a' },
+      { name: 'l', body: 'x' },
+    ],
+    /comes twice/,
+  ],
+  [
+    'the same file twice',
+    [
+      { name: 'a', body: 'x' },
+      { name: './a', body: 'y' },
+    ],
+    /comes twice/,
+  ],
+  ['a hard link to a file outside', [{ name: 'x', type: '1', to: '/etc/shadow' }], /another name for \/etc\/shadow/],
+  ['a hard link above', [{ name: 'x', type: '1', to: '../x' }], /another name for \.\.\/x/],
+  [
+    'a hard link to a link',
+    [
+      { name: 'l', type: '2', to: 'a' },
+      { name: 'x', type: '1', to: 'l' },
+    ],
+    /another name for l/,
+  ],
+  ['a character device', [{ name: 'x', type: '3' }], /no file, folder or link/],
+  ['a block device', [{ name: 'x', type: '4' }], /no file, folder or link/],
+  ['a pipe', [{ name: 'x', type: '6' }], /no file, folder or link/],
+  ['a program that runs as root', [{ name: 'x', mode: '0004755', body: 'x' }], /rights of its owner/],
+  ['a name that looks like a link', [{ name: 'a" -> "b', type: '2', to: '/etc' }], /a link out of the folder/],
+  [
+    'a name with a line end',
+    [{ name: 'a\n-rw-r--r-- 0/0 0 2026-01-01 00:00:00 "b"', type: '2', to: '/b' }],
+    /a link out of/,
+  ],
+];
+
+for (const [what, members, says] of hostile)
+  test(`${what} is refused`, () => {
+    assert.throws(
+      () => lookAt(archive([{ name: 'fine', body: 'x' }, ...members])),
+      (error: unknown) => error instanceof Failure && error.exit === 7 && says.test(error.message),
+    );
+  });
+
+test('a line that is not understood is refused', () => {
+  for (const line of [
+    '',
+    'hello',
+    '-rw-r--r-- 0/0 1 2026-01-01 00:00:00 x',
+    '-rw-r--r-- 0/0 1 2026-01-01 00:00:00 "x" -> ',
+  ])
+    assert.throws(() => inspector().see(line), /not understood/);
+});
+
+test('what people keep in a folder is understood, whatever it is called', () => {
+  const folder = join(scratch, 'odd');
+  mkdirSync(join(folder, 'uploads/deep'), { recursive: true });
+  const names = [
+    'plain',
+    'two words',
+    'ü „“ 🙂',
+    'a\nb',
+    'q"q',
+    'back\\slash',
+    ' -> x',
+    '-n',
+    "it's",
+    'x'.repeat(200),
+    '\x01',
+  ];
+  for (const name of names) writeFileSync(join(folder, 'uploads', name), name);
+  writeFileSync(Buffer.concat([Buffer.from(join(folder, 'uploads/')), Buffer.from([0xff, 0xfe])]), 'no UTF-8');
+  // tar pads times that end with zeros
+  for (const [index, seconds] of [0, 0.5, 1e9 + 0.25, 1.7e9 + 0.640115421, -5e8, 4e9, 2.6e11].entries())
+    utimesSync(join(folder, 'uploads', names[index] ?? ''), seconds, seconds);
+  symlinkSync('../plain', join(folder, 'uploads/deep/up'));
+  linkSync(join(folder, 'uploads/plain'), join(folder, 'uploads/second name'));
+  const { stdout } = spawnSync(
+    'tar',
+    ['--create', '--format=posix', '--sort=name', '--file=-', '-C', folder, '--', 'uploads'],
+    {
+      maxBuffer: 1e8,
+    },
+  );
+  const paths = lookAt(stdout);
+  assert.is(paths.length, names.length + 5);
+  for (const name of names) assert.ok(paths.includes(`uploads/${name}`), name);
+});
+
+test('links are judged by what they could reach', () => {
+  for (const [path, to, out] of [
+    ['a', 'b', false],
+    ['a/b', '../c', false],
+    ['a/b', '../../c', true],
+    ['a', '.', false],
+    ['a', '..', true],
+    ['a/b/c', '../../x/y', false],
+    ['a/b', './../x', false],
+    ['a', 'b/../c', true],
+    ['a', '/a', true],
+    ['a', '', true],
+  ] as const)
+    assert.is(leadsOut(path, to), out, `${path} -> ${to}`);
+});
+
+test('an archive that unpacks to more than was promised is no part of a backup', async () => {
+  const host = localHost('here', { environment: process.env, terminal: undefined, signal: undefined });
+  const look = (bytes: Buffer, rawBytes: number, count: number) => {
+    const folder = mkdtempSync(join(scratch, 'bomb-'));
+    const { stdout } = spawnSync('zstd', ['-qc'], { input: bytes, maxBuffer: 1e9 });
+    writeFileSync(join(folder, 'files.tar.zst'), stdout);
+    const part = { name: 'files.tar.zst' as const, bytes: stdout.length, sha256: '', rawBytes, rawSha256: null };
+    const way = { host, signal: new AbortController().signal, appUser: undefined };
+    return inspectFiles(way, folder, part, { include: ['a'], count, noted: [] });
+  };
+  const plain = archive([{ name: 'a', body: 'x' }]);
+  assert.equal(await look(plain, plain.length, 1), { name: 'files', good: true, found: '1, as promised' });
+  assert.is((await look(plain, plain.length, 2)).good, false);
+  assert.is((await look(Buffer.concat([plain, archive([{ name: '../b', body: 'x' }])]), plain.length, 1)).good, false);
+  assert.is((await look(plain.subarray(0, 700), 700, 1)).good, false);
+  const bomb = archive([{ name: 'a', body: 'x'.repeat(50_000_000) }]);
+  assert.is((await look(bomb, 10_240, 1).catch(() => ({ good: false }))).good, false);
+  assert.ok(
+    readFileSync(join(scratch, readdirSync(scratch).find(name => name.startsWith('bomb-')) ?? '', 'files.tar.zst'))
+      .length > 0,
+  );
+});
+
+test.run();
