@@ -53,7 +53,7 @@ async function main(): Promise<void> {
   const filters = positionals.filter(word => !named.includes(word));
   if (flags.torture && !positionals.length) {
     named.push('droplet');
-    filters.push('interruption');
+    filters.push('interruption', 'switch-', 'many-deploys');
   }
   const chosen = rings.filter(ring => !named.length || named.includes(ring.name));
   const verdicts: Verdict[] = [];
@@ -61,22 +61,24 @@ async function main(): Promise<void> {
   let matched = 0;
 
   await preparePrograms();
+  const wanted = (ring: Ring) =>
+    testFiles(ring.name).filter(file => !filters.length || filters.some(filter => file.includes(filter)));
+  const carrying = chosen.some(ring => ring.name === 'droplet' && wanted(ring).length) && (await dropletCarrier());
   for (const ring of chosen) {
     const all = testFiles(ring.name);
-    const files = all.filter(file => !filters.length || filters.some(filter => file.includes(filter)));
+    const files = wanted(ring);
     matched += files.length;
     if (!all.length && !filters.length) verdicts.push(broken(`tests/${ring.name}`, 'the ring has no test files'));
     if (!files.length) continue;
 
-    const carrier = ring.name === 'droplet' ? await dropletCarrier() : undefined;
-    if (carrier && 'obstacle' in carrier) {
-      if (process.env.CI || flags.all) verdicts.push(broken('tests/droplet', carrier.obstacle));
-      else leftOut.push(`left out: the droplet ring (${files.length} files): ${carrier.obstacle}`);
-      continue;
-    }
-    verdicts.push(...(await runAll(ring, files)));
-    carrier?.close();
+    const carrier = ring.name === 'droplet' && carrying;
+    const obstacle = carrier && ('obstacle' in carrier ? carrier.obstacle : await carrier.obstacleOfImages);
+    if (obstacle) {
+      if (process.env.CI || flags.all) verdicts.push(broken('tests/droplet', obstacle));
+      else leftOut.push(`left out: the droplet ring (${files.length} files): ${obstacle}`);
+    } else verdicts.push(...(await runAll(ring, files)));
   }
+  if (carrying && 'close' in carrying) carrying.close();
   if (!matched && filters.length) verdicts.push(broken(filters.join(' '), 'no test file has that in its name'));
 
   for (const line of leftOut) console.log(line);
@@ -108,16 +110,18 @@ function broken(file: string, trouble: string): Verdict {
   return { file, passed: 0, failed: 1, trouble, output: '' };
 }
 
-/** Holds the engine for the whole ring, so that it is not started and stopped for each file. */
-async function dropletCarrier(): Promise<{ close(): void } | { obstacle: string }> {
+type Carrier = { close(): void; obstacleOfImages: Promise<string | undefined> };
+
+/** Holds the engine for the whole run, so that it is not started and stopped for each file; its images are built meanwhile. */
+async function dropletCarrier(): Promise<Carrier | { obstacle: string }> {
   const { ensureEngine } = await import('./droplet/harness/engine.ts');
   const { ensureImages } = await import('./droplet/harness/image.ts');
+  const told = (error: unknown) => (error instanceof Error ? error.message : String(error));
   try {
-    const engine = await ensureEngine();
-    await ensureImages();
-    return engine;
+    const { close } = await ensureEngine();
+    return { close, obstacleOfImages: ensureImages().then(() => undefined, told) };
   } catch (error) {
-    return { obstacle: error instanceof Error ? error.message : String(error) };
+    return { obstacle: told(error) };
   }
 }
 

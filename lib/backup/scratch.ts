@@ -62,8 +62,12 @@ flock 9
 exec 7>&-
 echo "ready $(date +%s) $(df -PB1 "$own" | awk 'NR==2 {print $4}') $own"
 cat >/dev/null
-chmod -R u+rwX "$own" 2>/dev/null
-rm -rf "$own"`,
+# what unpacks into it for a program that was killed may write for a moment more
+for try in 1 2 3 4 5; do
+  chmod -R u+rwX "$own" 2>/dev/null
+  rm -rf "$own" 2>/dev/null && break
+  sleep 1
+done`,
     alone && sh`rm -f "$base/holder"`,
     sh`exit 0`,
   );

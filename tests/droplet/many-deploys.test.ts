@@ -9,7 +9,7 @@ import { arsventOnDroplet, arsventRoot } from './sites/arsvent.ts';
 import { bibliothecaOnDroplet, bibliothecaPlace, bibliothecaRoot } from './sites/bibliotheca.ts';
 import { ended, isLive, look } from './sites/look.ts';
 
-const rounds = process.env['BOOKOPS_TORTURE'] === '1' ? 50 : 5;
+const rounds = process.env['BOOKOPS_TORTURE'] === '1' ? 50 : 4;
 const keep = 3;
 /** What one release adds to the disk at least, so that one that stays behind shows. */
 const filling = 4_000_000;
