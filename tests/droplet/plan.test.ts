@@ -11,14 +11,14 @@ import type { Said, Site } from './sites/site.ts';
  * The whole filesystem: what was changed when, by whom, and every file's bytes (of /usr the times are enough). Left out is
  * what changes by itself on a server nobody touches: the kernel's own trees and /run, Docker's and containerd's state
  * below /var/lib (health checks of running containers write there; Docker is asked what it has instead), the times of the
- * folder /tmp (runc puts a file there for each such check and takes it away), and the records of logins.
+ * folder /tmp and the file that runc puts there for each such check and takes away, and the records of logins.
  */
 async function everything(droplet: Droplet): Promise<string[]> {
   const said = await droplet.root(`
     skip='-path /proc -o -path /sys -o -path /dev -o -path /run -o -path /var/lib/docker -o -path /var/lib/containerd -o -path /var/log/journal'
     find / \\( $skip \\) -prune -o ! -type d -printf '%p %y %m %u %g %s %T@ %C@ %l\\n' -o -type d -printf '%p d %m %u %g %T@ %C@\\n' |
-      grep -vE '^/(tmp d 1777|var/log/(lastlog|wtmp|btmp)|etc/(resolv.conf|hosts|hostname|mtab)|\\.dockerenv) ' | sort
-    find / \\( $skip -o -path /usr \\) -prune -o -type f ! -name lastlog ! -name wtmp -print0 | sort -z | xargs -0 sha256sum 2>/dev/null
+      grep -vE '^/(tmp d 1777|tmp/runc-process[0-9]+|var/log/(lastlog|wtmp|btmp)|etc/(resolv.conf|hosts|hostname|mtab)|\\.dockerenv) ' | sort
+    find / \\( $skip -o -path /usr -o -name 'runc-process*' \\) -prune -o -type f ! -name lastlog ! -name wtmp -print0 | sort -z | xargs -0 sha256sum 2>/dev/null
     find /dev/shm /dev/mqueue
     docker ps -a --no-trunc --format '{{.ID}} {{.Names}} {{.Image}} {{.State}}' | sort
     docker inspect -f '{{.Id}} {{.State.StartedAt}} {{.HostConfig.RestartPolicy.Name}}' $(docker ps -aq) 2>/dev/null | sort
