@@ -1,4 +1,5 @@
 // What a drill found, as it is kept beside the backup and in drills.log.
+import { randomBytes } from 'node:crypto';
 import * as v from 'valibot';
 import { sh, type Command } from '../host/sh.ts';
 import { pairs } from '../release/log.ts';
@@ -23,11 +24,11 @@ export type Verdict = v.InferOutput<typeof schema>;
 export type Check = Verdict['checks'][number];
 
 export function verdictName({ time }: Verdict): string {
-  return `verdict-${stampOf(new Date(time))}.json`;
+  return `verdict-${stampOf(new Date(time))}-${randomBytes(3).toString('hex')}.json`;
 }
 
 export function isVerdictName(name: string): boolean {
-  return /^verdict-\d{8}T\d{6}Z\.json$/.test(name);
+  return /^verdict-\d{8}T\d{6}Z-[0-9a-f]{6}\.json$/.test(name);
 }
 
 /** undefined for a text that is none: then nothing was proven. */

@@ -106,7 +106,7 @@ test('a drill that is killed leaves no scratch and no verdict', async () => {
   const verdicts = book.stored().filter(name => !before.includes(name));
   const drill = await book.run('drill');
   assert.is(drill.code, 0, drill.stderr);
-  assert.ok(verdicts.every(name => /verdict-\d{8}T\d{6}Z\.json$/.test(name)));
+  assert.ok(verdicts.every(name => /verdict-\d{8}T\d{6}Z-[0-9a-f]{6}\.json$/.test(name)));
 });
 
 test.run();
