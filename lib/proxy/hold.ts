@@ -4,6 +4,7 @@ import type { Site, Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Finish, Step } from '../release/plan.ts';
 import { jsonOf, pageOf } from './maintenance-page.ts';
+import { removeHalfMade } from './maintenance.ts';
 
 /** From here on new requests wait. Taking the file away is the undo, so nobody waits for ever, whatever becomes of us. */
 export function holdStep({ maintenance }: Target, site: Site, isClosed: boolean): Step {
@@ -21,7 +22,7 @@ export function holdStep({ maintenance }: Target, site: Site, isClosed: boolean)
       // who was let through just before is with the app before it is told to stop, also on a busy server
       script('sleep 0.1'),
     ),
-    undo: holdOff(site),
+    undo: lines(holdOff(site), removeHalfMade(maintenance)),
     opensWindow: true,
   };
 }

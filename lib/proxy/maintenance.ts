@@ -26,6 +26,12 @@ export function maintenanceOff(maintenance: Maintenance): Command {
   return sh`rm -f ${maintenance.flag}`;
 }
 
+/** What write_file had begun when it was killed. */
+export function removeHalfMade(maintenance: Maintenance): Command {
+  const { flag, json } = placesOf(maintenance);
+  return sh`rm -f ${[flag, json, maintenance.page].map(file => `${file}.new`)}`;
+}
+
 /** The first step of a switch with a window. Maintenance that a person had switched on stays on after the plan. */
 export function maintenanceStep(maintenance: Maintenance, isOn: boolean, why: string): Step {
   return isOn
@@ -33,7 +39,7 @@ export function maintenanceStep(maintenance: Maintenance, isOn: boolean, why: st
     : {
         title: 'Maintenance on',
         run: maintenanceOn(maintenance, why),
-        undo: maintenanceOff(maintenance),
+        undo: lines(maintenanceOff(maintenance), removeHalfMade(maintenance)),
         opensWindow: true,
       };
 }
