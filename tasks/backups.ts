@@ -6,7 +6,7 @@ import { pruned } from '../lib/backup/prune.ts';
 import { backupsOf, openStores, size } from '../lib/backup/settings.ts';
 import type { Check } from '../lib/backup/verdict.ts';
 import { Failure } from '../lib/errors.ts';
-import { span } from '../lib/instance/marks.ts';
+import { span } from '../lib/duration.ts';
 import type { Report } from '../lib/report.ts';
 import { task, type Result } from '../lib/task.ts';
 

@@ -5,7 +5,8 @@ import { askFacts } from '../lib/release/facts.ts';
 import { gather } from '../lib/release/materials.ts';
 import { releaseAt, sha7 } from '../lib/release/names.ts';
 import { verifyDisk, verifyEnvironment } from '../lib/release/preflight.ts';
-import { explainWait, switchFor } from '../lib/release/switch.ts';
+import { explainWait } from '../lib/release/ready.ts';
+import { switchFor } from '../lib/release/switch.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import { task } from '../lib/task.ts';
 

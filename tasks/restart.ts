@@ -1,8 +1,8 @@
 // Starts what serves once more, through the same steps and the same way back as a deploy.
-import { Failure } from '../lib/errors.ts';
-import { attempt, serving } from '../lib/release/attempt.ts';
+import { attempt, servingOrRefuse } from '../lib/release/attempt.ts';
 import { verifyEnvironment } from '../lib/release/preflight.ts';
-import { explainWait, switchFor } from '../lib/release/switch.ts';
+import { explainWait } from '../lib/release/ready.ts';
+import { switchFor } from '../lib/release/switch.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import { task } from '../lib/task.ts';
 
@@ -20,11 +20,7 @@ export default task(import.meta.url, {
       explain: (step, error) => explainWait(target, sha)(step, error),
 
       async choose(facts) {
-        const now = serving(target, facts);
-        if (!now)
-          throw new Failure(2, `nothing is deployed to ${target.app} ${target.environment} yet`, {
-            advice: `npx tsx tasks/deploy.ts --env ${target.environment}`,
-          });
+        const now = servingOrRefuse(target, facts);
         verifyEnvironment(target, facts);
         sha = now.sha;
         return now;

@@ -7,7 +7,7 @@ import { intoTarget } from '../lib/backup/into-target.ts';
 import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
 import { wantedOf } from '../lib/backup/wanted.ts';
 import { Failure } from '../lib/errors.ts';
-import { span } from '../lib/instance/marks.ts';
+import { span } from '../lib/duration.ts';
 import { task } from '../lib/task.ts';
 
 export default task(import.meta.url, {

@@ -1,10 +1,10 @@
 // Makes the data of an environment anew from a list of users; what was there is kept as a snapshot, and production is refused.
 import { verifyEnvironment } from '../lib/release/preflight.ts';
-import { attempt, serving } from '../lib/release/attempt.ts';
-import { explainWait, switchFor } from '../lib/release/switch.ts';
+import { attempt, servingOrRefuse } from '../lib/release/attempt.ts';
+import { explainWait } from '../lib/release/ready.ts';
+import { switchFor } from '../lib/release/switch.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import { fillSteps, seedOf, verifySeedable } from '../lib/seed/fill.ts';
-import { Failure } from '../lib/errors.ts';
 import { task } from '../lib/task.ts';
 
 export default task(import.meta.url, {
@@ -32,11 +32,7 @@ export default task(import.meta.url, {
       // Pre-flight. No impact yet.
       async choose(facts) {
         verifySeedable(target, facts);
-        const now = serving(target, facts);
-        if (!now)
-          throw new Failure(2, `nothing is deployed to ${target.app} ${target.environment} yet`, {
-            advice: `npx tsx tasks/deploy.ts --env ${target.environment}`,
-          });
+        const now = servingOrRefuse(target, facts);
         verifyEnvironment(target, facts);
         sha = now.sha;
         return now;

@@ -2,14 +2,12 @@
 import { posix } from 'node:path';
 import type { Database, Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
-import { inItsPlace } from '../release/database.ts';
+import { databaseEnds, inItsPlace } from '../release/database.ts';
 import { inPlace } from '../release/in-place.ts';
 import type { Step } from '../release/plan.ts';
 
 /** `stamp` names this restore in everything that it makes; `paths` are relative to the root. */
 export type PutBack = { target: Target; stamp: string; database: Database | undefined; paths: readonly string[] };
-
-const ends = ['', '-wal', '-shm', '-journal'];
 
 /** Where the present data go, for the person to remove. */
 export function asidePlaces({ target, stamp, database, paths }: PutBack): string[] {
@@ -97,7 +95,7 @@ export function exchangeDatabase({ stamp, target }: PutBack, database: Database)
       lines(
         sh`mkdir -m 700 ${aside}`,
         // all of them together: a -wal that stays would be played into the restored database
-        ...ends.map(end => sh`if [ -e ${`${file}${end}`} ]; then mv -T ${`${file}${end}`} ${kept(end)}; fi`),
+        ...databaseEnds.map(end => sh`if [ -e ${`${file}${end}`} ]; then mv -T ${`${file}${end}`} ${kept(end)}; fi`),
         sh`: >${put}`,
         sh`mv -T ${`${file}.restored-${stamp}`} ${file}`,
         sh`sync ${posix.dirname(file)} ${aside}`,
@@ -109,8 +107,8 @@ export function exchangeDatabase({ stamp, target }: PutBack, database: Database)
       lines(
         sh`[ -d ${aside} ] || exit 0`,
         // what stands in the place is the restored one only as long as the mark is there, and nothing was moved back
-        sh`if [ -e ${put} ]; then rm -f ${ends.map(end => `${file}${end}`)}; sync ${posix.dirname(file)}; rm -f ${put}; fi`,
-        ...ends.map(end => sh`if [ -e ${kept(end)} ]; then mv -fT ${kept(end)} ${`${file}${end}`}; fi`),
+        sh`if [ -e ${put} ]; then rm -f ${databaseEnds.map(end => `${file}${end}`)}; sync ${posix.dirname(file)}; rm -f ${put}; fi`,
+        ...databaseEnds.map(end => sh`if [ -e ${kept(end)} ]; then mv -fT ${kept(end)} ${`${file}${end}`}; fi`),
         sh`rmdir ${aside}`,
         sh`sync ${posix.dirname(file)}`,
       ),

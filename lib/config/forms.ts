@@ -1,6 +1,7 @@
 // The forms that single values of ops.yml may have, each with the sentence that says so.
 import { posix } from 'node:path';
 import * as v from 'valibot';
+import { secondsOf } from '../duration.ts';
 
 /** Kinds of value a person would name, for "must be a list, not text". */
 function kindOf(value: unknown): string {
@@ -75,11 +76,8 @@ export const whole = (least: number, most: number) =>
 export const duration = v.pipe(
   v.string(mustBe('a duration such as 500ms, 60s or 5m')),
   v.regex(/^\d{1,6}(\.\d{1,3})?(ms|s|m|h)$/, 'must be a duration such as 500ms, 60s or 5m'),
-  v.check(text => !/^\d{4,}(\.\d+)?h$|^\d{5,}(\.\d+)?m$/.test(text) || isWithinAWeek(text), 'must be at most a week'),
+  v.check(text => secondsOf(text) !== undefined, 'must be at most a week'),
 );
-function isWithinAWeek(text: string): boolean {
-  return Number.parseFloat(text) * (text.endsWith('h') ? 1 : 1 / 60) <= 7 * 24;
-}
 export const yes = v.boolean(mustBe('true or false'));
 export const scalar = v.union([v.string(), v.number(), v.boolean()], mustBe('text, a number, true or false'));
 export const list = <S extends v.GenericSchema>(item: S) => v.array(item, mustBe('a list'));

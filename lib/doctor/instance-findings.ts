@@ -1,7 +1,8 @@
 // What the doctor finds about throw-away copies: whether nginx reads their sites, and whether the server ends them in time.
 import type { Target } from '../config/target.ts';
 import { instancesFolder } from '../instance/copy.ts';
-import { instancesQuestion, readMarks, span } from '../instance/marks.ts';
+import { instancesQuestion, readMarks } from '../instance/marks.ts';
+import { span } from '../duration.ts';
 import { instancesTie } from '../proxy/front.ts';
 import type { Command } from '../host/sh.ts';
 import type { Facts } from '../release/facts.ts';

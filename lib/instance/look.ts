@@ -7,7 +7,8 @@ import { askFacts } from '../release/facts.ts';
 import { sha7 } from '../release/names.ts';
 import type { Report } from '../report.ts';
 import { copyOf, urlOf } from './copy.ts';
-import { span, type Mark } from './marks.ts';
+import { type Mark } from './marks.ts';
+import { span } from '../duration.ts';
 
 /** Ages and times in seconds; `left` is below 0 when the server is about to end it. */
 export type Seen = Pick<Mark, 'name' | 'sha' | 'by'> & {

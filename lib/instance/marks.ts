@@ -86,11 +86,3 @@ export function portsFor(base: Target, name: string, marks: readonly Mark[]): nu
     },
   );
 }
-
-/** `2 d 3 h`, `5 h 10 min`, `4 min` */
-export function span(seconds: number): string {
-  const minutes = Math.max(0, Math.round(seconds / 60));
-  const [days, hours] = [Math.floor(minutes / 1440), Math.floor((minutes % 1440) / 60)];
-  if (days) return `${days} d${hours ? ` ${hours} h` : ''}`;
-  return hours ? `${hours} h${minutes % 60 ? ` ${minutes % 60} min` : ''}` : `${minutes} min`;
-}

@@ -10,7 +10,8 @@ import { siteConfig } from './nginx.ts';
 export type Front = {
   name: Site['proxy'];
   file: string;
-  text: string;
+  /** Rendered when it is first read: most tasks only ask what is there. */
+  readonly text: string;
   others: { path: string; text: string }[];
   /** Prints `ours`, `missing`, or where it leads instead. */
   tied: Command;
@@ -52,10 +53,13 @@ function nginx(target: Target, { folder }: Site): Front {
   const file = `${folder}/site.conf`;
   const link = `/etc/nginx/sites-enabled/${target.app}-${target.environment}.conf`;
   const gate = new URL('../../nginx/gate.js', import.meta.url);
+  let text: string | undefined;
   return {
     name: 'nginx',
     file,
-    text: siteConfig(target),
+    get text() {
+      return (text ??= siteConfig(target));
+    },
     others: target.switch === 'hold' ? [{ path: `${folder}/gate.js`, text: readFileSync(gate, 'utf8') }] : [],
     tied: instance
       ? instancesTied(target.app, instance.base, instance.folder)
@@ -86,10 +90,13 @@ done`);
 function caddy(target: Target, site: Site): Front {
   const file = `${site.folder}/site.caddy`;
   const main = '/etc/caddy/Caddyfile';
+  let text: string | undefined;
   return {
     name: 'caddy',
     file,
-    text: caddyConfig(target, site),
+    get text() {
+      return (text ??= caddyConfig(target, site));
+    },
     others: [],
     tied: sh`if grep -qsxF ${`import ${file}`} ${main}; then echo ours; else echo missing; fi`,
     tie: `echo 'import ${file}' | sudo tee -a ${main} && sudo systemctl reload caddy`,

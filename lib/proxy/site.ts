@@ -39,11 +39,20 @@ export function siteQuestion(target: Target): Command | undefined {
   );
 }
 
+/** Whether the proxy reads our file. */
+export function isTied(facts: Facts): boolean {
+  return tieOf(facts) === 'ours';
+}
+
+function tieOf(facts: Facts): SiteState['tied'] {
+  const tied = facts.runtime.get('site-tied')?.trim();
+  return tied === 'ours' || tied === 'missing' ? tied : { leadsTo: tied || 'nowhere' };
+}
+
 export function siteState(target: Target, facts: Facts): SiteState {
   const { site } = target;
   const front = frontOf(target);
   const word = (name: string) => facts.runtime.get(name)?.trim() ?? '';
-  const tied = word('site-tied');
   const text = facts.runtime.get('site0');
   const others = front.others.map((_, index) => facts.runtime.get(`site${index + 1}`));
   const isWritten = text === front.text && front.others.every((other, index) => other.text === others[index]);
@@ -54,7 +63,7 @@ export function siteState(target: Target, facts: Facts): SiteState {
   ];
   return {
     front,
-    tied: tied === 'ours' || tied === 'missing' ? tied : { leadsTo: tied || 'nowhere' },
+    tied: tieOf(facts),
     text,
     others,
     isApplied: isWritten && word('site-applied') === markOf(front) && !needsCertificate,

@@ -4,7 +4,7 @@ import type { Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Facts } from '../release/facts.ts';
 import type { Finish, Plan, Step } from '../release/plan.ts';
-import { siteState } from './site.ts';
+import { isTied } from './site.ts';
 
 /**
  * The plan with a probe from the step that opens the window, or starts the next version, to after the one that closes
@@ -15,7 +15,7 @@ export function withVisits(target: Target, facts: Facts, id: string, plan: Plan)
   const upstream = site?.routes.findLast(({ path, goes }) => 'upstream' in goes && path.endsWith('/'));
   const name = site?.domains.find(domain => !domain.startsWith('*'));
   if (!site || !upstream || !name || site.basicAuth || facts.flag !== undefined) return plan;
-  if (siteState(target, facts).tied !== 'ours') return plan;
+  if (!isTied(facts)) return plan;
   const first = plan.steps.findIndex(step => step.opensWindow || step.probed);
   if (first < 0) return plan;
 

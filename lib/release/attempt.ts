@@ -1,5 +1,6 @@
 // One attempt on a target: facts, plan, lock, and a plan made anew when the target changed before the lock was ours.
 import type { Target } from '../config/target.ts';
+import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { openKeeper, type Keeper, type StepFailed } from '../host/keeper.ts';
 import type { Report } from '../report.ts';
@@ -105,6 +106,15 @@ export function serving(target: Target, facts: Facts): Release | undefined {
   if (!facts.current) return undefined;
   const name = good?.sha === facts.current ? good.release : undefined;
   return at(name ?? `adopted_${sha7(facts.current)}`, facts.current);
+}
+
+/** @throws Failure 2 when nothing serves yet. */
+export function servingOrRefuse(target: Target, facts: Facts): Release {
+  const now = serving(target, facts);
+  if (now) return now;
+  throw new Failure(2, `nothing is deployed to ${target.app} ${target.environment} yet`, {
+    advice: `npx tsx tasks/deploy.ts --env ${target.environment}`,
+  });
 }
 
 function attemptOf(target: Target, change: Change, { action }: Intention, who: string, wait: number) {

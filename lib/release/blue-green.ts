@@ -1,16 +1,16 @@
 // The switch `blue-green`: the next version starts beside the one that serves, and visitors move when it is ready.
-import type { Health, Target } from '../config/target.ts';
+import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
-import { judge, waitUntilReady } from '../health/probes.ts';
 import { lines } from '../host/sh.ts';
 import { drain, moveTo } from '../proxy/move.ts';
-import { siteState } from '../proxy/site.ts';
+import { isTied } from '../proxy/site.ts';
 import { runtimeOf, type Change } from '../runtime/runtime.ts';
 import { otherColour, probesAround, type Colour } from './colour.ts';
 import { keepSnapshots, liveSnapshotStep } from './database.ts';
 import { sha7 } from './names.ts';
-import type { Finish, Plan, Step } from './plan.ts';
+import { present, type Finish, type Plan, type Step } from './plan.ts';
 import { prune } from './prune.ts';
+import { readyStep } from './ready.ts';
 import type { SwitchOptions } from './switch.ts';
 
 /** Finishing steps have 300 s each, and the app needs some of them to stop. */
@@ -42,7 +42,7 @@ export function blueGreenSwitch(
       `${who}: site.drain is ${site.drainSeconds} s, and a blue-green switch waits at most ${longestDrain} s`,
     );
 
-  if (siteState(target, change.facts).tied !== 'ours')
+  if (!isTied(change.facts))
     throw new Failure(1, `${site.proxy} does not read the site of ${who} yet, so visitors could not be moved`, {
       advice: `npx tsx tasks/site.ts apply --env ${target.environment} --app ${target.app} says what to type as root`,
     });
@@ -69,7 +69,7 @@ export function blueGreenSwitch(
     changesData && database && liveSnapshotStep(target, database, ours),
     changesData && migrate && runtime.migrate(ours, migrate.command, migrate.service, migrate.seconds),
     { ...runtime.start(ours), probed: true },
-    waitFor(asked.before, `Wait until ${sha7(next.sha)} is ready (${colour})`),
+    readyStep(target, next, `Wait until ${sha7(next.sha)} is ready (${colour})`, asked.before),
     {
       title: `Move visitors to ${colour}`,
       run: lines(moveTo(site, colour), colours.serve(next)),
@@ -77,7 +77,7 @@ export function blueGreenSwitch(
       undo: lines(was && colours.serve(was), moveTo(site, was ? left : 'blue'), was && drain(site, colour)),
       seconds: 60,
     },
-    asked.after.probes.length > 0 && waitFor(asked.after, `Ask ${sha7(next.sha)} the way visitors do`),
+    asked.after.probes.length > 0 && readyStep(target, next, `Ask ${sha7(next.sha)} the way visitors do`, asked.after),
   ];
   const finish: (Finish | false | undefined)[] = [
     ...runtime.settleIn(ours),
@@ -91,18 +91,4 @@ export function blueGreenSwitch(
     changesData && prune(target, change.facts, ours),
   ];
   return { steps: present(steps), finish: present(finish).filter(step => step.skip === undefined) };
-
-  function waitFor(probes: Health, title: string): Step {
-    return {
-      title,
-      run: lines(runtime.vitals(next), waitUntilReady(probes, next.sha)),
-      judge: judge(probes, next.sha, Date.now() + 1000 * (600 + probes.deadlineSeconds)),
-      seconds: probes.deadlineSeconds + 60,
-      asks: probes,
-    };
-  }
-}
-
-function present<T extends object>(list: (T | false | undefined)[]): T[] {
-  return list.flatMap(one => one || []);
 }

@@ -5,6 +5,9 @@ import type { Change } from '../runtime/runtime.ts';
 import { inPlace } from './in-place.ts';
 import type { Finish, Step } from './plan.ts';
 
+/** What SQLite keeps beside a database: they belong together. The first is the database itself. */
+export const databaseEnds = ['', '-wal', '-shm', '-journal'];
+
 /** `backups/before-deploy/prod-20261120-120004.db`, the form arsvent's own scripts write. */
 export function snapshotFile(database: Database, id: string): string {
   const { stem, end } = nameOf(database);
@@ -19,32 +22,25 @@ export function snapshotStep(target: Target, database: Database, change: Change)
   const file = snapshotFile(database, change.id);
   const exact = `${file}.exact`;
   const making = `${exact}.new`;
-  const parts = ['', '-wal', '-shm', '-journal'].map(end => `${database.file}${end}`);
+  const parts = databaseEnds.map(end => `${database.file}${end}`);
   const copyOf = (part: string) => `${exact}/${part.slice(part.lastIndexOf('/') + 1)}`;
   return {
     title: 'Snapshot the database',
     seconds: 1800,
-    run: lines(
-      inItsPlace(
-        target,
-        database,
-        lines(
-          sh`mkdir -p ${database.snapshots}`,
-          sh`[ -e ${database.file} ] || { echo none; exit 0; }`,
-          // whole or not at all: the way back must never find half a copy, not even after a power cut
-          sh`rm -rf ${making} && mkdir -m 700 ${making}`,
-          ...parts.map(part => sh`if [ -e ${part} ]; then cp -p --reflink=auto ${part} ${making}/; fi`),
-          sh`sync ${making}/* && mv -T ${making} ${exact} && sync ${database.snapshots}`,
-          checkedCopy(database, file),
-          // the folders go to the user who deploys, so that the clean-up needs no container; the copies keep their owner
-          sh`[ -z "\${OWNER:-}" ] || chown "$OWNER" ${database.snapshots} ${exact} ${file}`,
-          script('echo taken'),
-        ),
-        script('| tee "$KEEPER_RUN/snapshot"'),
+    ...noted(
+      target,
+      database,
+      change,
+      lines(
+        // whole or not at all: the way back must never find half a copy, not even after a power cut
+        sh`rm -rf ${making} && mkdir -m 700 ${making}`,
+        ...parts.map(part => sh`if [ -e ${part} ]; then cp -p --reflink=auto ${part} ${making}/; fi`),
+        sh`sync ${making}/* && mv -T ${making} ${exact} && sync ${database.snapshots}`,
+        checkedCopy(database, file),
+        // the copies in it keep their owner
+        sh`[ -z "\${OWNER:-}" ] || chown "$OWNER" ${exact}`,
       ),
-      sh`if grep -q taken "$KEEPER_RUN/snapshot"; then answer ${file}; fi`,
     ),
-    judge: noteSnapshot(change),
     // only what differs is put back: a database that nobody touched keeps its file
     undo: inItsPlace(
       target,
@@ -72,6 +68,15 @@ export function liveSnapshotStep(target: Target, database: Database, change: Cha
   return {
     title: 'Snapshot the database while it is in use',
     seconds: 1800,
+    ...noted(target, database, change, checkedCopy(database, file)),
+    undo: inItsPlace(target, database, sh`rm -f ${file}`),
+  };
+}
+
+/** Takes the snapshot by `copy` when there is a database, and notes its name for the release's line. */
+function noted(target: Target, database: Database, change: Change, copy: Command): Pick<Step, 'run' | 'judge'> {
+  const file = snapshotFile(database, change.id);
+  return {
     run: lines(
       inItsPlace(
         target,
@@ -79,7 +84,8 @@ export function liveSnapshotStep(target: Target, database: Database, change: Cha
         lines(
           sh`mkdir -p ${database.snapshots}`,
           sh`[ -e ${database.file} ] || { echo none; exit 0; }`,
-          checkedCopy(database, file),
+          copy,
+          // to the user who deploys, so that the clean-up needs no container
           sh`[ -z "\${OWNER:-}" ] || chown "$OWNER" ${database.snapshots} ${file}`,
           script('echo taken'),
         ),
@@ -88,7 +94,6 @@ export function liveSnapshotStep(target: Target, database: Database, change: Cha
       sh`if grep -q taken "$KEEPER_RUN/snapshot"; then answer ${file}; fi`,
     ),
     judge: noteSnapshot(change),
-    undo: inItsPlace(target, database, sh`rm -f ${file}`),
   };
 }
 

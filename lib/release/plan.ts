@@ -37,3 +37,8 @@ export type Finish = Step & {
 
 /** Steps that are undone when one fails, then — after the log line is written — steps that are only ever finished. */
 export type Plan = { steps: Step[]; finish: Finish[] };
+
+/** A list without what was left out of it. */
+export function present<T extends object>(list: (T | false | '' | undefined)[]): T[] {
+  return list.flatMap(one => one || []);
+}

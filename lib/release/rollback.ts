@@ -10,7 +10,8 @@ import { snapshotOf } from './log.ts';
 import { gather } from './materials.ts';
 import { sha7 } from './names.ts';
 import { verifyEnvironment } from './preflight.ts';
-import { explainWait, switchFor } from './switch.ts';
+import { explainWait } from './ready.ts';
+import { switchFor } from './switch.ts';
 
 /** `to`: a good release by SHA or name, otherwise the last one before the one that serves. `from`: only while that SHA serves. */
 export function rollback(

@@ -7,6 +7,7 @@ import type { Result } from '../task.ts';
 import type { Surroundings } from './attempt.ts';
 import { pairs } from './log.ts';
 import type { Step } from './plan.ts';
+import { showUndos, shownSteps, type Progress } from './shown-steps.ts';
 
 export type SmallChange = {
   /** What others who wait read: `action=certificate`. */
@@ -35,34 +36,15 @@ export async function changeInSteps(
     appUser: undefined,
     wait: around.args.wait ?? 0,
   });
-  const aborted = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-  aborted.catch(() => {});
-  let current: Step | undefined;
-  const said: string[] = [];
+  const progress: Progress = { current: undefined, said: [] };
   keeper.begin(steps, []);
   try {
-    await report.show(
-      steps.map((step, index) => ({
-        title: step.title,
-        ...(step.skip ? { skip: step.skip } : {}),
-        run: async (say: (line: string) => void) => {
-          current = step;
-          said.length = 0;
-          const hear = (line: string) => {
-            said.push(line);
-            say(line);
-          };
-          await Promise.race([keeper.done(index, hear), aborted]);
-        },
-      })),
-    );
+    await report.show(shownSteps(keeper, steps, signal, progress));
   } catch (error) {
     const failed = error instanceof StepFailed || signal.aborted || (error instanceof Failure && error.exit === 1);
     if (!failed) throw error; // the connection is gone, and the keeper undoes by itself
     await undo(keeper, steps, around, target);
+    const { current, said } = progress;
     throw (error instanceof StepFailed && current && explain?.(current, said)) || error;
   }
   await keeper.quit();
@@ -71,13 +53,7 @@ export async function changeInSteps(
 
 async function undo(keeper: Keeper, steps: Step[], { report, signal }: Surroundings, target: Target): Promise<void> {
   keeper.abort(signal.aborted ? 'aborted' : 'reverted', '');
-  for await (const { index, done } of keeper.undos()) {
-    const title = `Undo: ${steps[index]?.title ?? ''}`;
-    const run = async () => {
-      if (!(await done)) throw new Failure(6, 'the undo failed');
-    };
-    await report.show([{ title, run }]).catch(() => {});
-  }
+  await showUndos(keeper, steps, report);
   if ((await keeper.ended()) === 'stuck')
     throw new Failure(6, `an undo failed: ${target.app} ${target.environment} needs a person now`, {
       advice: `see what is left to undo in ${target.paths.releases}/.keeper/journal; any next task tries again first`,

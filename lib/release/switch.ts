@@ -1,19 +1,18 @@
 // How a release takes over: which switch, and for those with one version at a time the order of the steps.
 import type { Target } from '../config/target.ts';
-import { explain, judge, waitUntilReady, waitUntilServing } from '../health/probes.ts';
-import type { StepFailed } from '../host/keeper.ts';
-import { lines } from '../host/sh.ts';
+import { waitUntilServing } from '../health/probes.ts';
 import { holdStep, letInStep } from '../proxy/hold.ts';
 import { maintenanceOff, maintenanceStep } from '../proxy/maintenance.ts';
 import { leaveGreen } from '../proxy/move.ts';
-import { siteState, siteSteps } from '../proxy/site.ts';
+import { isTied, siteSteps } from '../proxy/site.ts';
 import { withVisits } from '../proxy/visitors.ts';
 import { runtimeOf, type Change } from '../runtime/runtime.ts';
 import { blueGreenSwitch } from './blue-green.ts';
 import { keepSnapshots, restoreStep, snapshotStep } from './database.ts';
 import { sha7 } from './names.ts';
-import type { Finish, Plan, Step } from './plan.ts';
+import { present, type Finish, type Plan, type Step } from './plan.ts';
 import { prune } from './prune.ts';
+import { readyStep } from './ready.ts';
 
 export type SwitchOptions = {
   /** Steps that visitors do not notice: pulling, unpacking, checking. */
@@ -49,7 +48,7 @@ function oneAfterTheOther(target: Target, given: Change, options: SwitchOptions)
   const { database, migrate, maintenance, health } = target;
   const on = facts.flag !== undefined;
   // a proxy that does not read our site knows of no waiting: the flag is what an older configuration may test
-  const site = target.switch === 'hold' && siteState(target, facts).tied === 'ours' ? target.site : undefined;
+  const site = target.switch === 'hold' && isTied(facts) ? target.site : undefined;
 
   const steps: (Step | false | '' | undefined)[] = [
     ...before,
@@ -63,12 +62,7 @@ function oneAfterTheOther(target: Target, given: Change, options: SwitchOptions)
       runtime.migrate(change, migrate.command, migrate.service, migrate.seconds),
     ...(fill?.last ?? []),
     runtime.start(change),
-    {
-      title: `Wait until ${sha7(next.sha)} is ready`,
-      run: lines(runtime.vitals(next), waitUntilReady(health, next.sha)),
-      judge: judge(health, next.sha, Date.now() + 1000 * (600 + health.deadlineSeconds)),
-      seconds: health.deadlineSeconds + 60,
-    },
+    readyStep(target, next, `Wait until ${sha7(next.sha)} is ready`),
     facts.colour === 'green' && target.site && leaveGreen(target.site),
   ];
   const finish: (Finish | false | '' | undefined)[] = [
@@ -81,17 +75,4 @@ function oneAfterTheOther(target: Target, given: Change, options: SwitchOptions)
     changesData && prune(target, facts, change),
   ];
   return { steps: present(steps), finish: present(finish).filter(step => step.skip === undefined) };
-}
-
-function present<T extends object>(list: (T | false | '' | undefined)[]): T[] {
-  return list.flatMap(one => one || []);
-}
-
-/** Why a wait ended without a ready release. */
-export function explainWait(
-  target: Target,
-  sha: string,
-): (step: Step, error: StepFailed) => { message: string; detail: string } | undefined {
-  return (step, { code, answer }) =>
-    code === 70 || code === 71 ? explain(step.asks ?? target.health, sha, code, answer) : undefined;
 }

@@ -8,7 +8,8 @@ import type { Intention, Ready, Surroundings } from './attempt.ts';
 import { readVisits, toldVisits, type Visits } from '../proxy/visitors.ts';
 import { goodReleases, liveLine, pairs, type LogLine } from './log.ts';
 import { sha7 } from './names.ts';
-import type { Finish, Step } from './plan.ts';
+import type { Finish } from './plan.ts';
+import { showUndos, shownSteps, type Progress } from './shown-steps.ts';
 
 export type Walk = {
   around: Surroundings;
@@ -28,19 +29,12 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
   const { change, plan } = ready;
   const { next, was } = change;
   const times: { title: string; seconds: number }[] = [];
-  const said: string[] = [];
+  const progress: Progress = { current: undefined, said: [] };
   let windowBegan: number | undefined;
   let windowEnded: number | undefined;
   let visits: Visits | undefined;
-  let current: Step | undefined;
   let unfinished: string | undefined;
 
-  const aborted = new Promise<never>((_, reject) => {
-    const now = () => reject(signal.reason);
-    if (signal.aborted) now();
-    else signal.addEventListener('abort', now, { once: true });
-  });
-  aborted.catch(() => {});
   const timed = async (title: string, work: Promise<unknown>) => {
     const from = performance.now();
     await work;
@@ -51,20 +45,10 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
   let decided = false;
   try {
     await report.show([
-      ...plan.steps.map((step, index) => ({
-        title: step.title,
-        ...(step.skip ? { skip: step.skip } : {}),
-        run: async (say: (line: string) => void) => {
-          current = step;
-          said.length = 0;
-          const hear = (line: string) => {
-            said.push(line);
-            say(line);
-          };
-          await timed(step.title, Promise.race([keeper.done(index, hear), aborted]));
-          if (step.opensWindow) windowBegan = performance.now();
-        },
-      })),
+      ...shownSteps(keeper, plan.steps, signal, progress, (step, seconds) => {
+        times.push({ title: step.title, seconds: round(seconds) });
+        if (step.opensWindow) windowBegan = performance.now();
+      }),
       {
         title: `Record ${sha7(next.sha)} as ${recorded[intention.action] ?? 'live'}`,
         run: async () => {
@@ -132,17 +116,14 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
   /** The one way back, shown step by step. */
   async function goBack(error: unknown): Promise<Result> {
     const interrupted = signal.aborted;
-    const told = toldOf(error, current, said, intention);
+    const told = toldOf(error, progress, intention);
     let failure: unknown;
     try {
       keeper.abort(
         interrupted ? 'aborted' : 'reverted',
-        interrupted ? `interrupted during: ${current?.title ?? 'the start'}` : told.reason,
+        interrupted ? `interrupted during: ${progress.current?.title ?? 'the start'}` : told.reason,
       );
-      for await (const { index, done } of keeper.undos()) {
-        const title = `Undo: ${plan.steps[index]?.title ?? ''}`;
-        await report.show([{ title, run: async () => fail(!(await done), 'the undo failed') }]).catch(() => {});
-      }
+      await showUndos(keeper, plan.steps, report);
       failure = endOf(await keeper.ended(), told);
     } catch (lost) {
       return afterwards(lost);
@@ -181,7 +162,7 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
         json: { app, environment, action: intention.action, outcome: 'live', sha: next.sha, id: change.id },
       };
     }
-    const during = `${error.message}, during: ${current?.title ?? 'the start'}`;
+    const during = `${error.message}, during: ${progress.current?.title ?? 'the start'}`;
     if (line && line.outcome !== 'stuck')
       throw new Failure(
         1,
@@ -214,7 +195,7 @@ function isLoss(error: unknown): boolean {
 
 type Told = { message: string; reason: string; detail?: string | undefined; advice?: string | undefined };
 
-function toldOf(error: unknown, step: Step | undefined, said: string[], intention: Intention): Told {
+function toldOf(error: unknown, { current: step, said }: Progress, intention: Intention): Told {
   if (error instanceof StepFailed && step) {
     const explained = intention.explain?.(step, error);
     const tail = said.filter(line => line.trim()).slice(-12);
@@ -236,10 +217,6 @@ function toldOf(error: unknown, step: Step | undefined, said: string[], intentio
 function previousAfter({ facts, next, was }: Change, { action }: Intention): string | undefined {
   const known = goodReleases(facts.log).length > 0 || !was ? facts.log : [liveLine(was.sha, 'deploy')];
   return goodReleases([...known, liveLine(next.sha, action)]).at(-2)?.sha;
-}
-
-function fail(yes: boolean, message: string): void {
-  if (yes) throw new Error(message);
 }
 
 function round(seconds: number): number {

@@ -1,12 +1,10 @@
 // Caddy in front, on a real server: the same routes, its own certificate, maintenance, and that a bad configuration never stays.
-import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { request } from 'node:https';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startDroplet } from './harness/droplet.ts';
 import { startPebble } from './harness/pebble.ts';
 import { answer, until } from './harness/program.ts';
+import { saidBack, startEcho } from './sites/echo.ts';
 import { ended } from './sites/look.ts';
 import { hostLines, makeSite } from './sites/site.ts';
 
@@ -42,11 +40,10 @@ apps:
         health: { ready: 'http://127.0.0.1:7101/ping' }
         site: { domains: [staging.book.test], upstreams: { web: 7101, api: 7102 }, tls: 'off', basic_auth: proxy/passwords, body_limit: 100k }
 `);
-await droplet.write('/usr/local/lib/echo.py', readFileSync(new URL('../apps/echo/server.py', import.meta.url), 'utf8'));
+await startEcho(droplet, 7001, 7002, 7101);
 await droplet.root(`
   install -d -o deploy /opt/book /opt/book-staging /opt/book/current/static
   echo 'served as it is' > /opt/book/current/static/page.txt
-  for port in 7001 7002 7101; do systemd-run --unit echo-$port python3 /usr/local/lib/echo.py $port; done
   systemctl stop nginx; systemctl unmask caddy 2>&1; systemctl start caddy`);
 await pebble.leads('production.book.test', droplet.ip);
 
@@ -149,28 +146,7 @@ test('too large a request is refused by the limit of its route, else by that of 
 });
 
 test('a websocket opens through the proxy and carries words both ways', async () => {
-  const said = await new Promise<string>((resolve, reject) => {
-    const headers = { connection: 'Upgrade', upgrade: 'websocket', host: 'production.book.test' };
-    const key = { 'sec-websocket-key': randomBytes(16).toString('base64'), 'sec-websocket-version': '13' };
-    const asked = request({
-      host: droplet.ip,
-      servername: 'production.book.test',
-      path: '/live',
-      headers: { ...headers, ...key },
-      rejectUnauthorized: false,
-    });
-    asked.on('response', response => reject(new Error(`not upgraded: ${response.statusCode}`)));
-    asked.on('error', reject);
-    asked.on('upgrade', (_response, socket) => {
-      socket.write(Buffer.concat([Buffer.from([0x81, 0x85, 0, 0, 0, 0]), Buffer.from('hello')]));
-      socket.once('data', (chunk: Buffer) => {
-        resolve(chunk.subarray(2).toString());
-        socket.destroy();
-      });
-    });
-    asked.end();
-  });
-  assert.is(said, 'hello');
+  assert.is(await saidBack(droplet, 'production.book.test'), 'hello');
 });
 
 test('maintenance is told by page and by JSON, whatever is asked, and not to the server itself', async () => {

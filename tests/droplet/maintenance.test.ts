@@ -1,9 +1,9 @@
 // Maintenance as visitors see it, through real nginx; and a real cron that ends it, also when the server was off at that minute.
-import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startDroplet } from './harness/droplet.ts';
 import { answer, until } from './harness/program.ts';
+import { startEcho } from './sites/echo.ts';
 import { ended } from './sites/look.ts';
 import { hostLines, makeSite } from './sites/site.ts';
 
@@ -38,12 +38,11 @@ const crontab = async () => (await droplet.asDeploy('crontab -l')).stdout;
 const isThere = async (path: string) => (await droplet.root(`[ -e ${path} ] && echo yes`)).stdout === 'yes\n';
 const maintenance = (...words: string[]) => site.task('maintenance', ...words);
 
-await droplet.write('/usr/local/lib/echo.py', readFileSync(new URL('../apps/echo/server.py', import.meta.url), 'utf8'));
+await startEcho(droplet, 7001, 7101);
 await droplet.write('/home/deploy/crontab', ofOthers);
 await droplet.asDeploy('crontab crontab');
 await droplet.root(`
   install -d -o deploy /opt/book /opt/book-staging
-  for port in 7001 7101; do systemd-run --unit echo-$port python3 /usr/local/lib/echo.py $port; done
   rm -f /etc/nginx/sites-enabled/default; systemctl start nginx`);
 for (const [name, root] of [
   ['staging', '/opt/book-staging'],

@@ -1,11 +1,9 @@
 // The proxy in front, on a real server: what routes, headers, limits and caches do for visitors, and that a bad configuration never stays.
-import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { request } from 'node:https';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { answer } from './harness/program.ts';
 import { startDroplet } from './harness/droplet.ts';
+import { saidBack, startEcho } from './sites/echo.ts';
 import { ended } from './sites/look.ts';
 import { hostLines, makeSite } from './sites/site.ts';
 
@@ -42,12 +40,10 @@ apps:
       '\n          basic_auth: proxy/htpasswd\n          body_limit: 100k',
     )}`;
 const site = makeSite(ops);
-const echo = readFileSync(new URL('../apps/echo/server.py', import.meta.url), 'utf8');
-await droplet.write('/usr/local/lib/echo.py', echo);
+await startEcho(droplet, 7001, 7002, 7101, 7102);
 await droplet.root(`
   install -d -o deploy /opt/book /opt/book-staging /opt/book/current/static
   echo 'served as it is' > /opt/book/current/static/page.txt
-  for port in 7001 7002 7101 7102; do systemd-run --unit echo-$port python3 /usr/local/lib/echo.py $port; done
   rm -f /etc/nginx/sites-enabled/default; systemctl start nginx`);
 
 type Seen = { status: number; headers: Record<string, string>; body: string };
@@ -173,28 +169,7 @@ test('what the app answered comes from the cache until its time is over', async 
 });
 
 test('a websocket opens through the proxy and carries words both ways', async () => {
-  const said = await new Promise<string>((resolve, reject) => {
-    const headers = { connection: 'Upgrade', upgrade: 'websocket', host: 'production.book.test' };
-    const key = { 'sec-websocket-key': randomBytes(16).toString('base64'), 'sec-websocket-version': '13' };
-    const asked = request({
-      host: droplet.ip,
-      servername: 'production.book.test',
-      path: '/live',
-      headers: { ...headers, ...key },
-      rejectUnauthorized: false,
-    });
-    asked.on('response', response => reject(new Error(`not upgraded: ${response.statusCode}`)));
-    asked.on('error', reject);
-    asked.on('upgrade', (_response, socket) => {
-      socket.write(Buffer.concat([Buffer.from([0x81, 0x85, 0, 0, 0, 0]), Buffer.from('hello')]));
-      socket.once('data', (chunk: Buffer) => {
-        resolve(chunk.subarray(2).toString());
-        socket.destroy();
-      });
-    });
-    asked.end();
-  });
-  assert.is(said, 'hello');
+  assert.is(await saidBack(droplet, 'production.book.test'), 'hello');
 });
 
 test('staging stands beside production: its own upstreams, password and logs, and no search engine', async () => {
