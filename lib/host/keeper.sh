@@ -322,7 +322,8 @@ take_lock() { # waits at most $wait seconds, telling who holds it whenever that 
       say "held $(encode "$is")."
       exit 5
     fi
-    [[ $is != "$seen" ]] && say "waiting $(encode "$is")." && seen=$is
+    # who leaves takes the name away before the lock is free
+    [[ $is && $is != "$seen" ]] && say "waiting $(encode "$is")." && seen=$is
     IFS= read -r -t 0.5 line
     (($? == 1)) && exit 5 # the client gave up
   done
