@@ -105,7 +105,7 @@ go_back() { # go_back outcome reason tries
     say "$end_word stuck"
     return 1
   fi
-  if ! record "$outcome" "$reason" ''; then # all is undone, but no line tells it: the next run writes it
+  if ! record "$outcome" "$reason" "$(cat "$run/more" 2>/dev/null)"; then # all is undone, but no line tells it: the next run writes it
     rm -f "$home/holder"
     say "$end_word stuck"
     return 1

@@ -19,15 +19,24 @@ export function withVisits(target: Target, facts: Facts, id: string, plan: Plan)
   const first = plan.steps.findIndex(step => step.opensWindow || step.probed);
   if (first < 0) return plan;
 
-  const isTold = plan.finish.some(step => step.closesWindow) && target.switch === 'maintenance';
+  const closes = plan.finish.some(step => step.closesWindow);
+  const isTold = closes && target.switch === 'maintenance';
   const scheme = site.tls === 'off' ? 'http' : 'https';
   const words = script(readFileSync(new URL('visits.sh', import.meta.url), 'utf8'));
   const begin = sh`visit ${scheme} ${name} ${upstream.path} ${Math.ceil(site.holdSeconds) + 10}`;
-  const before = (one: Command, step: Step): Step => ({ ...step, run: lines(words, one, step.run) });
+  const told = isTold ? 'told' : 'served';
+  const before = (one: Command, step: Step): Step => ({
+    ...step,
+    run: lines(words, one, step.run),
+    // what visitors saw of a version that was taken back stands in its line too, and is no reason to be stuck
+    ...(step.undo
+      ? { undo: lines(step.undo, words, closes && script('closed'), sh`leave_visits ${told} || true`) }
+      : {}),
+  });
   const end: Finish = {
     title: 'Write down what visitors saw',
     cleanup: true,
-    run: lines(words, sh`write_visits ${`${target.paths.releases}/releases.log`} ${id} ${isTold ? 'told' : 'served'}`),
+    run: lines(words, sh`write_visits ${`${target.paths.releases}/releases.log`} ${id} ${told}`),
   };
   const last = plan.finish.findLastIndex(step => !step.cleanup);
   const finish = plan.finish.map(step =>

@@ -38,29 +38,45 @@ closed() {
   printf '%s\n' "${EPOCHREALTIME//./}" >"$KEEPER_RUN/closed"
 }
 
-# write_visits log id told: adds what visitors saw to the attempt's line. A 503 is no failure where maintenance tells them.
-write_visits() {
-  local log=$1 id=$2 words window='' try
+# sum_visits told: ends the asking, and sets words and window. A 503 is no failure where maintenance tells visitors.
+sum_visits() {
+  local try
+  words='' window=''
   [[ -e $KEEPER_RUN/visits ]] || return 0
   : >"$KEEPER_RUN/visited"
   for ((try = 0; try < 100; try++)); do
     ! grep -qx over "$KEEPER_RUN/visits" || break
     sleep 0.05
   done
-  words=$(awk -v told="$3" 'NF == 2 {
+  words=$(awk -v told="$1" 'NF == 2 {
       all++
       if ($1 == 503 && told == "told") said++
       else if ($1 < 100 || $1 >= 500) bad++
       if ($2 > most) most = $2
     }
     END { if (all) printf "requests=%d%s failures=%d longest=%.1f", all, said ? " told=" said : "", bad, most }' "$KEEPER_RUN/visits")
-  [[ $words ]] || return 0
   if [[ -e $KEEPER_RUN/closed ]]; then
     window=$((($(<"$KEEPER_RUN/closed") - $(<"$KEEPER_RUN/opened")) / 10000))
     printf -v window '%d.%02d' $((window / 100)) $((window % 100))
   fi
+}
+
+# write_visits log id told: adds what visitors saw to the attempt's line
+write_visits() {
+  local log=$1 id=$2 words window
+  sum_visits "$3"
+  [[ $words ]] || return 0
   sed -E "/ id=$id /{${window:+s/ window=[0-9.]+/ window=$window/;}s/ seconds=([0-9.]+)\$/ $words seconds=\1/;}" "$log" >"$log.new"
   sync -d "$log.new"
   mv -fT "$log.new" "$log"
+  echo "visitors $words${window:+ window=$window}"
+}
+
+# leave_visits told: the same on the way back, where the keeper has yet to write the line
+leave_visits() {
+  local words window
+  sum_visits "$1"
+  [[ $words ]] || return 0
+  printf ' %s' "$words${window:+ window=$window}" >"$KEEPER_RUN/more"
   echo "visitors $words${window:+ window=$window}"
 }

@@ -127,6 +127,8 @@ export function switchSeries(all: VisitorsSite, how: Switch): void {
       saw(one, serving);
       if (how === 'maintenance') answeredOrTold(one.report);
       else assert.is(one.report.failures, 0, one.report.examples.join('\n'));
+      assert.ok(one.line.requests > 0, 'the line of what was taken back tells of visitors too');
+      assert.is(one.line.failures, 0);
       await noTwoWriters();
       if (how === 'blue-green') await onlyServes(all, serving);
     });
