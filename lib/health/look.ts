@@ -16,12 +16,13 @@ export function healthQuestion(target: Target, serving: Release | undefined): Co
     prelude,
     script('set +e'),
     serving ? runtimeOf(target).vitals(serving) : script('alive() { :; }'),
-    script('seen=$(mktemp -d); : >"$seen/answers"; trap \'rm -rf "$seen"\' EXIT'),
+    script('seen=$(mktemp -d); trap \'rm -rf "$seen"\' EXIT'),
     ...healthOf(target.health, target.site, serving?.colour).probes.map(
-      probe => sh`one_probe "$seen" ${probe.name} ${probe.status} ${probe.url}`,
+      // the dot: whatever it says is told
+      (probe, index) => sh`one_probe "$seen"/${String(index)} ${probe.name} ${probe.status} ${probe.url} .`,
     ),
     script(
-      'why=$(alive 2>&1) || answer "dead $(base64 -w0 <<<"$why")"; cat "$seen/answers" ) 2>/dev/null | fact health',
+      'why=$(alive 2>&1) || answer "dead $(base64 -w0 <<<"$why")"; tell_probes "$seen" ) 2>/dev/null | fact health',
     ),
   );
 }

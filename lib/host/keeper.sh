@@ -114,9 +114,22 @@ go_back() { # go_back outcome reason tries
   say "$end_word $outcome"
 }
 
+# `first` is what visitors wait for: the decision is on the disk, and the record can be written behind it.
+finish() { # first|then tries
+  local file number code
+  for file in "$journal/$1".[0-9][0-9][0-9]; do
+    [[ -e $file ]] || continue
+    number=${file##*.}
+    say "finishing $((10#$number))"
+    persist "$file" 300 "$2" && code=0 || code=1
+    say "finished $((10#$number)) $code"
+  done
+}
+
 go_forward() { # the attempt is decided: write it down everywhere, then finish; repeatable
-  local current previous more file number code worst=0
+  local current previous more
   { read -r current && read -r previous && IFS= read -r more; } <"$journal/commit"
+  finish first "$1"
   rm -f "$home/reserve" # room for the pointers too
   if ! { pointer previous_release "$previous" && pointer current_release "$current" && record live '' "$more"; }; then
     rm -f "$home/holder"
@@ -125,13 +138,7 @@ go_forward() { # the attempt is decided: write it down everywhere, then finish; 
   fi
   say "recorded"
   rm -f "$journal"/undo.*
-  for file in $(printf '%s\n' "$journal"/finish.[0-9][0-9][0-9] | sort); do
-    [[ -e $file ]] || continue
-    number=${file##*.}
-    say "finishing $((10#$number))"
-    persist "$file" 300 "$1" && code=0 || code=1
-    say "finished $((10#$number)) $code"
-  done
+  finish then "$1"
   rm -rf "$journal" "$home/holder" "$home/reserve"
   say "$end_word live"
 }
@@ -202,13 +209,20 @@ hear() { # one line of the client
   case $verb in
     beat) ;;
     step)
-      if [[ $failed ]]; then :; elif [[ $running ]]; then queue+=("$*"); else start_step "$@"; fi
+      if [[ $failed ]]; then
+        :
+      elif [[ $running ]]; then
+        queue+=("$*")
+        prepare "$@" 2>>"$out"
+      else start_step "$@"; fi
       ;;
     again) # the same step once more: its judge was not content
       failed=''
       start_step "$@"
       ;;
-    finish) decode "$4" | keep "$journal/finish.$(printf '%03d' "$1")" || trouble=yes ;;
+    finish) # number seconds title script when
+      decode "$4" | keep "$journal/$5.$(printf '%03d' "$1")" || trouble=yes
+      ;;
     commit) commit "$@" ;;
     quit) # nothing was done after all
       rm -rf "$journal" "$home/holder" "$home/reserve"
@@ -222,19 +236,26 @@ hear() { # one line of the client
   esac
 }
 
+# Everything that can be done for a step before its turn: between two steps visitors may be waiting.
+prepare() { # number seconds title undo script input
+  local name
+  printf -v name '%03d' "$1"
+  [[ $4 == - || -e $journal/undo.$name ]] || decode "$4" | keep "$journal/next.$name" || return 1
+  decode "$3" >"$run/title.$name" && decode "$5" >"$run/step.$name" && : >"$run/answer.$name"
+}
+
 start_step() { # number seconds title undo script input
   local number=$1 name title
   limit=$2
   printf -v name '%03d' "$number"
-  if ! { [[ $4 == - || -e $journal/undo.$name ]] || decode "$4" | keep "$journal/undo.$name"; } ||
-    ! title=$(decode "$3") || ! printf '%s\n' "$title" >"$journal/step"; then
+  [[ -e $run/step.$name ]] || prepare "$@"
+  IFS= read -r -d '' title 2>/dev/null <"$run/title.$name"
+  if [[ ! -e $run/answer.$name ]] || ! { [[ $4 == - || -e $journal/undo.$name ]] || mv -fT "$journal/next.$name" "$journal/undo.$name"; } ||
+    ! printf '%s\n' "$title" >"$journal/step"; then
     say "done $number 1 $(encode 'the way back could not be written down: is the disk full?')"
     failed=yes
     return
   fi
-  holder_now
-  decode "$5" >"$run/step.$name"
-  : >"$run/answer.$name"
   case $6 in
     -) launch "$name" 6</dev/null ;;
     stream)
@@ -247,7 +268,8 @@ start_step() { # number seconds title undo script input
   esac
   current_step=$number
   now step_began
-  tick=0.02
+  tick=0.01
+  holder_now
 }
 
 launch() {
@@ -264,7 +286,8 @@ look_after_step() {
   local code name
   [[ $running ]] || return 0
   if kill -0 "$running" 2>/dev/null; then
-    if ((now_ - step_began > 2)); then tick=0.1; fi
+    # visitors may be waiting for the end of the step: it is looked for often, and less so the longer it takes
+    if ((now_ - step_began > 30)); then tick=0.1; elif ((now_ - step_began > 5)); then tick=0.03; fi
     if ((now_ - step_began >= limit)); then
       end_step
       say "done $current_step 124 $(encode "no end after $limit s")"
@@ -279,8 +302,7 @@ look_after_step() {
   tick=1
   rm -f "$journal/running"
   printf -v name '%03d' "$current_step"
-  say "done $current_step $code $(base64 -w0 <"$run/answer.$name")"
-  rm -f "$run/stream.$name"
+  local ended=$current_step
   if ((code)); then
     failed=yes
     queue=()
@@ -290,6 +312,8 @@ look_after_step() {
     # shellcheck disable=SC2086
     start_step $next
   fi
+  say "done $ended $code $(base64 -w0 <"$run/answer.$name")"
+  rm -f "$run/stream.$name"
 }
 
 commit() { # current previous more

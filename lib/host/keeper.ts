@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { gzipSync } from 'node:zlib';
 import { Failure, messageOf } from '../errors.ts';
-import type { Step } from '../release/plan.ts';
+import type { Finish, Step } from '../release/plan.ts';
 import type { Channel, Host } from './host.ts';
 import { Events, Later } from './later.ts';
 import { quote, script, sh } from './sh.ts';
@@ -38,10 +38,13 @@ export type Keeper = {
   /** The leftover that was settled before this plan could begin, if any. */
   readonly settled: string | undefined;
   /** Hands over all steps; they run in order, each as soon as the one before it is done. */
-  begin(steps: Step[], finish: Step[]): void;
+  begin(steps: Step[], finish: Finish[]): void;
   /** Resolves when step `index` is done; rejects with why it failed. Lines of output go to `say`. */
   done(index: number, say: (line: string) => void): Promise<void>;
-  /** The attempt is good: pointers and log line are written, the undos forgotten, `finish` begins. `more` begins with a space. */
+  /**
+   * The attempt is good: what closes the window is done, pointers and log line are written, the undos forgotten, the rest
+   * of `finish` begins. `more` begins with a space.
+   */
   commit(current: string, previous: string | undefined, more: string): void;
   /** Resolves when the line and the pointers are written. */
   recorded(): Promise<void>;
@@ -129,6 +132,7 @@ async function converse(
   let sent = 0;
   let judged = 0;
   let failed = false;
+  let fed = Promise.resolve();
   let listening: ((line: string) => void) | undefined;
   let unheard: string[] = [];
   let errors = '';
@@ -149,7 +153,7 @@ async function converse(
     for (; sent < steps.length && !failed; sent++) {
       const step = steps[sent];
       if (!step) return;
-      if (sent > 0 && sent > judged && steps.slice(judged, sent).some(one => one.judge && !one.skip)) return;
+      if (sent > judged && steps.slice(judged, sent).some(one => (one.judge || one.stream) && !one.skip)) return;
       if (step.skip) {
         done.settle(sent, undefined);
         if (judged === sent) judged++;
@@ -197,8 +201,12 @@ async function converse(
     else if (verb === 'settling') {
       settled = unpack(one);
       hear({ kind: 'settling', text: settled });
-    } else if (verb === 'done') stepDone(Number(one), Number(two), unpack(three));
-    else if (verb === 'stream') void feed(Number(one), unpack(two));
+    } else if (verb === 'done') {
+      const [index, code, answer] = [Number(one), Number(two), unpack(three)];
+      // what reads a stream that broke sees only its end
+      if (steps[index]?.stream && code === 0) void fed.then(() => failed || stepDone(index, code, answer));
+      else stepDone(index, code, answer);
+    } else if (verb === 'stream') fed = feed(Number(one), unpack(two));
     else if (verb === 'recorded') recorded.settle();
     else if (verb === 'undoing') undoing.settle(undosSeen++, Number(one));
     else if (verb === 'undone') undone.settle(Number(one), two === '0');
@@ -279,7 +287,9 @@ async function converse(
     begin(given, finish) {
       steps = given;
       for (const [index, step] of finish.entries())
-        send(`finish ${index} ${Math.ceil(step.seconds ?? 300)} ${pack(step.title)} ${pack(step.run.text)}`);
+        send(
+          `finish ${index} ${Math.ceil(step.seconds ?? 300)} ${pack(step.title)} ${pack(step.run.text)} ${step.closesWindow ? 'first' : 'then'}`,
+        );
       sendAhead();
     },
     async done(index, say) {

@@ -18,9 +18,10 @@ export function holdStep({ maintenance }: Target, site: Site, isClosed: boolean)
           sh`printf %s ${pageOf(maintenance)} | write_file ${maintenance.page}`,
           sh`printf '%s\\n' ${jsonOf()} | write_file ${`${posix.dirname(maintenance.flag)}/maintenance.json`}`,
         ),
+      script('opens_window'),
       sh`: >${fileOf(site)}`,
       // who was let through just before is with the app before it is told to stop, also on a busy server
-      script('sleep 0.1'),
+      script('sleep 0.05'),
     ),
     undo: lines(holdOff(site), removeHalfMade(maintenance)),
     opensWindow: true,

@@ -18,6 +18,7 @@ export function maintenanceOn(maintenance: Maintenance, why: string): Command {
     sh`rm -rf ${allow} ${pass}`,
     sh`printf %s ${pageOf(maintenance)} | write_file ${maintenance.page}`,
     sh`printf '%s\\n' ${jsonOf()} | write_file ${json}`,
+    script('opens_window'),
     sh`printf '%s\\n' ${why} | write_file ${maintenance.flag}`,
   );
 }

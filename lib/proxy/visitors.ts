@@ -38,7 +38,9 @@ export function withVisits(target: Target, facts: Facts, id: string, plan: Plan)
     cleanup: true,
     run: lines(words, sh`write_visits ${`${target.paths.releases}/releases.log`} ${id} ${told}`),
   };
-  const last = plan.finish.findLastIndex(step => !step.cleanup);
+  // right after the window, before anything that takes a processor away from those who were let in all at once
+  const opened = plan.finish.findLastIndex(step => step.closesWindow);
+  const last = closes ? opened : plan.finish.findLastIndex(step => !step.cleanup);
   const finish = plan.finish.map(step =>
     step.closesWindow ? { ...step, run: lines(step.run, words, script('closed')) } : step,
   );

@@ -7,7 +7,6 @@ visit() {
   # not the loopback address: what the server asks itself passes maintenance
   here=$(hostname -I 2>/dev/null | tr ' ' '\n' | grep -m 1 -E '^[0-9]+(\.[0-9]+){3}$') || here=127.0.0.1
   local visits=$KEEPER_RUN/visits keeper=$PPID end=$((SECONDS + 900))
-  printf '%s\n' "${EPOCHREALTIME//./}" >"$KEEPER_RUN/opened"
   (
     set +e
     trap - ERR

@@ -31,7 +31,7 @@ export type Step = {
 /** A finishing step that fails is a warning when it is only clean-up; else the release is live but a person is needed (exit 6). */
 export type Finish = Step & {
   cleanup?: true;
-  /** Visitors notice nothing any more. */
+  /** Visitors notice nothing any more. Done before the line of the log is written, as soon as the decision is on the disk. */
   closesWindow?: true;
 };
 

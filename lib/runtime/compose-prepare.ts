@@ -5,6 +5,7 @@ import { lines, sh, type Command } from '../host/sh.ts';
 import type { Release } from '../release/names.ts';
 import type { Step } from '../release/plan.ts';
 import { composeWords, environmentFile, variablesOf } from './compose-words.ts';
+import { samePlace } from './place.ts';
 import type { Change, Runtime } from './runtime.ts';
 
 export function composePreparation(
@@ -60,6 +61,15 @@ docker login --username ${settings.registry.username} --password-stdin ${setting
 }`
     : undefined;
 
+  // without probes of ours compose has to wait for its own health checks, and starts the containers itself
+  const ahead = ({ next, was }: Change): boolean =>
+    was !== undefined &&
+    !was.colour &&
+    !next.colour &&
+    !samePlace(next, was) &&
+    target.switch !== 'blue-green' &&
+    target.health.probes.length > 0;
+
   return {
     prepare: (change, materials) => {
       const { next } = change;
@@ -91,8 +101,9 @@ listing=$!`,
             sh`wait "$listing" && sort -u -o "$KEEPER_RUN/images" "$KEEPER_RUN/images"`,
             sh`hold_images ${next.folder} $(grep -vxF -f "$KEEPER_RUN/staying" "$KEEPER_RUN/images")
 cat ${`${next.folder}/images`} >&3`,
+            ahead(change) && sh`make_ahead ${next.folder}`,
           ),
-          undo: lines(words, sh`forget_images ${next.folder}`),
+          undo: lines(words, sh`drop_ahead ${next.folder}`, sh`forget_images ${next.folder}`),
           judge: (answer: string) => {
             change.notes.images = answer
               .split('\n')
@@ -119,15 +130,16 @@ cat ${`${next.folder}/images`} >&3`,
         run: lines(
           words,
           sh`[ -e ${`${change.next.folder}/images`} ] || dc ${change.next.folder} pull -q $(<${`${change.next.folder}/services`})`,
-          sh`[ -e ${`${change.next.folder}/images`} ] || exit 0`,
           // the pin is the image that was live; a tag that somebody moved since is put right
-          sh`while read -r image digest pin; do
+          sh`[ ! -e ${`${change.next.folder}/images`} ] || while read -r image digest pin; do
   both=$(docker image inspect -f '{{.Id}}' "$pin" "$image" 2>/dev/null) && [[ $(uniq <<<"$both" | wc -l) == 1 ]] && continue
   if docker image inspect "$pin" >/dev/null 2>&1; then docker tag "$pin" "$image"
   elif [[ $digest != - ]]; then docker pull -q "$digest" && docker tag "$digest" "$image" && docker tag "$digest" "$pin"
   else dc ${change.next.folder} pull -q; fi
 done <${`${change.next.folder}/images`}`,
+          ahead(change) && sh`make_ahead ${change.next.folder}`,
         ),
+        ...(ahead(change) ? { undo: lines(words, sh`drop_ahead ${change.next.folder}`) } : {}),
       },
     ],
   };

@@ -57,19 +57,70 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
     fi
   done <"$folder/images"
 }`,
-    // services_now place: the containers there are of the place's services; docker answers several times faster than compose
+    // services_now place [-a]: the containers that run, or that there are, of the place's services; docker answers several
+    // times faster than compose
     sh`services_now() {
-  docker ps -a --no-trunc --filter label=com.docker.compose.project="$(project_of "$1")" --filter label=com.docker.compose.oneoff=False --format '{{.Label "com.docker.compose.service"}} {{.ID}}' |
+  docker ps \${2:-} --no-trunc --filter label=com.docker.compose.project="$(project_of "$1")" --filter label=com.docker.compose.oneoff=False --format '{{.Label "com.docker.compose.service"}} {{.ID}}' |
     awk 'NR == FNR {wanted[$1]; next} $1 in wanted {print $2}' "$1/services" - | sort
 }`,
     sh`start_release() {
+  dc "$1" up --no-start --no-deps --quiet-pull $(<"$1/services")
+  note_containers "$1"
+}`,
+    sh`note_containers() {
   local folder=$1
-  dc "$folder" up --no-start --no-deps --quiet-pull $(<"$folder/services")
-  services_now "$folder" >"$folder/ids.new"
+  services_now "$folder" -a >"$folder/ids.new"
   # containers that are there already may be candidates with their policy taken away: what was noted stays true
   if cmp -s "$folder/ids.new" "$folder/ids" && [[ -s $folder/policies ]]; then rm "$folder/ids.new"; return 0; fi
   mv "$folder/ids.new" "$folder/ids"
   docker inspect -f '{{.Id}} {{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}' $(<"$folder/ids") >"$folder/policies"
+}`,
+    // make_ahead place: one container of one service gets its successor beside it, which is not started yet, so that a
+    // switch only has to stop the one and start the other. Compose moves volumes without a name to a successor when it
+    // makes one by itself, so these are left to it, as is everything it does not like to have twice.
+    sh`make_ahead() {
+  local place=$1 service old new
+  rm -f "$place/replaces"
+  service=$(<"$place/services")
+  old=$(services_now "$place")
+  [[ $service != *$'\n'* && $old && $old != *$'\n'* && $(services_now "$place" -a) == "$old" ]] || return 0
+  dc "$place" up --no-start --no-deps --no-recreate --quiet-pull --scale "$service=2" "$service" >/dev/null 2>&1 || true
+  new=$(services_now "$place" -a | grep -vxF "$old") || return 0
+  if [[ $new == *$'\n'* ]] || docker inspect -f '{{range .Mounts}}{{println .Name}}{{end}}' "$old" $new | grep -qxE '[0-9a-f]{64}'; then
+    docker rm -f $new >/dev/null
+    return 0
+  fi
+  docker inspect -f '{{.Name}}' "$old" >"$place/replaces"
+  printf '%s\n' "$new" >"$place/ids"
+  docker inspect -f '{{.Id}} {{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}' "$new" >"$place/policies"
+  docker update --restart no "$new" >/dev/null
+}`,
+    // drop_ahead place: the way back from make_ahead
+    sh`drop_ahead() {
+  [[ -e $1/replaces ]] || return 0
+  until docker version >/dev/null 2>&1; do sleep 1; done
+  docker rm -f $(<"$1/ids") >/dev/null 2>&1 || true
+  rm -f "$1/replaces" "$1/ids" "$1/policies"
+}`,
+    // take_place place: the one before goes, and its name is that of its successor
+    sh`take_place() {
+  local old
+  [[ -e $1/replaces ]] || return 0
+  old=$(services_now "$1" -a | grep -vxF "$(<"$1/ids")" || true)
+  [[ ! $old ]] || docker rm $old >/dev/null
+  docker rename "$(<"$1/ids")" "$(tail -c +2 "$1/replaces")" 2>/dev/null || true
+  rm -f "$1/replaces"
+}`,
+    // stop_release place seconds: compose knows the order of several; for one, Docker is asked at once, as visitors are waiting
+    sh`stop_release() {
+  local place=$1 seconds=$2 ids now
+  ids=$(cat "$place/ids" 2>/dev/null || true)
+  if [[ $ids && $ids != *$'\n'* ]]; then
+    docker stop -t "$seconds" "$ids" >/dev/null 2>&1 &
+    now=$(services_now "$place")
+    if wait $! && [[ ! $now || $now == "$ids" ]]; then return 0; fi
+  fi
+  dc "$place" stop -t "$seconds" $(<"$place/services")
 }`,
     // what another tool started has no list of ours until a deploy takes it over
     sh`ids_of() {

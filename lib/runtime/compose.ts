@@ -35,10 +35,11 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
 }`,
     );
 
-  const startOld = (was: Release, ready: Command): Command =>
+  const startOld = (was: Release, next: Release, ready: Command): Command =>
     lines(
       words,
       sh`until docker version >/dev/null 2>&1; do sleep 1; done`,
+      sh`drop_ahead ${placeOf(next)}`,
       sh`start_release ${placeOf(was)}`,
       sh`dc ${placeOf(was)} up -d --no-deps --no-recreate ${services(was)}`,
       sh`permanent ${placeOf(was)}`,
@@ -51,6 +52,11 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
       words,
       sh`until docker version >/dev/null 2>&1; do sleep 1; done`,
       sh`[ -e ${`${change.next.folder}/services`} ] || exit 0`,
+      sh`if [ -e ${`${change.next.folder}/replaces`} ]; then
+  docker stop -t ${stopSeconds} $(<${`${change.next.folder}/ids`}) >/dev/null 2>&1 || true
+  drop_ahead ${change.next.folder}
+  exit 0
+fi`,
       change.was
         ? sh`dc ${change.next.folder} stop -t ${stopSeconds} $(<${`${change.next.folder}/services`})
 dc ${change.next.folder} rm -f $(<${`${change.next.folder}/services`})`
@@ -75,8 +81,8 @@ dc ${change.next.folder} rm -f $(<${`${change.next.folder}/services`})`
       const was = change.was ?? change.next;
       return {
         title: `Stop ${was.name}`,
-        run: lines(words, sh`dc ${placeOf(was)} stop -t ${stopSeconds} ${services(was)}`),
-        undo: startOld(was, ready),
+        run: lines(words, sh`stop_release ${placeOf(was)} ${stopSeconds}`),
+        undo: startOld(was, change.next, ready),
         seconds: stopSeconds + 120,
       };
     },
@@ -84,16 +90,26 @@ dc ${change.next.folder} rm -f $(<${`${change.next.folder}/services`})`
     start: change => {
       const { next, was } = change;
       const again = samePlace(next, was);
+      const up = sh`dc ${placeOf(next)} up -d --no-deps --no-recreate ${waits} ${services(next)}`;
       return {
         title: `Start ${next.name}`,
-        run: lines(
-          words,
-          // the place of a colour was made with its containers in it
-          !next.colour && sh`start_release ${placeOf(next)}`,
-          // a candidate does not come back after a reboot before it is good
-          !again && !next.colour && sh`docker update --restart no $(<${`${placeOf(next)}/ids`}) >/dev/null`,
-          sh`dc ${placeOf(next)} up -d --no-deps --no-recreate ${waits} ${services(next)}`,
-        ),
+        // the place of a colour was made with its containers in it
+        run: next.colour
+          ? lines(words, up)
+          : again
+            ? lines(words, sh`start_release ${placeOf(next)}`, up)
+            : lines(
+                words,
+                // compose takes its time for each question, and visitors may be waiting: one call makes and starts. A
+                // candidate does not come back after a reboot before it is good.
+                sh`if [ -e ${`${placeOf(next)}/replaces`} ]; then docker start $(<${`${placeOf(next)}/ids`}) >/dev/null
+else
+  dc ${placeOf(next)} up -d --no-deps --quiet-pull ${services(next)}
+  note_containers ${placeOf(next)}
+  docker update --restart no $(<${`${placeOf(next)}/ids`}) >/dev/null
+fi`,
+                target.health.probes.length === 0 && up,
+              ),
         // a colour goes with its place
         undo: again || next.colour ? sh`true` : takeAway(change),
       };
@@ -124,6 +140,7 @@ dc ${change.next.folder} rm -f $(<${`${change.next.folder}/services`})`
           sh`permanent ${placeOf(next)}`,
           // a server that went down right after the record has not brought the candidate back; no effect on what runs
           sh`docker start $(<${`${placeOf(next)}/ids`}) >/dev/null`,
+          sh`take_place ${placeOf(next)}`,
           was && was.folder !== next.folder && !was.colour && !next.colour
             ? sh`gone=$(grep -vxF -f ${`${next.folder}/services`} ${`${was.folder}/services`} 2>/dev/null || true)
 [ -z "$gone" ] || dc ${was.folder} rm -sf $gone`
@@ -131,7 +148,7 @@ dc ${change.next.folder} rm -f $(<${`${change.next.folder}/services`})`
           // from here on the other one runs for the visitors it still has, and for no others after a reboot
           was &&
             next.colour &&
-            sh`old=$([ ! -e ${`${placeOf(was)}/services`} ] || services_now ${placeOf(was)})
+            sh`old=$([ ! -e ${`${placeOf(was)}/services`} ] || services_now ${placeOf(was)} -a)
 [ -z "$old" ] || docker update --restart no $old >/dev/null`,
         ),
       },

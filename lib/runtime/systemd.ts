@@ -32,8 +32,9 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
     );
   };
 
-  const startUnit = (service: string) => sh`as_root systemctl reset-failed ${service} 2>/dev/null || true
-as_root systemctl start ${service} || { journalctl -u ${service} -n 12 --no-pager -o cat >&2 || true; fail ${`the unit ${service.replace(/\.service$/, '')} does not start`}; }`;
+  // the reset is for a unit that was started too often; each call through sudo is a moment that visitors may be waiting
+  const startUnit = (service: string) =>
+    sh`as_root systemctl start ${service} || { [[ $(systemctl show -p Result --value ${service}) == start-limit-hit ]] && as_root systemctl reset-failed ${service} && as_root systemctl start ${service}; } || { journalctl -u ${service} -n 12 --no-pager -o cat >&2 || true; fail ${`the unit ${service.replace(/\.service$/, '')} does not start`}; }`;
 
   return {
     appUser: user,

@@ -25,6 +25,8 @@ export type LoadOptions = {
   slowUploads?: number;
   /** Websockets open at any time (3), each saying something once a second. */
   sockets?: number;
+  /** Connections opened in the first seconds (0), by as many slow requests, so that later nobody has to greet while others wait. */
+  connections?: number;
   /** Words of the maintenance page: a 503 that has them counts as `told`, any other one as a failure. */
   page?: string;
 };
@@ -39,7 +41,7 @@ export type Load = {
 /** Starts visiting. A request fails after 60 s without an end. */
 export function startLoad(options: LoadOptions): Load {
   const { origin, domain, perSecond = 200, slow = 2, uploadsPerSecond = 2 } = options;
-  const { slowUploads = 1, sockets = 3, page } = options;
+  const { slowUploads = 1, sockets = 3, connections = 0, page } = options;
   const secure = origin.startsWith('https:');
   const trusting = secure ? { rejectUnauthorized: false, servername: domain } : {};
   const agent = new (secure ? https : http).Agent({ keepAlive: true, maxFreeSockets: 5000 });
@@ -153,6 +155,11 @@ export function startLoad(options: LoadOptions): Load {
     for (; sentPlain < seconds * perSecond; sentPlain++) plain();
     for (; sentUploads < seconds * uploadsPerSecond; sentUploads++) keep(upload());
   }, 5);
+  const opening = async () => {
+    for (let count = 0; count < connections; count++, await pause(3))
+      keep(ask('slow', '/slow?seconds=4', body => (body.length === 20 * 64 ? 'ok' : 'wrong')));
+  };
+  keep(opening());
   for (let count = 0; count < slow; count++) keep(slowly());
   for (let count = 0; count < slowUploads; count++) keep(uploadSlowly());
   for (let count = 0; count < sockets; count++) keep(converse());

@@ -1,19 +1,28 @@
-// Blue-green switches whose client is killed, or whose server loses its power, at each step: visitors lose nothing, and one version is left.
+// Switches whose client is killed, or whose server loses its power, at each step: visitors lose nothing, and one version is left.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Load } from '../harness/load.ts';
 import { until } from '../harness/program.ts';
-import { blueGreenOnDroplet, lostNothing, onlyServes } from './blue-green.ts';
+import { lostNothing, onlyServes as onlyColourServes } from './blue-green.ts';
 import { ended } from './look.ts';
-import { visitorsDomain, visitorsRoot } from './visitors.ts';
+import { bootFor } from './switching.ts';
+import { onlyOneServes, visitorsDomain, visitorsRoot } from './visitors.ts';
 
 const torture = process.env['BOOKOPS_TORTURE'] === '1';
-/** Before visitors move, after they moved, and after the release was recorded. */
-const moments = [/ … Wait until /, / ✔ Move visitors to /, / … Let \S+ finish what it has begun/];
+/** Before visitors move, after they moved, and after the release was recorded; or the same of those who wait. */
+const momentsOf = {
+  'blue-green': [/ … Wait until /, / ✔ Move visitors to /, / … Let \S+ finish what it has begun/],
+  hold: [/ … Start /, / … Wait until /, / ✔ Record /],
+};
 
 /** Declares the tests of one runtime. */
-export async function interruptSwitches(runtime: 'compose' | 'systemd'): Promise<void> {
-  const all = await blueGreenOnDroplet(`cut-${runtime}`, runtime);
+export async function interruptSwitches(
+  runtime: 'compose' | 'systemd',
+  how: 'blue-green' | 'hold' = 'blue-green',
+): Promise<void> {
+  const moments = momentsOf[how];
+  const all = await bootFor(how, runtime, 'cut');
+  const onlyServes = how === 'hold' ? onlyOneServes : onlyColourServes;
   const { droplet, site, app } = all;
   const sample = runtime === 'systemd' ? moments : moments.slice(1, 2);
   const deploy = (sha: string) => site.start('deploy', '--env', 'production', '--sha', sha);
@@ -94,6 +103,7 @@ export async function interruptSwitches(runtime: 'compose' | 'systemd'): Promise
       console.log(`power cut ${told(moment)}: ${cut ? '' : 'not reached, '}${serving.slice(0, 7)} serves`);
     });
 
+  if (how === 'hold') return;
   test(`${runtime}: after a reboot green serves as before, and maintenance is still on`, async () => {
     const flag = `${visitorsRoot}/maintenance/MAINTENANCE_ON`;
     const isGreen = async () => (await droplet.root(`test -e ${visitorsRoot}/proxy/green`)).code === 0;

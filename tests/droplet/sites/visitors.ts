@@ -2,6 +2,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as assert from 'uvu/assert';
 import type { Target } from '../../../lib/config/target.ts';
 import { makeVisitors, type Visitors } from '../../apps/visitors.ts';
 import { startDroplet, type Droplet } from '../harness/droplet.ts';
@@ -97,6 +98,27 @@ export async function visitorsOnDroplet(name: string, choice: Choice): Promise<V
       startLoad({ origin: `${tls ? 'https' : 'http'}://${droplet.ip}`, domain: visitorsDomain, ...options }),
     twoWriters: async () => (await droplet.root(`cat ${data}/two-writers 2>/dev/null`)).stdout,
   };
+}
+
+/** A compose app has one container under its first name, of the version of the record, and nothing else is left of an attempt. */
+export async function onlyOneServes({ droplet }: VisitorsSite, sha: string): Promise<void> {
+  const said = await droplet.root(`cd ${visitorsRoot}
+    echo "record $(cat releases/current_release)"
+    echo "visitors $(curl -sk --resolve ${visitorsDomain}:443:127.0.0.1 https://${visitorsDomain}/version.json)"
+    echo "containers $(docker ps -a --format '{{.Names}} {{.State}}' | xargs)"
+    echo "again $(docker inspect -f '{{.HostConfig.RestartPolicy.Name}}' $(docker ps -aq) | xargs)"
+    echo "left $(ls -d releases/.keeper/journal releases/*/replaces proxy/hold /dev/shm/bookops.* 2>/dev/null; find . -name '*.new')"`);
+  assert.equal(
+    said.stdout.split('\n').map(line => line.trimEnd()),
+    [
+      `record ${sha}`,
+      `visitors {"commitSha":"${sha}"}`,
+      'containers visitors-production-web-1 running',
+      'again unless-stopped',
+      'left',
+      '',
+    ],
+  );
 }
 
 /** Puts the site in place and ties it to nginx, as root does once. */
