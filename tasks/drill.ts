@@ -88,7 +88,7 @@ export default task(import.meta.url, {
     if (bad)
       throw new Failure(7, `${app} ${environment} has a backup that cannot be relied on: ${bad.message}`, {
         ...(bad.detail ? { detail: bad.detail } : {}),
-        advice: `take another one now: npx tsx tasks/backup.ts ${again}`,
+        advice: bad.advice ?? `take another one now: npx tsx tasks/backup.ts ${again}`,
       });
     const found = checks.map(check => [`  ${check.name}`, check.found]);
     return {

@@ -22,12 +22,15 @@ export type Look = { stores: InStore[]; concerns: Concern[]; proven: Drilled | u
 /** What a late one may be late: a night that took longer, a clock that was changed. */
 const patience = (every: number) => every + Math.max(1800, every / 4);
 
+/** The tasks whose ends are remembered; everything else is only looked at. */
+export const runs = ['backup', 'drill', 'prune', 'verify'];
+
 /** Every subject that looking and doing can have, for a target as ops.yml has it now. */
 export function subjectsOf(target: Target): string[] {
   const stores = backupOf(target).stores.flatMap(({ name }) =>
     ['store', 'age', 'shrunk', 'room'].map(what => `${what}:${name}`),
   );
-  return ['backup', 'drill', 'prune', 'verify', 'proof', ...stores];
+  return [...runs, ...(target.backup?.provenSeconds === undefined ? [] : ['proof']), ...stores];
 }
 
 /** `now` is the host's clock where it could be asked; `drills` come from its log. */

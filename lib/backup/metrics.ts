@@ -2,7 +2,7 @@
 import type { Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { isWhole } from './catalog.ts';
-import type { InStore } from './look.ts';
+import { runs, type InStore } from './look.ts';
 import type { Remembered } from './memory.ts';
 import type { Drilled } from './proof.ts';
 
@@ -13,9 +13,6 @@ export type Figures = {
 };
 
 type Sample = { labels?: Record<string, string>; value: number };
-
-/** The tasks whose runs are counted; all else that is remembered was only looked at. */
-const runs = ['backup', 'drill', 'prune', 'verify'];
 
 /** The whole file. Times are seconds since 1970, by the host's clock. */
 export function metricsOf({ app, environment }: Pick<Target, 'app' | 'environment'>, figures: Figures): string {

@@ -20,6 +20,8 @@ export type Opened = {
   atHome: boolean;
 };
 
+type Told = { brief: string; detail: string; advice: string };
+
 /** Notes what it found in `checks`. @throws Failure 7 at the first that is not good. */
 export async function proveFurther(
   way: Way,
@@ -27,10 +29,11 @@ export async function proveFurther(
   report: Report,
   checks: Check[],
 ): Promise<void> {
-  const note = ({ name, good, found }: Check, brief: string, detail: string) => {
+  const note = ({ name, good, found }: Check, { brief, detail, advice }: Told) => {
     checks.push({ name, good, found });
-    if (!good)
-      throw new Failure(7, `${held.id} in ${held.store.name}: ${name}: ${brief}`, detail.trim() ? { detail } : {});
+    if (good) return;
+    const more = detail.trim() ? { detail, advice } : { advice };
+    throw new Failure(7, `${held.id} in ${held.store.name}: ${name}: ${brief}`, more);
   };
   const { references, drill: start } = target.backup ?? {};
   const { database, files } = held.manifest;
@@ -41,7 +44,8 @@ export async function proveFurther(
         run: async () => {
           const command = referencesCommand(references, `${folder}/database.sqlite`, `${folder}/files`);
           const { missing, brief, ...check } = readReferences(await perform(way, command, 'asking the database'));
-          note(check, brief, missing.join('\n'));
+          const advice = 'look at the app, or at backup.files and backup.references in ops.yml; then back up again';
+          note(check, { brief, detail: missing.join('\n'), advice });
         },
       },
     ]);
@@ -56,7 +60,8 @@ export async function proveFurther(
       title: 'Start the app from it',
       run: async () => {
         const { log, ...check } = await started(way, { target, folder, release, start });
-        note(check, check.found, log);
+        const advice = 'these are its last words; when the backup is not to blame, look at backup.drill in ops.yml';
+        note(check, { brief: check.found, detail: log, advice });
       },
     },
   ]);

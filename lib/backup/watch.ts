@@ -4,10 +4,9 @@ import type { News } from '../alert/message.ts';
 import type { Target } from '../config/target.ts';
 import { Failure, messageOf } from '../errors.ts';
 import { sh } from '../host/sh.ts';
-import { runtimeOf } from '../runtime/runtime.ts';
 import type { Context, End, Result } from '../task.ts';
 import { perform, type Way } from './flow.ts';
-import { lookAt, subjectsOf, type Concern, type Look } from './look.ts';
+import { lookAt, runs, subjectsOf, type Concern, type Look } from './look.ts';
 import { readRemembered, remember, untell, type Remembered, type Told } from './memory.ts';
 import { metricsOf, writeMetrics } from './metrics.ts';
 import { drillsLog, readDrills, type Drilled } from './proof.ts';
@@ -37,14 +36,20 @@ export async function afterwards(
     seconds: Math.round(end.seconds * 100) / 100,
     ...(advice && { advice }),
   };
+  if (!watches(target)) return noteOnly(around, target, run);
   const host = await askHost(around, target);
-  if (!watches(target)) {
-    if (host.way)
-      await perform(host.way, remember(target, [run], subjectsOf(target)), 'noting the run').catch(() => {});
-    return;
-  }
   const look = await lookAt(target, { ...host, around });
   await tell(around, target, host, { ...look, concerns: [run, ...look.concerns] });
+}
+
+/** For status alone, which says when the last backup was; nobody is told, so nothing is said when it cannot be noted. */
+async function noteOnly({ connect, signal }: Around, target: Target, run: Concern): Promise<void> {
+  try {
+    const way: Way = { host: await connect(target.host), signal, appUser: undefined };
+    await perform(way, remember(target, [run], subjectsOf(target)), 'noting the run');
+  } catch {
+    // a drill elsewhere is for the day on which the server is gone
+  }
 }
 
 /** `backups watch`: looks, tells, and ends with 7 when anything is wrong, also what an earlier task has met. `plan`: nobody is told. */
@@ -57,9 +62,8 @@ export async function watched(around: Around, target: Target, plan: boolean): Pr
     : [{ subject: 'host', bad: true, says: `${target.host.name} does not answer: ${host.why ?? 'no connection'}` }];
   const concerns = [...unreachable, ...look.concerns];
   const known = plan ? [] : await tell(around, target, host, { ...look, concerns });
-  const seen = new Set(concerns.map(one => one.subject));
   const earlier = known
-    .filter(one => one.state === 'bad' && !seen.has(one.subject))
+    .filter(one => one.state === 'bad' && runs.includes(one.subject))
     .map(one => ({
       subject: one.subject,
       says: `the last ${one.subject} failed, ${one.at.toISOString().slice(0, 16)}Z`,
@@ -83,7 +87,7 @@ function watches(target: Target): boolean {
 async function askHost({ connect, signal }: Around, target: Target): Promise<OnHost> {
   try {
     const host = await connect(target.host);
-    const way: Way = { host, signal, appUser: runtimeOf(target).appUser };
+    const way: Way = { host, signal, appUser: undefined };
     const said = await perform(way, sh`date +%s; tail -c 100000 ${drillsLog(target)} 2>/dev/null || true`, 'asking');
     const [seconds = '', ...log] = said.split('\n');
     return { way, now: new Date(Number(seconds) * 1000), drills: readDrills(log.join('\n'), target), why: undefined };
@@ -116,8 +120,9 @@ async function tell(
       well,
     };
     const reached = await deliver(alerts, message, { environment, warn });
-    if (!reached && way && memory?.told.length)
-      await perform(way, untell(target, memory.told.map(one => one.subject)), 'noting that nobody was told').catch(() => {}); // prettier-ignore
+    const subjects = memory?.told.map(one => one.subject) ?? [];
+    if (!reached && way && subjects.length)
+      await perform(way, untell(target, subjects), 'noting that nobody was told').catch(() => {});
   }
   if (metrics !== undefined && way && memory)
     await perform(
@@ -129,8 +134,10 @@ async function tell(
 }
 
 async function remembered(way: Way, target: Target, concerns: readonly Concern[], warn: (line: string) => void) {
+  const known = subjectsOf(target);
+  const seen = concerns.filter(({ subject }) => known.includes(subject));
   try {
-    return readRemembered(await perform(way, remember(target, concerns.filter(({ subject }) => subject !== 'host'), subjectsOf(target)), 'noting how the backups are')); // prettier-ignore
+    return readRemembered(await perform(way, remember(target, seen, known), 'noting how the backups are'));
   } catch (error) {
     warn(messageOf(error));
     return undefined;

@@ -1,12 +1,15 @@
 // The app in a drill: what is run on the host for each runtime, and the one of systemd with its copies, for real.
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readStart, startApp, type Restored } from '../../lib/backup/start-app.ts';
+import { loadConfig } from '../../lib/config/load.ts';
 import type { DrillStart } from '../../lib/config/target.ts';
+import { makeBibliotheca } from '../apps/bibliotheca.ts';
+import { release } from '../apps/running.ts';
 import { compose, process as plain, sample, systemd } from '../torture/targets.ts';
 
 const folder = mkdtempSync(join(tmpdir(), "bookops-it's a drill-"));
@@ -87,6 +90,31 @@ createServer((request, response) => response.writeHead(request.url === '/up?a=1&
   );
   assert.equal(real, ['real', 'real', 'SECRET=real\n']);
   assert.is(readFileSync(join(folder, 'scratch/database.sqlite'), 'utf8'), 'restored');
+});
+
+test('the example of Bibliotheca starts from nothing but a database and what stands in its ops.yml', async () => {
+  const { repo, good2 } = await makeBibliotheca(join(folder, 'repo'));
+  const place = join(folder, 'bibliotheca');
+  const { backup } = (await loadConfig(join(import.meta.dirname, '../../examples/bibliotheca/ops.yml'))).find(
+    undefined,
+    'production',
+  );
+  if (!backup?.drill) throw new Error('the example starts no app');
+  mkdirSync(join(place, 'releases'), { recursive: true });
+  mkdirSync(join(place, 'scratch/files'), { recursive: true });
+  await release(repo, good2, join(place, 'releases/r'));
+  execFileSync('sqlite3', [join(place, 'scratch/database.sqlite'), 'CREATE TABLE before (x)']);
+  const runtime = { ...systemd, user: userInfo().username, shared: ['.env', 'storage'] };
+  const said = startApp({
+    target: sample({ runtime, database: undefined, env: [] }, place),
+    release: { sha: good2, name: 'r', folder: join(place, 'releases/r') },
+    folder: join(place, 'scratch'),
+    start: backup.drill,
+  });
+  const { stdout, stderr } = spawnSync('bash', ['-c', prelude + said.text], { encoding: 'utf8' });
+  const { good, found, log } = readStart(stdout, backup.drill);
+  assert.ok(good, `${found}\n${log}\n${stderr}`);
+  assert.match(found, '/health answered after');
 });
 
 test('what it says is read, and what says nothing about the backup is no bad verdict', () => {
