@@ -27,6 +27,19 @@ function isUnit(text: string | undefined): text is keyof typeof units {
   return text !== undefined && text in units;
 }
 
+const ages = { m: 60, h: 3600, d: 86_400, w: 604_800 };
+
+/** Seconds in an age such as 90m, 36h, 7d or 4w; nothing waits for it, so it may be long. @throws Failure 2 when it is none */
+export function ageOf(text: string): number {
+  const [, amount, unit] = /^([1-9]\d{0,3})([mhdw])$/.exec(text) ?? [];
+  if (isAge(unit)) return Number(amount) * ages[unit];
+  throw new Failure(2, `${JSON.stringify(text)} is no age`, { advice: 'write it as 90m, 36h, 7d or 4w' });
+}
+
+function isAge(unit: string | undefined): unit is keyof typeof ages {
+  return unit !== undefined && unit in ages;
+}
+
 /** `2 d 3 h`, `5 h 10 min`, `4 min` */
 export function span(seconds: number): string {
   const minutes = Math.max(0, Math.round(seconds / 60));

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { type Flags, type Reach, type Shape, type Typed, type Values, flagsOf, hasValues, parse } from './args.ts';
 import type { Config } from './config/load.ts';
 import type { HostSettings, Target } from './config/target.ts';
-import { type ExitCode, Failure } from './errors.ts';
+import { type ExitCode, Failure, messageOf } from './errors.ts';
 import type { Host } from './host/host.ts';
 import type { Report, Voice } from './report.ts';
 
@@ -52,11 +52,16 @@ export type Context<F extends Flags = Record<never, never>, R extends Reach = 'o
   folder: string;
 };
 
+/** How a task ended, and after how many seconds. */
+export type End = { seconds: number } & ({ result: Result } | { error: unknown });
+
 export type Spec<F extends Flags, R extends Reach, C extends boolean> = Shape & {
   args?: F;
   target?: R;
   changes?: C;
   run(context: Context<F, R, C>): Promise<Result>;
+  /** Looks back on a run that was not interrupted. Its own failure is a warning: what came of the run is certain by now. */
+  ended?(context: Context<F, R, C>, end: End): Promise<void>;
 };
 
 /** Declares a task, and runs it when its file is the program that was started. */
@@ -101,7 +106,7 @@ async function start<F extends Flags, R extends Reach, C extends boolean>(spec: 
   let exit = 0;
   try {
     if (!typed) throw refused;
-    const run = spec.run(contextOf(spec, typed, { report: voice.report, signal: events.signal, hosts }));
+    const run = runToEnd(spec, contextOf(spec, typed, { report: voice.report, signal: events.signal, hosts }));
     const result = await Promise.race([run, events.hopeless]);
     voice.result(result.text, result.json);
     exit = result.exit ?? 0;
@@ -115,6 +120,25 @@ async function start<F extends Flags, R extends Reach, C extends boolean>(spec: 
     }
   }
   await end(exit, hosts);
+}
+
+async function runToEnd<F extends Flags, R extends Reach, C extends boolean>(
+  spec: Spec<F, R, C>,
+  context: Context<F, R, C>,
+): Promise<Result> {
+  const began = performance.now();
+  const end = await spec.run(context).then(
+    result => ({ result }),
+    (error: unknown) => ({ error }),
+  );
+  if (spec.ended && !context.signal.aborted)
+    try {
+      await spec.ended(context, { ...end, seconds: (performance.now() - began) / 1000 });
+    } catch (error) {
+      context.report.warn(messageOf(error));
+    }
+  if ('error' in end) throw end.error;
+  return end.result;
 }
 
 async function printHelp(shape: Shape, name: string) {

@@ -6,6 +6,7 @@ import { baseOn, openScratch } from '../lib/backup/scratch.ts';
 import { backupOf, openStores, size } from '../lib/backup/settings.ts';
 import { readSnapshot, removeCopies, snapshotCommand, type Snapshot } from '../lib/backup/snapshot.ts';
 import { take, tidy, type Material } from '../lib/backup/take.ts';
+import { afterwards } from '../lib/backup/watch.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
 import { sh } from '../lib/host/sh.ts';
 import { pairs } from '../lib/release/log.ts';
@@ -26,6 +27,10 @@ export default task(import.meta.url, {
   changes: true,
   args: {
     store: { type: 'string', value: 'name', about: 'only into this store; otherwise into all of the environment' },
+  },
+
+  async ended(context, end) {
+    if (!context.args.plan) await afterwards(context, 'backup', end);
   },
 
   async run(context) {

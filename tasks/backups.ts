@@ -1,14 +1,28 @@
 // The backups of an environment: what there is and when it was last proven, whether it is undamaged, and which may go.
+import {
+  beforeDeployQuestion,
+  dataOf,
+  isAttempt,
+  readBeforeDeploy,
+  rowOf,
+  shownSnapshot,
+  type BeforeDeploy,
+} from '../lib/backup/before-deploy.ts';
 import { choose, isWhole, type Held, type Whole } from '../lib/backup/catalog.ts';
 import { readPart } from '../lib/backup/examine.ts';
+import { perform } from '../lib/backup/flow.ts';
 import { manifestName } from '../lib/backup/manifest.ts';
 import { pruned } from '../lib/backup/prune.ts';
 import { backupsOf, openStores, size } from '../lib/backup/settings.ts';
 import type { Check } from '../lib/backup/verdict.ts';
-import { Failure } from '../lib/errors.ts';
+import { afterwards, watched } from '../lib/backup/watch.ts';
+import { Failure, messageOf } from '../lib/errors.ts';
+import type { Target } from '../lib/config/target.ts';
 import { span } from '../lib/duration.ts';
 import type { Report } from '../lib/report.ts';
-import { task, type Result } from '../lib/task.ts';
+import { task, type Context, type Result } from '../lib/task.ts';
+
+type Asking = Pick<Context, 'connect' | 'report' | 'signal'> & { args: { store: string | undefined } };
 
 export default task(import.meta.url, {
   about: 'List the backups of an environment, look at one, check them, remove those that are not needed',
@@ -17,33 +31,49 @@ export default task(import.meta.url, {
     'npx tsx tasks/backups.ts show 20261121T030000Z --env production',
     'npx tsx tasks/backups.ts verify --env production',
     'npx tsx tasks/backups.ts prune --env production --plan',
+    'npx tsx tasks/backups.ts watch --env production',
   ],
   positionals: [
     {
       name: 'what',
-      about: 'list · show: what is in one · verify: read every byte again · prune: keep as many as ops.yml says',
-      choices: ['list', 'show', 'verify', 'prune'],
+      about:
+        'list · show: what is in one · verify: read every byte again · prune: keep as many as ops.yml says · watch: look whether all is well, and tell',
+      choices: ['list', 'show', 'verify', 'prune', 'watch'],
     },
     { name: 'which', about: 'show and verify: an id or its beginning; default: the newest for show, all for verify' },
   ],
   changes: true,
   args: { store: { type: 'string', value: 'name', about: 'only what is in this store' } },
 
+  async ended(context, end) {
+    const [what] = context.positionals;
+    if ((what === 'prune' || what === 'verify') && !context.args.plan) await afterwards(context, what, end);
+  },
+
   async run(context) {
     const { args, positionals, report } = context;
     const [what = 'list', which] = positionals;
-    if (which !== undefined && (what === 'list' || what === 'prune')) throw new Failure(2, `${what} takes no id`);
+    if (which !== undefined && ['list', 'prune', 'watch'].includes(what)) throw new Failure(2, `${what} takes no id`);
     const target = await context.target();
     const { app, environment } = target;
     const name = `${app} ${environment}`;
     const again = `--env ${environment} --app ${app}`;
+    if (what === 'watch') return watched(context, target, args.plan);
     const stores = await openStores(target, context, args.store);
     if (what === 'prune') return pruned(context, target, stores);
     const held = await backupsOf(stores, target);
+    if (what === 'show' && which !== undefined && isAttempt(which)) {
+      const meant = (await snapshots(context, target)).filter(one => one.id.startsWith(which));
+      const [one] = meant;
+      if (one && meant.length === 1) return shownSnapshot(one, target, report);
+      throw new Failure(
+        2,
+        one ? `${which} could be ${meant.map(({ id }) => id).join(' or ')}` : `${name} has no snapshot ${which}`,
+      );
+    }
     if (what === 'show') return shown(choose(held, { id: which, at: undefined }, again), report);
     if (what === 'list') {
-      if (!held.length) return { text: `${name} has no backups`, json: { app, environment, backups: [] } };
-      return listed(held, { app, environment }, report);
+      return listed(held, await snapshots(context, target), target, report);
     }
 
     const finished = held.filter(one => one.keys.some(({ key }) => key.endsWith(`/${manifestName}`)));
@@ -98,11 +128,26 @@ async function reread(one: Held, signal: AbortSignal, say: (line: string) => voi
   return checks;
 }
 
+const columns = ['backup', 'age', 'store', 'size', 'release', 'state'];
+
+/** What deploys have left on the host. A server that is gone does not hide what is in the stores. */
+async function snapshots({ args, connect, report, signal }: Asking, target: Target): Promise<BeforeDeploy[]> {
+  if (!target.database || args.store !== undefined) return [];
+  try {
+    const way = { host: await connect(target.host), signal, appUser: undefined };
+    return readBeforeDeploy(await perform(way, beforeDeployQuestion(target, target.database), 'looking for them'));
+  } catch (error) {
+    report.warn(`snapshots from before deploys are not listed: ${messageOf(error)}`);
+    return [];
+  }
+}
+
 function ago(time: Date): string {
   return span((Date.now() - time.getTime()) / 1000);
 }
 
-function listed(held: readonly Held[], target: { app: string; environment: string }, report: Report): Result {
+function listed(held: readonly Held[], before: readonly BeforeDeploy[], target: Target, report: Report): Result {
+  const { app, environment, host } = target;
   const proven = held.find(one => one.verdict?.good);
   const rows = held.map(one => [
     one.id,
@@ -112,13 +157,18 @@ function listed(held: readonly Held[], target: { app: string; environment: strin
     one.manifest?.release?.slice(0, 7) ?? '',
     one.fault ?? one.manifest?.shrunk[0] ?? proof(one),
   ]);
-  const headline = proven?.verdict
-    ? `last proven restorable: ${proven.id}, ${ago(new Date(proven.verdict.time))} ago, restored in ${proven.verdict.restoreSeconds} s`
-    : 'none was ever proven restorable: npx tsx tasks/drill.ts does it';
+  for (const one of before) rows.push(rowOf(one, new Date(), host.name));
+  const headline = !held.length
+    ? `${app} ${environment} has no backups`
+    : proven?.verdict
+      ? `last proven restorable: ${proven.id}, ${ago(new Date(proven.verdict.time))} ago, restored in ${proven.verdict.restoreSeconds} s`
+      : 'none was ever proven restorable: npx tsx tasks/drill.ts does it';
   return {
-    text: `${report.table(rows, { head: ['backup', 'age', 'store', 'size', 'release', 'state'] })}\n${headline}`,
+    text: rows.length ? `${report.table(rows, { head: columns })}\n${headline}` : headline,
     json: {
-      ...target,
+      app,
+      environment,
+      beforeDeploy: before.map(dataOf),
       proven: proven?.verdict && {
         id: proven.id,
         time: proven.verdict.time,

@@ -1,4 +1,5 @@
 // Puts a commit of an app live. A step that fails is undone with all before it, also when this program is gone.
+import { verifyRestorable } from '../lib/backup/proof.ts';
 import { attempt } from '../lib/release/attempt.ts';
 import { chooseCommit, gather } from '../lib/release/materials.ts';
 import { releaseAt, sha7 } from '../lib/release/names.ts';
@@ -24,6 +25,7 @@ export default task(import.meta.url, {
     unpushed: { type: 'boolean', about: 'also a commit that is on no remote branch' },
     dirty: { type: 'boolean', about: 'although the work tree has changes (they stay here)' },
     untried: { type: 'boolean', about: 'although the environment that goes first never had it live' },
+    unproven: { type: 'boolean', about: 'although no backup was proven restorable as lately as ops.yml wants' },
     watch: {
       type: 'duration',
       value: '60s',
@@ -38,6 +40,7 @@ export default task(import.meta.url, {
     const host = await context.connect(target.host);
     const required = await requiredLog(context, target, args.untried);
     if (args.watch) await verifyWatchable(host, target);
+    let unproven: string | undefined;
     let went: { sha: string; was: string | undefined; begun: Date } | undefined;
 
     const result = await attempt(context, host, target, {
@@ -52,6 +55,7 @@ export default task(import.meta.url, {
           return { nothing: `${target.app} ${target.environment} serves ${sha7(sha)} already` };
         verifyEnvironment(target, facts);
         verifyDisk(target, facts);
+        unproven = verifyRestorable(target, facts, args.unproven);
         if (!args.untried) verifyProven(target, sha, required.log ?? facts.required);
         went = { sha, was: facts.current, begun: facts.now };
         return releaseAt(target.paths.releases, facts.now, sha, facts.folders);
@@ -59,6 +63,7 @@ export default task(import.meta.url, {
 
       // Let's go. Start impacting things.
       async plan(change) {
+        if (unproven) change.notes['unproven'] = unproven;
         const materials = await gather(target, sha, context.environment, args);
         return switchFor(target, change, {
           before: runtimeOf(target).prepare(change, materials),

@@ -4,9 +4,11 @@ import { choose, keyOf } from '../lib/backup/catalog.ts';
 import { verifyRoom } from '../lib/backup/examine.ts';
 import { perform, type Way } from '../lib/backup/flow.ts';
 import { openBackup } from '../lib/backup/open.ts';
+import { proveFurther } from '../lib/backup/prove-further.ts';
 import { baseAnywhere, baseOn, openScratch } from '../lib/backup/scratch.ts';
 import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
 import { logVerdict, verdictName, type Check, type Verdict } from '../lib/backup/verdict.ts';
+import { afterwards } from '../lib/backup/watch.ts';
 import type { HostSettings } from '../lib/config/target.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
@@ -27,6 +29,8 @@ export default task(import.meta.url, {
     here: { type: 'boolean', about: 'on this machine and not on the server' },
   },
 
+  ended: (context, end) => afterwards(context, 'drill', end),
+
   async run(context) {
     const { args, positionals, report, signal, who } = context;
     const [which] = positionals;
@@ -45,21 +49,25 @@ export default task(import.meta.url, {
     const checks: Check[] = [];
     const began = performance.now();
     let bad: Failure | undefined;
+    let restored: number | undefined;
     try {
       verifyRoom(held, scratch.free, host.where);
       await openBackup(way, held, scratch.folder, report, checks, { parts: held.manifest.parts, unpack: true });
+      restored = performance.now();
+      const { folder } = scratch;
+      await proveFurther(way, { target, held, folder, atHome: !args.here }, report, checks);
     } catch (error) {
       if (!(error instanceof Failure) || error.exit !== 7) throw error;
       bad = error;
     } finally {
       await scratch.end();
     }
-    const seconds = Math.round((performance.now() - began) / 10) / 100;
+    const seconds = Math.round(((restored ?? performance.now()) - began) / 10) / 100;
     const verdict: Verdict = {
       version: 1,
       backup: held.id,
       store: held.store.name,
-      time: new Date(scratch.now.getTime() + seconds * 1000).toISOString(),
+      time: new Date(scratch.now.getTime() + performance.now() - began).toISOString(),
       where: args.here ? 'another machine' : target.host.name,
       by: who,
       good: !bad,
@@ -80,7 +88,7 @@ export default task(import.meta.url, {
     if (bad)
       throw new Failure(7, `${app} ${environment} has a backup that cannot be relied on: ${bad.message}`, {
         ...(bad.detail ? { detail: bad.detail } : {}),
-        advice: `take another one now: npx tsx tasks/backup.ts ${again}`,
+        advice: bad.advice ?? `take another one now: npx tsx tasks/backup.ts ${again}`,
       });
     const found = checks.map(check => [`  ${check.name}`, check.found]);
     return {

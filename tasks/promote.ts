@@ -1,4 +1,5 @@
 // Puts the SHA that one environment serves live in another: what staging ran goes to production, and nothing else.
+import { verifyRestorable } from '../lib/backup/proof.ts';
 import { Failure } from '../lib/errors.ts';
 import { attempt, serving } from '../lib/release/attempt.ts';
 import { askFacts } from '../lib/release/facts.ts';
@@ -19,6 +20,7 @@ export default task(import.meta.url, {
   changes: true,
   args: {
     from: { type: 'string', value: 'environment', about: 'where to take the SHA from; default: what it requires' },
+    unproven: { type: 'boolean', about: 'although no backup was proven restorable as lately as ops.yml wants' },
   },
 
   async run(context) {
@@ -38,6 +40,7 @@ export default task(import.meta.url, {
     const { sha } = there;
     context.report.say(`${from} serves ${sha7(sha)}`);
 
+    let unproven: string | undefined;
     return attempt(context, await context.connect(target.host), target, {
       action: 'promote',
       explain: explainWait(target, sha),
@@ -47,10 +50,12 @@ export default task(import.meta.url, {
           return { nothing: `${target.app} ${target.environment} serves ${sha7(sha)} already` };
         verifyEnvironment(target, facts);
         verifyDisk(target, facts);
+        unproven = verifyRestorable(target, facts, context.args.unproven);
         return releaseAt(target.paths.releases, facts.now, sha, facts.folders);
       },
 
       async plan(change) {
+        if (unproven) change.notes['unproven'] = unproven;
         const materials = await gather(target, sha, context.environment, context.args);
         return switchFor(target, change, {
           before: runtimeOf(target).prepare(change, materials),

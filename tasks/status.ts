@@ -1,11 +1,12 @@
 // Tells what serves on every target, since when, whether it is healthy, and what is going on.
+import { proofAsData, proofInWords, proofOf } from '../lib/backup/proof.ts';
 import type { Target } from '../lib/config/target.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
 import { healthQuestion, readLook } from '../lib/health/look.ts';
 import { certificateState, fileQuestion } from '../lib/proxy/certificate-look.ts';
 import { readFlag } from '../lib/proxy/maintenance-flag.ts';
 import { serving } from '../lib/release/attempt.ts';
-import { askFacts } from '../lib/release/facts.ts';
+import { askFacts, type Facts } from '../lib/release/facts.ts';
 import { sha7 } from '../lib/release/names.ts';
 import { task } from '../lib/task.ts';
 import type { Host } from '../lib/host/host.ts';
@@ -48,6 +49,8 @@ export default task(import.meta.url, {
         if ('maintenance' in state && state.maintenance) rows.push(['maintenance', yellow(state.maintenance)]);
         if ('certificate' in state && state.certificate && state.certificate.state !== 'good')
           rows.push(['certificate', (state.certificate.state === 'bad' ? red : yellow)(state.certificate.words)]);
+        if ('backup' in state && state.backup)
+          rows.push(['backup', (state.backup.good ? green : state.backup.failed ? red : yellow)(state.backup.words)]);
         if ('holder' in state && state.holder) rows.push(['running now', yellow(state.holder)]);
         if ('leftover' in state && state.leftover)
           rows.push(['left over', red(`a run that ended during “${state.leftover}”; the next task settles it`)]);
@@ -84,6 +87,7 @@ async function look(host: Host, target: Target) {
     healthy,
     health: words,
     certificate: certificateState(target, facts),
+    backup: backupState(target, facts),
     maintenance: facts.flag === undefined ? undefined : readFlag(facts.flag, facts.now).words,
     holder: facts.holder,
     leftover: facts.holder ? undefined : facts.leftover,
@@ -91,4 +95,9 @@ async function look(host: Host, target: Target) {
       last &&
       `${last.action} of ${sha7(last.sha)}: ${last.outcome} at ${last.time}${last.by ? ` by ${last.by}` : ''}${last.reason ? ` (${last.reason})` : ''}`,
   };
+}
+
+function backupState(target: Target, facts: Facts) {
+  const proof = proofOf(target, facts);
+  return proof && { ...proofAsData(proof, target, facts.now), words: proofInWords(proof, facts.now) };
 }

@@ -23,6 +23,8 @@ export const forUnitAndTask = {
   'swift-container-server': 'swift-container',
   'swift-object-server': 'swift-object',
   memcached: 'memcached',
+  // a library has no program: what reads metrics as Prometheus does
+  '../lib/python3/dist-packages/prometheus_client': 'python3-prometheus-client',
 };
 
 export const apt = 'apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3';

@@ -5,6 +5,7 @@ import { sh, type Command } from '../host/sh.ts';
 import { pairs } from '../release/log.ts';
 import type { Target } from '../config/target.ts';
 import { stampOf } from './manifest.ts';
+import { drillsLog } from './proof.ts';
 
 const schema = v.object({
   version: v.literal(1),
@@ -53,6 +54,6 @@ export function logVerdict(target: Target, verdict: Verdict): Command {
     by: verdict.by,
     reason: failed.join('; ').slice(0, 400),
   })}`;
-  const file = `${target.paths.releases}/drills.log`;
+  const file = drillsLog(target);
   return sh`mkdir -p ${target.paths.releases} && printf '%s\\n' ${line} >>${file} && sync -d ${file}`;
 }

@@ -5,7 +5,9 @@ import { rangeOf } from './copy-rules.ts';
 import { local } from './layers.ts';
 import type { Draft } from './rules.ts';
 import type { Settings, WrittenHost, WrittenStore } from './schema.ts';
+import { watchOf } from './build-watch.ts';
 import type {
+  AlertSettings,
   Backup,
   CrossCheck,
   EnvFile,
@@ -27,6 +29,7 @@ export function buildTarget(
   { app, environment, settings }: Draft,
   host: HostSettings,
   stores: ReadonlyMap<string, StoreSettings>,
+  alerts: ReadonlyMap<string, AlertSettings>,
 ): Target {
   const root = given(settings.root);
   const { database, migrate, health } = settings;
@@ -70,7 +73,7 @@ export function buildTarget(
     site: settings.site && siteOf(settings.site, root),
     ...(settings.instances && { instances: instancesOf(settings.instances) }),
     ...(settings.seed && { seed: seedOf(settings.seed) }),
-    ...(settings.backup && { backup: backupOf(settings.backup, stores) }),
+    ...(settings.backup && { backup: { ...backupOf(settings.backup, stores), ...watchOf(settings.backup, alerts) } }),
   };
 }
 

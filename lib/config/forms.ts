@@ -78,6 +78,11 @@ export const duration = v.pipe(
   v.regex(/^\d{1,6}(\.\d{1,3})?(ms|s|m|h)$/, 'must be a duration such as 500ms, 60s or 5m'),
   v.check(text => secondsOf(text) !== undefined, 'must be at most a week'),
 );
+/** How old something may be: nothing waits for it. */
+export const age = v.pipe(
+  v.string(mustBe('an age such as 36h, 7d or 4w')),
+  v.regex(/^[1-9]\d{0,3}[mhdw]$/, 'must be an age such as 36h, 7d or 4w'),
+);
 export const yes = v.boolean(mustBe('true or false'));
 export const scalar = v.union([v.string(), v.number(), v.boolean()], mustBe('text, a number, true or false'));
 export const list = <S extends v.GenericSchema>(item: S) => v.array(item, mustBe('a list'));
@@ -164,5 +169,17 @@ export const email = v.pipe(
   plainText,
   v.regex(/^[A-Za-z0-9._%+-]+@([a-z0-9-]+\.)+[a-z]{2,}$/, 'must be an e-mail address'),
 );
+
+/** Whom the machine's own sendmail knows: an address, or a user of the machine. */
+export const mailbox = v.pipe(
+  plainText,
+  v.regex(/^[A-Za-z0-9_][A-Za-z0-9._%+-]{0,63}(@[A-Za-z0-9][A-Za-z0-9.-]{0,252})?$/, 'must be an e-mail address'),
+);
+export const metricsFile = v.pipe(
+  hostPath,
+  v.check(text => /[^/]\.prom$/.test(text), 'must end in .prom, or the node exporter does not read it'),
+);
+/** A path of a URL that is asked on the machine itself. */
+export const askedPath = v.pipe(line, v.regex(/^\/[!-~]*$/, 'must be a path such as /health'));
 
 export const isMap = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);

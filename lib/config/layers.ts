@@ -135,6 +135,7 @@ function resolved(tree: Tree, folder: string): Tree {
     ['env', '*', 'file'],
     ['maintenance', 'flag'],
     ['site', 'basic_auth'],
+    ['backup', 'metrics'],
     ['site', 'routes', '*', 'folder'],
   ])
     out = change(out, path, text(onHost));

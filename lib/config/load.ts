@@ -4,10 +4,11 @@ import { dirname, resolve } from 'node:path';
 import { closest } from '../closest.ts';
 import { Failure, messageOf } from '../errors.ts';
 import { buildHost, buildStore, buildTarget } from './build.ts';
+import { buildAlert } from './build-watch.ts';
 import { settingsTree } from './layers.ts';
 import { sourceOf, type Problem, type Source } from './problems.ts';
 import { clashes, faultsWithin, type Draft } from './rules.ts';
-import { faults, fileSchema, hostIn, settingOrder, settingsIn, settingsSchema, storeIn } from './schema.ts';
+import { alertIn, faults, fileSchema, hostIn, settingOrder, settingsIn, settingsSchema, storeIn } from './schema.ts';
 import type { Target } from './target.ts';
 import { get, leaves, placeOf, plain, textAt, without, type Scalar, type Tree } from './tree.ts';
 import { readYaml } from './yaml.ts';
@@ -42,19 +43,21 @@ export async function loadConfig(file: string): Promise<Config> {
   problems.push(...written.problems);
   const hosts = namedIn(written.sound, 'hosts', hostIn);
   const stores = namedIn(written.sound, 'stores', storeIn);
+  const alerts = namedIn(written.sound, 'alerts', alertIn);
   const drafts = draftsIn(written.sound, folder, problems);
   for (const draft of drafts) {
     const environments = drafts.filter(other => other.app === draft.app).map(other => other.environment);
-    const found = faultsWithin(draft, { hosts, stores, environments, source });
+    const found = faultsWithin(draft, { hosts, stores, alerts, environments, source });
     problems.push(...found.filter(problem => !written.doubted.has(problem.path.split('.').at(-1) ?? '')));
   }
   problems.push(...clashes(drafts, { hosts, source }), ...emptyParts(tree));
   source.refuse(distinct(problems));
 
   const places = new Map([...stores].map(([name, store]) => [name, buildStore(name, store, folder)]));
+  const told = new Map([...alerts].map(([name, alert]) => [name, buildAlert(name, alert, folder)]));
   const built = drafts.map(draft => {
     const name = draft.settings.host ?? '';
-    const target = buildTarget(draft, buildHost(name, hosts.get(name) ?? 'local', folder), places);
+    const target = buildTarget(draft, buildHost(name, hosts.get(name) ?? 'local', folder), places, told);
     return { target, tree: draft.tree };
   });
   return configOf(resolve(file), textAt(tree, 'default_app'), built, source);
@@ -97,7 +100,8 @@ function faultsOf(tree: Tree): { problems: Problem[]; sound: Tree; doubted: Set<
     const meant = fault.known && closest(word, fault.known);
     const hint = meant ? `, did you mean ${meant}?` : fault.known && `; known: ${fault.known.join(', ')}`;
     // A password in the wrong place: point to its key, because the line of its value would be shown.
-    const key = fault.key || ['password', 'key', 'secret'].includes(word);
+    const isSecret = ['password', 'key', 'secret'].includes(word) || (word === 'url' && fault.path[0] === 'alerts');
+    const key = fault.key || isSecret;
     problems.push({ at: placeOf(tree, fault.path, key), path, text: fault.text + (hint ?? '') });
     for (const part of [...fault.path, meant ?? '']) doubted.add(part);
   }

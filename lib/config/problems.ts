@@ -40,7 +40,7 @@ export function sourceOf(file: string, text: string): Source {
       const lines = told.map((problem, index) => {
         const line = text.slice(starts[lineOf(problem.at)], starts[lineOf(problem.at) + 1]).replace(/\r?\n$/, '');
         const what = `${place(problem.at)}: ${problem.path ? `${problem.path}: ` : ''}${problem.text}`;
-        return index < excerpts ? `${what}\n${excerpt(line, columnOf(problem.at))}` : what;
+        return index < excerpts ? `${what}\n${excerpt(line, columnOf(problem.at), problem.path)}` : what;
       });
       if (sorted.length > told.length) lines.push(`… and ${sorted.length - told.length} more`);
       if (sorted.length > 1) lines.unshift(`${sorted.length} things are wrong in ${name}:`);
@@ -50,10 +50,11 @@ export function sourceOf(file: string, text: string): Source {
 }
 
 /** The line with a caret under `column`, cut to a readable width around it; control characters cannot reach the terminal. */
-function excerpt(line: string, column: number): string {
+function excerpt(line: string, column: number, path: string): string {
   const from = column > 100 ? column - 60 : 0;
   // A password written where only a reference belongs must not be repeated on the screen.
-  const visible = line.replace(/((?:password|secret|\bkey)["']?\s*:\s*)(?!\{)\S.*$/i, '$1[secret]');
+  const secret = path.startsWith('alerts.') ? 'password|secret|\\bkey|\\burl' : 'password|secret|\\bkey';
+  const visible = line.replace(new RegExp(`((?:${secret})["']?\\s*:\\s*)(?!\\{)\\S.*$`, 'i'), '$1[secret]');
   const part = visible.slice(from, from + 120).replace(/[^\t\P{C}]/gu, '?');
   const gap = visible
     .slice(from, column)

@@ -6,6 +6,7 @@ import { copyFaults, isPortName, portHere, rangeOf } from './copy-rules.ts';
 import type { Problem, Source } from './problems.ts';
 import type { Settings, WrittenHost } from './schema.ts';
 import { siteFaults, unknown } from './site-rules.ts';
+import { watchFaults } from './watch-rules.ts';
 import { builtIn, get, type Tree } from './tree.ts';
 
 /** One target before it is built: its settings, and the tree that knows their places. */
@@ -14,6 +15,7 @@ export type Draft = { app: string; environment: string; at: number; path: string
 type Known = {
   hosts: ReadonlyMap<string, WrittenHost>;
   stores: ReadonlyMap<string, unknown>;
+  alerts: ReadonlyMap<string, unknown>;
   environments: readonly string[];
   source: Source;
 };
@@ -107,6 +109,7 @@ export function faultsWithin(draft: Draft, known: Known): Problem[] {
   siteFaults(settings, { wrong, from });
   copyFaults(draft, { wrong, from });
   backupFaults(settings, known.stores, { wrong, from });
+  watchFaults(settings, known.alerts, wrong);
 
   const { requires } = settings;
   if (requires === draft.environment) wrong(['requires'], 'an environment cannot require itself');

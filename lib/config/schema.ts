@@ -2,6 +2,8 @@
 import * as v from 'valibot';
 import {
   address,
+  age,
+  askedPath,
   branch,
   bucketName,
   command,
@@ -15,6 +17,8 @@ import {
   jumps,
   line,
   list,
+  mailbox,
+  metricsFile,
   mustBe,
   name,
   oneLineValue,
@@ -309,6 +313,31 @@ const store = either(
   }),
   value => typeof value === 'object' && value !== null && 'kind' in value && value.kind === 's3',
 );
+const alertKinds = 'must be slack, webhook, healthchecks or mail';
+const alert = either(
+  shape({
+    kind: about(
+      'slack and what takes its messages, webhook: JSON, healthchecks: a ping on success and one on failure',
+      v.picklist(['slack', 'webhook', 'healthchecks'], alertKinds),
+    ),
+    url: about('Where its address is, which is a secret', password),
+  }),
+  shape({
+    kind: about("E-mail through this machine's sendmail", v.literal('mail', alertKinds)),
+    to: about('To whom', mailbox),
+  }),
+  value => typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'mail',
+);
+const drill = shape({
+  start: about('The command that starts the app from what was restored', command),
+  env: about(
+    'All that it gets of an environment; {port}, {database} and {files} stand for those of the drill',
+    v.optional(variables(scalar)),
+  ),
+  ready: about('The path that must answer 2xx', askedPath),
+  seconds: about('How long it may take until then (default 60)', v.optional(whole(1, 3600))),
+  shared: about('What it may see of shared/ as it is, such as node_modules', v.optional(list(insidePath))),
+});
 const kept = (what: string) =>
   about(`Of how many ${what} one good backup stays (default 0)`, v.optional(whole(0, 1000)));
 const backup = shape({
@@ -327,6 +356,15 @@ const backup = shape({
     'How many stay when backups are pruned (default: 14 days and 8 weeks in a folder, 30 days and 6 months elsewhere)',
     v.optional(shape({ daily: kept('days'), weekly: kept('weeks'), monthly: kept('months') })),
   ),
+  alerts: about('Names under alerts: who is told what is wrong, and that it is well again', v.optional(list(name))),
+  expected_every: about('How far apart backups are meant to be, such as 24h', v.optional(age)),
+  proven_within: about(
+    'A deploy wants a backup that a drill has proven and that is no older, such as 7d',
+    v.optional(age),
+  ),
+  metrics: about('A file on the host that the node exporter of Prometheus reads', v.optional(metricsFile)),
+  references: about('SQL whose rows are paths inside the root: files that must be there', v.optional(command)),
+  drill: about('How a drill starts the app', v.optional(drill)),
 });
 
 const settings = {
@@ -368,6 +406,7 @@ export const fileSchema = shape({
   defaults: about('Settings of every app', v.optional(settingsSchema)),
   hosts: about('Where apps run: local, or { ssh: user@host }', named(host)),
   stores: about('Where backups go: a folder, or a bucket', v.optional(named(store))),
+  alerts: about('Who can be told', v.optional(named(alert))),
   default_app: about('The app meant when --app is not given', v.optional(name)),
   apps: about(
     'What is operated',
@@ -377,6 +416,7 @@ export const fileSchema = shape({
 
 export type Settings = v.InferOutput<typeof settingsSchema>;
 export type WrittenHost = v.InferOutput<typeof host>;
+export type WrittenAlert = v.InferOutput<typeof alert>;
 export type WrittenStore = v.InferOutput<typeof store>;
 /** What `schema` finds wrong with `value`: the path, whether it is about the key itself, and the sentence. */
 export function faults(
@@ -396,6 +436,10 @@ export function settingsIn(value: unknown): Settings | undefined {
 }
 export function storeIn(value: unknown): WrittenStore | undefined {
   const parsed = v.safeParse(store, value);
+  return parsed.success ? parsed.output : undefined;
+}
+export function alertIn(value: unknown): WrittenAlert | undefined {
+  const parsed = v.safeParse(alert, value);
   return parsed.success ? parsed.output : undefined;
 }
 export function hostIn(value: unknown): WrittenHost | undefined {

@@ -216,7 +216,37 @@ export type Backup = {
   files: BackupFiles | undefined;
   /** Of how many days, weeks and months one good backup stays; undefined: what suits the kind of the store. */
   keep: { daily: number; weekly: number; monthly: number } | undefined;
+  /** Who is told when something is wrong; missing: nobody. */
+  alerts?: AlertSettings[];
+  /** Seconds from one backup to the next; missing: nobody minds. */
+  everySeconds?: number;
+  /** A deploy wants a proven backup that is no older, in seconds; missing: no rule. */
+  provenSeconds?: number;
+  /** The metrics' file on the host, absolute. */
+  metrics?: string;
+  /** SQL whose rows are paths relative to the root. */
+  references?: string;
+  /** How a drill starts the app; missing: not at all. */
+  drill?: DrillStart;
 };
+
+export type DrillStart = {
+  /** Shell text. */
+  start: string;
+  /** The whole environment; `{port}`, `{database}` and `{files}` stand for those of the drill. */
+  env: Record<string, string>;
+  /** The path that must answer 2xx. */
+  ready: string;
+  /** How long it may take until then. */
+  seconds: number;
+  /** Those of the runtime's shared paths that it sees as they are. */
+  shared: string[];
+};
+
+/** `url` is read when it is needed, and is a secret: who has it can write there. */
+export type AlertSettings =
+  | { name: string; kind: 'slack' | 'webhook' | 'healthchecks'; url: SecretReference }
+  | { name: string; kind: 'mail'; to: string };
 
 export type BackupFiles = {
   /** Relative to the root; none is inside another, and none has the database in it. */

@@ -6,6 +6,7 @@ import { certificateFindings } from './certificate-findings.ts';
 import { failure, good, type Finding, warning, words } from './finding.ts';
 import { instanceFindings } from './instance-findings.ts';
 import { maintenanceFindings } from './maintenance-findings.ts';
+import { proofFindings } from './proof-findings.ts';
 import { runtimeFindings } from './runtime-findings.ts';
 import { siteFindings } from './site-findings.ts';
 
@@ -24,6 +25,7 @@ export function findingsOf(target: Target, facts: Facts, clockOff: number): Find
     ...certificateFindings(target, facts),
     ...instanceFindings(target, facts),
     ...databaseFindings(target, facts),
+    ...proofFindings(target, facts),
     ...environment(target, facts),
     ...boot(target, facts),
     ...going(target, facts),

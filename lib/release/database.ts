@@ -151,11 +151,11 @@ export function restoreStep(target: Target, database: Database, snapshot: string
 
 /** After success: the exact copy goes, and of the snapshots the newest stay. */
 export function keepSnapshots(target: Target, database: Database, change: Change): Finish {
-  const { stem, end } = nameOf(database);
+  const { stem, end } = snapshotNames(database);
   const cleanUp = lines(
     sh`rm -rf ${`${snapshotFile(database, change.id)}.exact`} &&`,
     sh`{ [ ! -d ${database.snapshots} ] ||`,
-    sh`find ${database.snapshots} -maxdepth 1 -type f -name ${`${globless(stem)}-[0-9]*${globless(end)}`} -print0 | sort -rz | tail -zn +${database.keep + 1} | xargs -0r rm -f -- ; }`,
+    sh`find ${database.snapshots} -maxdepth 1 -type f -name ${`${stem}-[0-9]*${end}`} -print0 | sort -rz | tail -zn +${database.keep + 1} | xargs -0r rm -f -- ; }`,
   );
   return {
     title: `Keep the newest ${database.keep} snapshots`,
@@ -174,6 +174,12 @@ function nameOf(database: Database): { stem: string; end: string } {
   const name = database.file.slice(database.file.lastIndexOf('/') + 1);
   const dot = name.lastIndexOf('.');
   return dot > 0 ? { stem: name.slice(0, dot), end: name.slice(dot) } : { stem: name, end: '' };
+}
+
+/** For `find -name`: what stands before and after an attempt's id. */
+export function snapshotNames(database: Database): { stem: string; end: string } {
+  const { stem, end } = nameOf(database);
+  return { stem: globless(stem), end: globless(end) };
 }
 
 function globless(text: string): string {

@@ -3,6 +3,7 @@ import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Target } from '../config/target.ts';
+import { proofQuestion } from '../backup/proof.ts';
 import { servingColour } from '../proxy/move.ts';
 import type { Colour } from './colour.ts';
 import { parseLog, type LogLine } from './log.ts';
@@ -81,6 +82,7 @@ export function factsCommand(target: Target, required?: Target, more?: Command):
     script('if command -v crontab >/dev/null; then echo yes | fact cron; fi'),
     target.database && sh`stat -c %s ${target.database.file} 2>/dev/null | fact database`,
     required && sh`tail -c 400000 ${`${required.paths.releases}/releases.log`} 2>/dev/null | fact required`,
+    proofQuestion(target),
     siteQuestion(target),
     runtimeOf(target).facts(),
     more,

@@ -29,14 +29,7 @@ const pair = /([\w-]+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))(?: |$)/sy;
 export function parseLine(text: string): LogLine | undefined {
   const parts = stamp.exec(text.trimEnd());
   if (!parts?.[1] || parts[2] === undefined) return undefined;
-  const keys: Record<string, string> = {};
-  pair.lastIndex = 0;
-  for (;;) {
-    const found = pair.exec(parts[2]);
-    if (!found?.[1]) break;
-    keys[found[1]] =
-      found[2] === undefined ? (found[3] ?? '') : found[2].replace(/\\(.)/gs, (_, one) => (one === 'n' ? '\n' : one));
-  }
+  const keys = readPairs(parts[2]);
   if (!keys.sha || !keys.env) return undefined;
   const number = (word: string | undefined) => (word && /^\d+(\.\d+)?$/.test(word) ? Number(word) : undefined);
   return {
@@ -55,6 +48,18 @@ export function parseLine(text: string): LogLine | undefined {
     snapshot: keys.snapshot,
     keys,
   };
+}
+
+/** What `pairs` has written, read back. */
+export function readPairs(text: string): Record<string, string> {
+  const keys: Record<string, string> = {};
+  pair.lastIndex = 0;
+  for (;;) {
+    const found = pair.exec(text);
+    if (!found?.[1]) return keys;
+    keys[found[1]] =
+      found[2] === undefined ? (found[3] ?? '') : found[2].replace(/\\(.)/gs, (_, one) => (one === 'n' ? '\n' : one));
+  }
 }
 
 /** All lines of a log that can be read, oldest first. */

@@ -1,0 +1,111 @@
+// What people and programs are told when something about backups changed, in the form that each way of telling needs.
+import { visible } from '../report/visible.ts';
+import { oneObject } from '../report.ts';
+
+export type News = {
+  /** `backup`, `age:disk`: the same word for the failure and for its end. */
+  subject: string;
+  /** `again`: told before, and it has not become well. */
+  what: 'failure' | 'again' | 'recovery';
+  says: string;
+  /** What to type next. */
+  advice?: string;
+};
+
+export type Message = {
+  app: string;
+  environment: string;
+  host: string;
+  /** By the host's clock where that could be asked. */
+  time: Date;
+  /** Failures first; empty: only that all is well, for whom wants to hear it each time. */
+  news: News[];
+  /** Nothing is wrong now, as far as is known. */
+  well: boolean;
+};
+
+const longest = 600;
+
+/** `book production: backup failed`, one line. */
+export function titleOf({ app, environment, news, well }: Message): string {
+  const bad = news.filter(one => one.what !== 'recovery');
+  const [first] = bad;
+  const rest = bad.length > 1 ? `, and ${bad.length - 1} more` : '';
+  const says = first ? `${oneLine(first.says)}${rest}` : well ? 'all is well' : 'one thing is well again, not all is';
+  return `${app} ${environment}: ${says}`;
+}
+
+/** Plain lines; what a server or a person wrote in them can neither begin a line nor move a cursor. */
+export function textOf(message: Message): string {
+  const { host, news, time } = message;
+  const lines = news.flatMap(({ what, says, advice }) => [
+    `${what === 'recovery' ? '✔' : '✖'} ${oneLine(says)}${what === 'again' ? ' (still)' : ''}`,
+    ...(advice === undefined ? [] : [`  → ${oneLine(advice)}`]),
+  ]);
+  return [titleOf(message), `on ${host}, ${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`, ...lines].join(
+    '\n',
+  );
+}
+
+/** For Slack and what takes its messages: no text can become a link, a mention or markup. */
+export function slackOf(message: Message): string {
+  const text = textOf(message)
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    // Mattermost and others call everybody for a plain @all
+    .replaceAll('@', '@\u2060');
+  return JSON.stringify({ text, mrkdwn: false });
+}
+
+/** For programs: everything by name, on one line. */
+export function jsonOf(message: Message): string {
+  const { app, environment, host, time, news, well } = message;
+  return oneObject({
+    app,
+    environment,
+    host,
+    time: time.toISOString(),
+    state: well ? 'good' : 'bad',
+    title: titleOf(message),
+    text: textOf(message),
+    news,
+  });
+}
+
+/** A whole e-mail. Headers are made of nothing that could end one, the text travels as base64. */
+export function mailOf(message: Message, to: string): string {
+  const body = Buffer.from(`${textOf(message)}\n`).toString('base64');
+  return [
+    `To: ${to}`,
+    `Subject: ${header(titleOf(message))}`,
+    'MIME-Version: 1.0',
+    'Content-Type: text/plain; charset=utf-8',
+    'Content-Transfer-Encoding: base64',
+    'Auto-Submitted: auto-generated',
+    '',
+    ...(body.match(/.{1,76}/g) ?? []),
+    '',
+  ].join('\n');
+}
+
+/** Encoded words of at most 39 bytes each, cut between characters. */
+function header(text: string): string {
+  if (/^[ -~]{1,70}$/.test(text) && !text.includes('=?')) return text;
+  const words: string[] = [];
+  let piece = '';
+  for (const character of text) {
+    if (Buffer.byteLength(piece + character) > 39) {
+      words.push(piece);
+      piece = '';
+    }
+    piece += character;
+  }
+  words.push(piece);
+  return words.map(word => `=?utf-8?B?${Buffer.from(word).toString('base64')}?=`).join('\n ');
+}
+
+function oneLine(text: string): string {
+  const line = visible(text).replace(/\s+/g, ' ').trim();
+  return line.length > longest ? `${line.slice(0, longest)}…` : line;
+}

@@ -1,0 +1,96 @@
+// The snapshots that deploys take of a database before they change it, as entries beside the backups: on the host only, and never counted as backups.
+import type { Database, Target } from '../config/target.ts';
+import { span } from '../duration.ts';
+import { lines, sh, type Command } from '../host/sh.ts';
+import { inItsPlace, snapshotNames } from '../release/database.ts';
+import { parseLog, type LogLine } from '../release/log.ts';
+import { sha7 } from '../release/names.ts';
+import type { Report } from '../report.ts';
+import type { Result } from '../task.ts';
+import { size } from './settings.ts';
+
+export type BeforeDeploy = {
+  /** Of the attempt: `20261120-120004`. */
+  id: string;
+  time: Date;
+  bytes: number;
+  /** Absolute, on the host. */
+  file: string;
+  /** What served until then; undefined: the log does not say. */
+  release: string | undefined;
+  /** What that deploy put live. */
+  next: string | undefined;
+};
+
+/** Whether a word could be the id of one. */
+export function isAttempt(word: string): boolean {
+  return /^\d{8}-\d{0,6}/.test(word);
+}
+
+/** Reads only. Prints the host's clock, the log of releases and a line per snapshot. */
+export function beforeDeployQuestion(target: Target, database: Database): Command {
+  const { stem, end } = snapshotNames(database);
+  const list = sh`[ ! -d ${database.snapshots} ] || find ${database.snapshots} -maxdepth 1 -type f -name ${`${stem}-[0-9]*${end}`} -printf 'snapshot %s %T@ %p\\n'`;
+  return lines(
+    sh`{ ${list}; } 2>/dev/null || {`,
+    inItsPlace(target, database, list),
+    sh`}`,
+    sh`tail -c 400000 ${`${target.paths.releases}/releases.log`} 2>/dev/null || true`,
+  );
+}
+
+/** Newest first. */
+export function readBeforeDeploy(said: string): BeforeDeploy[] {
+  const log = parseLog(said);
+  return said
+    .split('\n')
+    .flatMap(line => {
+      const [, bytes, seconds, file = ''] = /^snapshot (\d+) ([\d.]+) (\/.*)$/.exec(line) ?? [];
+      const [id] = /\d{8}-\d{6}(-\d+)?(?=[^/]*$)/.exec(file) ?? [];
+      if (id === undefined) return [];
+      const of: LogLine | undefined = log.findLast(one => one.snapshot === file);
+      return [
+        { id, time: new Date(Number(seconds) * 1000), bytes: Number(bytes), file, release: of?.was, next: of?.sha },
+      ];
+    })
+    .toSorted((one, other) => other.time.getTime() - one.time.getTime());
+}
+
+/** As a row of the table of backups. */
+export function rowOf(one: BeforeDeploy, now: Date, host: string): string[] {
+  return [
+    one.id,
+    span((now.getTime() - one.time.getTime()) / 1000),
+    host,
+    size(one.bytes),
+    one.release === undefined ? '' : sha7(one.release),
+    `before deploy${one.next === undefined ? '' : ` of ${sha7(one.next)}`}`,
+  ];
+}
+
+export function dataOf(one: BeforeDeploy) {
+  const { id, time, bytes, file, release, next } = one;
+  return {
+    kind: 'before deploy',
+    id,
+    time: time.toISOString(),
+    bytes,
+    file,
+    release: release ?? null,
+    next: next ?? null,
+  };
+}
+
+export function shownSnapshot(one: BeforeDeploy, { environment, app, host }: Target, report: Report): Result {
+  const rows = [
+    ['snapshot', one.id],
+    ['kind', 'before deploy: the database only, on the server only'],
+    ['where', `${one.file} on ${host.name}`],
+    ['time', one.time.toISOString()],
+    ['size', size(one.bytes)],
+    ...(one.release === undefined ? [] : [['release', `${sha7(one.release)}, which served until then`]]),
+    ...(one.next === undefined ? [] : [['deploy', `of ${sha7(one.next)}`]]),
+    ['restore', `npx tsx tasks/rollback.ts --with-database --env ${environment} --app ${app}, to the release of then`],
+  ];
+  return { text: report.table(rows), json: dataOf(one) };
+}

@@ -1,0 +1,15 @@
+// What the doctor makes of the backups: whether one was proven restorable, and lately enough.
+import { isProven, proofInWords, proofOf } from '../backup/proof.ts';
+import type { Target } from '../config/target.ts';
+import type { Facts } from '../release/facts.ts';
+import { good, warning, type Finding } from './finding.ts';
+
+export function proofFindings(target: Target, facts: Facts): Finding[] {
+  const proof = proofOf(target, facts);
+  if (!proof) return [];
+  const words = proofInWords(proof, facts.now);
+  if (isProven(target, proof, facts.now) && !proof.failed) return [good('backup', words)];
+  const again = `--env ${target.environment} --app ${target.app}`;
+  // an old one that is proven again stays old
+  return [warning('backup', words, `npx tsx tasks/backup.ts ${again} && npx tsx tasks/drill.ts ${again}`)];
+}
