@@ -27,6 +27,11 @@ function isUnit(text: string | undefined): text is keyof typeof units {
   return text !== undefined && text in units;
 }
 
+/** Seconds in `7d` or `36h`. */
+export function intervalSeconds(text: string): number {
+  return Number.parseInt(text, 10) * (text.endsWith('d') ? 24 : 1) * 3600;
+}
+
 /** `2 d 3 h`, `5 h 10 min`, `4 min` */
 export function span(seconds: number): string {
   const minutes = Math.max(0, Math.round(seconds / 60));

@@ -1,11 +1,13 @@
 // Proves a backup: restores it into scratch space, opens it, counts it, and writes down with its date whether it was good.
 import { Readable } from 'node:stream';
+import { identityFor, toolsToOpen } from '../lib/backup/age.ts';
 import { choose, keyOf } from '../lib/backup/catalog.ts';
 import { verifyRoom } from '../lib/backup/examine.ts';
 import { perform, type Way } from '../lib/backup/flow.ts';
 import { openBackup } from '../lib/backup/open.ts';
 import { baseAnywhere, baseOn, openScratch } from '../lib/backup/scratch.ts';
 import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
+import { finder } from '../lib/backup/wanted.ts';
 import { logVerdict, verdictName, type Check, type Verdict } from '../lib/backup/verdict.ts';
 import type { HostSettings } from '../lib/config/target.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
@@ -36,18 +38,25 @@ export default task(import.meta.url, {
     const at = args.at === undefined ? undefined : readAt(args.at);
     const stores = await openStores(target, context, args.store);
     const held = choose(await backupsOf(stores, target), { id: which, at }, again);
+    const identity = await identityFor(target, held, context.environment);
     const host = await context.connect(args.here ? here : target.host);
     const way: Way = { host, signal, appUser: undefined };
     const scratch = await openScratch(host, {
       base: args.here ? baseAnywhere : baseOn(target),
-      tools: ['zstd', 'sqlite3', 'tar', 'sha256sum'],
+      tools: toolsToOpen(identity),
     });
     const checks: Check[] = [];
     const began = performance.now();
     let bad: Failure | undefined;
     try {
       verifyRoom(held, scratch.free, host.where);
-      await openBackup(way, held, scratch.folder, report, checks, { parts: held.manifest.parts, unpack: true });
+      const { parts, files } = held.manifest;
+      await openBackup(way, held, scratch.folder, report, checks, {
+        parts,
+        identity,
+        unpack: true,
+        finder: finder({ paths: files?.include ?? [], single: false }),
+      });
     } catch (error) {
       if (!(error instanceof Failure) || error.exit !== 7) throw error;
       bad = error;

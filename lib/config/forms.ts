@@ -78,6 +78,11 @@ export const duration = v.pipe(
   v.regex(/^\d{1,6}(\.\d{1,3})?(ms|s|m|h)$/, 'must be a duration such as 500ms, 60s or 5m'),
   v.check(text => secondsOf(text) !== undefined, 'must be at most a week'),
 );
+/** How often something is done, which may be longer than anything waits. */
+export const interval = v.pipe(
+  v.string(mustBe('an interval such as 7d or 36h')),
+  v.regex(/^[1-9]\d{0,2}[dh]$/, 'must be an interval such as 7d or 36h'),
+);
 export const yes = v.boolean(mustBe('true or false'));
 export const scalar = v.union([v.string(), v.number(), v.boolean()], mustBe('text, a number, true or false'));
 export const list = <S extends v.GenericSchema>(item: S) => v.array(item, mustBe('a list'));
@@ -159,6 +164,18 @@ export const oneLineValue = v.pipe(
 export const bucketName = v.pipe(
   plainText,
   v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/, 'must be the name of a bucket: letters, digits and . _ -'),
+);
+/** Of age. Its own secret keys have a form of their own, too, so that the two cannot be mixed up. */
+export const recipient = v.pipe(
+  line,
+  v.check(
+    text => !/^AGE-SECRET-KEY/i.test(text),
+    'is a secret key: it belongs into the file that identity names; age-keygen -y prints its public half, age1…',
+  ),
+  v.regex(
+    /^(age1[02-9ac-hj-np-z]{58}|ssh-(ed25519|rsa) [A-Za-z0-9+/]{40,}={0,3}( .*)?)$/,
+    'must be a public key that age takes: age1…, ssh-ed25519 … or ssh-rsa …',
+  ),
 );
 export const email = v.pipe(
   plainText,

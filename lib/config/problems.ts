@@ -53,7 +53,9 @@ export function sourceOf(file: string, text: string): Source {
 function excerpt(line: string, column: number): string {
   const from = column > 100 ? column - 60 : 0;
   // A password written where only a reference belongs must not be repeated on the screen.
-  const visible = line.replace(/((?:password|secret|\bkey)["']?\s*:\s*)(?!\{)\S.*$/i, '$1[secret]');
+  const visible = line
+    .replace(/((?:password|secret|\bkey)["']?\s*:\s*)(?!\{)\S.*$/i, '$1[secret]')
+    .replace(/AGE-SECRET-KEY-\w*/gi, '[secret]');
   const part = visible.slice(from, from + 120).replace(/[^\t\P{C}]/gu, '?');
   const gap = visible
     .slice(from, column)

@@ -10,6 +10,7 @@ import {
   email,
   hostPath,
   insidePath,
+  interval,
   isMap,
   isPattern,
   jumps,
@@ -23,6 +24,7 @@ import {
   portRange,
   proxyPath,
   publicKey,
+  recipient,
   root,
   rootPath,
   routePath,
@@ -320,6 +322,26 @@ const backup = shape({
         include: about('Paths inside the root', v.optional(list(rootPath))),
         exclude: about("Patterns as after tar's --exclude", v.optional(list(line))),
         as: about('The user who may read and write them, through sudo', v.optional(user)),
+        full_every: about(
+          'How often all of them go along; in between, what changed since (default 7d)',
+          v.optional(interval),
+        ),
+      }),
+    ),
+  ),
+  mode: about(
+    'packs, or tarball: every backup is whole by itself (default packs)',
+    v.optional(v.picklist(['packs', 'tarball'], 'must be packs or tarball')),
+  ),
+  encrypt: about(
+    'Who can open backups: they leave the server encrypted with age',
+    v.optional(
+      shape({
+        recipients: about(
+          'Public keys: age1…, ssh-ed25519 …; [] when there is nothing to encrypt any more',
+          list(recipient),
+        ),
+        identity: about('Where the key that opens them is; restore and drill need it', v.optional(password)),
       }),
     ),
   ),

@@ -216,6 +216,15 @@ export type Backup = {
   files: BackupFiles | undefined;
   /** Of how many days, weeks and months one good backup stays; undefined: what suits the kind of the store. */
   keep: { daily: number; weekly: number; monthly: number } | undefined;
+  /** Missing: backups are not encrypted, and never were. */
+  encrypt?: Encryption;
+};
+
+export type Encryption = {
+  /** Public keys as age takes them; none: only older backups are encrypted. */
+  recipients: string[];
+  /** What opens them, on this machine; undefined: nothing can be restored from here. */
+  identity: SecretReference | undefined;
 };
 
 export type BackupFiles = {
@@ -225,6 +234,8 @@ export type BackupFiles = {
   exclude: string[];
   /** The user who may read and write them; undefined: the user who deploys. */
   as: string | undefined;
+  /** All of them go along when the last full pack is this old; missing: in every backup. */
+  fullEverySeconds?: number;
 };
 
 export type StoreSettings =
