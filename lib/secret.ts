@@ -24,6 +24,16 @@ export class Secret {
   }
 }
 
+/** A secret, of however many lines, as one line of base64: for the standard input of a command on a host, and nothing else. */
+export function secretLine(secret: Secret): string {
+  return `${Buffer.from(`${secret.reveal()}\n`).toString('base64')}\n`;
+}
+
+/** Where a secret is, as a person knows it. */
+export function placeOf(reference: SecretReference): string {
+  return 'env' in reference ? reference.env : reference.file;
+}
+
 /** Reads a secret where ops.yml says it is. @throws Failure 3 naming the place, never the value. */
 export async function readSecret(reference: SecretReference, environment: NodeJS.ProcessEnv): Promise<Secret> {
   if ('env' in reference) {

@@ -1,9 +1,12 @@
 // Backs up an environment: the database as it is at one moment, then the files, into each of its stores.
-import { readSurvey, surveyCommand, type Survey } from '../lib/backup/files.ts';
+import { recipientsOf } from '../lib/backup/age.ts';
+import type { Survey } from '../lib/backup/files.ts';
 import { perform, type Way } from '../lib/backup/flow.ts';
+import { leaveGuide } from '../lib/backup/guide.ts';
 import { backupId, type Manifest } from '../lib/backup/manifest.ts';
 import { baseOn, openScratch } from '../lib/backup/scratch.ts';
 import { backupOf, openStores, size } from '../lib/backup/settings.ts';
+import { surveyFiles } from '../lib/backup/pack-files.ts';
 import { readSnapshot, removeCopies, snapshotCommand, type Snapshot } from '../lib/backup/snapshot.ts';
 import { take, tidy, type Material } from '../lib/backup/take.ts';
 import { afterwards } from '../lib/backup/watch.ts';
@@ -38,6 +41,7 @@ export default task(import.meta.url, {
     const target = await context.target();
     const { files } = backupOf(target);
     const { database } = target;
+    const recipients = recipientsOf(target);
     const stores = await openStores(target, context, args.store);
     const name = `${target.app} ${target.environment}`;
     if (args.plan) {
@@ -45,6 +49,7 @@ export default task(import.meta.url, {
         ...(database ? [`the database ${database.file}, as it is at one moment`] : []),
         ...(files ? files.include.map(path => `${target.root}/${path}`) : []),
       ];
+      if (recipients.length) parts.push(`encrypted for ${recipients.join(', ')}`);
       const names = stores.map(store => store.name);
       return {
         text: `${name} into ${names.join(', ')}:\n${parts.map(part => `  ${part}`).join('\n')}`,
@@ -58,7 +63,12 @@ export default task(import.meta.url, {
     const scratch = await openScratch(host, {
       base: baseOn(target),
       alone: { wait: args.wait ?? 1, holder: pairs({ by: who, action: 'backup' }) },
-      tools: ['zstd', ...(database ? ['sqlite3'] : []), ...(files ? ['tar'] : [])],
+      tools: [
+        'zstd',
+        ...(database ? ['sqlite3'] : []),
+        ...(files ? ['tar'] : []),
+        ...(recipients.length ? ['age'] : []),
+      ],
     });
     const done: { store: string; manifest: Manifest }[] = [];
     const failures: { store: Store; error: unknown }[] = [];
@@ -83,7 +93,7 @@ export default task(import.meta.url, {
               {
                 title: `Look through ${files.include.join(', ')}`,
                 run: async () => {
-                  survey = readSurvey(await perform(way, surveyCommand(target, files), 'looking at the files'), target);
+                  survey = await surveyFiles(way, target, files, { id, scratch: scratch.folder });
                 },
               },
             ]
@@ -103,6 +113,7 @@ export default task(import.meta.url, {
         release: release || undefined,
         snapshot,
         survey,
+        scratch: scratch.folder,
       };
 
       for (const store of stores)
@@ -116,6 +127,8 @@ export default task(import.meta.url, {
                   if (!scratch.held()) throw new Failure(4, `${host.where} was lost, and with it the lock`);
                 };
                 done.push({ store: store.name, manifest: await take(way, store, material, before, holds, say) });
+                const trouble = await leaveGuide(store);
+                if (trouble) report.warn(`${store.name}: RESTORE.md could not be written: ${trouble}`);
               },
             },
           ]);
@@ -171,7 +184,7 @@ function told(manifest: Manifest): string {
   const parts = [
     database && `${rows} rows in ${Object.keys(database.tables).length} tables`,
     files && `${files.count} files and folders`,
-    `${size(bytesOf(manifest))} stored`,
+    `${size(bytesOf(manifest))} stored${manifest.base ? `, what changed since ${manifest.base.id}` : ''}`,
   ];
   return parts.filter(Boolean).join(', ');
 }

@@ -12,6 +12,7 @@ import { choose, isWhole, type Held, type Whole } from '../lib/backup/catalog.ts
 import { readPart } from '../lib/backup/examine.ts';
 import { perform } from '../lib/backup/flow.ts';
 import { manifestName } from '../lib/backup/manifest.ts';
+import { neededFor } from '../lib/backup/packs.ts';
 import { pruned } from '../lib/backup/prune.ts';
 import { backupsOf, openStores, size } from '../lib/backup/settings.ts';
 import type { Check } from '../lib/backup/verdict.ts';
@@ -80,13 +81,15 @@ export default task(import.meta.url, {
     const meant = finished.filter(one => which === undefined || one.id.startsWith(which));
     if (!meant.length) throw new Failure(2, `${name} has no backup ${which ?? ''}`.trimEnd());
     const found: { id: string; store: string; good: boolean; checks: Check[] }[] = [];
+    // a full pack is read once, however many build on it
+    const full = new Map<string, Promise<Check>>();
     for (const one of meant)
       await report
         .show([
           {
             title: `Read ${one.id} from ${one.store.name}`,
             run: async say => {
-              const checks = await reread(one, context.signal, say);
+              const checks = await reread(one, full, context.signal, say);
               found.push({ id: one.id, store: one.store.name, good: checks.every(check => check.good), checks });
               const bad = checks.find(check => !check.good);
               if (bad) throw new Failure(7, `${bad.name}: ${bad.found}`);
@@ -115,20 +118,30 @@ export default task(import.meta.url, {
   },
 });
 
-async function reread(one: Held, signal: AbortSignal, say: (line: string) => void): Promise<Check[]> {
+async function reread(
+  one: Held,
+  known: Map<string, Promise<Check>>,
+  signal: AbortSignal,
+  say: (line: string) => void,
+): Promise<Check[]> {
   if (!isWhole(one)) return [{ name: 'listing', good: false, found: one.fault ?? 'it is not whole' }];
   const checks: Check[] = [];
-  for (const part of one.manifest.parts)
-    checks.push(
-      await readPart(one, part, signal, say).catch((error: unknown) => {
+  for (const { held, part } of neededFor(one, one.manifest.parts)) {
+    const key = `${held.store.name} ${held.id} ${part.name}`;
+    const reading =
+      known.get(key) ??
+      readPart(held, part, signal, say).catch((error: unknown) => {
         if (!(error instanceof Failure) || error.exit !== 7) throw error;
         return { name: part.name, good: false, found: error.message };
-      }),
-    );
+      });
+    known.set(key, reading);
+    const check = await reading;
+    checks.push(held === one ? check : { ...check, name: `${check.name} of its full pack, ${held.id}` });
+  }
   return checks;
 }
 
-const columns = ['backup', 'age', 'store', 'size', 'release', 'state'];
+const columns = ['backup', 'age', 'store', 'size', 'files', 'release', 'state'];
 
 /** What deploys have left on the host. A server that is gone does not hide what is in the stores. */
 async function snapshots({ args, connect, report, signal }: Asking, target: Target): Promise<BeforeDeploy[]> {
@@ -154,6 +167,7 @@ function listed(held: readonly Held[], before: readonly BeforeDeploy[], target: 
     ago(one.time),
     one.store.name,
     size(one.bytes),
+    kindOf(one),
     one.manifest?.release?.slice(0, 7) ?? '',
     one.fault ?? one.manifest?.shrunk[0] ?? proof(one),
   ]);
@@ -179,6 +193,7 @@ function listed(held: readonly Held[], before: readonly BeforeDeploy[], target: 
         time: time.toISOString(),
         store: store.name,
         bytes,
+        base: manifest?.base?.id ?? null,
         release: manifest?.release ?? null,
         fault: fault ?? null,
         shrunk: manifest?.shrunk ?? [],
@@ -186,6 +201,12 @@ function listed(held: readonly Held[], before: readonly BeforeDeploy[], target: 
       })),
     },
   };
+}
+
+/** `full`, or since when it has the changes. */
+function kindOf({ manifest }: Held): string {
+  if (manifest?.base) return `since ${manifest.base.id.slice(0, 16)}`;
+  return manifest?.files ? 'full' : '';
 }
 
 function proof({ verdict }: Held): string {
@@ -201,6 +222,8 @@ function shown({ id, store, manifest, verdict }: Whole, report: Report): Result 
     ['time', manifest.time],
     ['by', manifest.by],
     ['release', manifest.release ?? 'none'],
+    ...(manifest.base ? [['changes since', `${manifest.base.id}, whose files.tar.zst it needs`]] : []),
+    ...(manifest.recipients ?? []).map(one => ['encrypted for', one]),
     ...manifest.parts.map(part => [part.name, `${size(part.bytes)}, ${size(part.rawBytes)} unpacked`]),
     ...Object.entries(manifest.database?.tables ?? {}).map(([table, count]) => [`table ${table}`, `${count} rows`]),
     ...(manifest.files ? [['files', `${manifest.files.count} of ${manifest.files.include.join(', ')}`]] : []),

@@ -1,5 +1,6 @@
 // Proves a backup: restores it into scratch space, opens it, counts it, and writes down with its date whether it was good.
 import { Readable } from 'node:stream';
+import { identityFor, toolsToOpen } from '../lib/backup/age.ts';
 import { choose, keyOf } from '../lib/backup/catalog.ts';
 import { verifyRoom } from '../lib/backup/examine.ts';
 import { perform, type Way } from '../lib/backup/flow.ts';
@@ -7,6 +8,7 @@ import { openBackup } from '../lib/backup/open.ts';
 import { proveFurther } from '../lib/backup/prove-further.ts';
 import { baseAnywhere, baseOn, openScratch } from '../lib/backup/scratch.ts';
 import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
+import { finder } from '../lib/backup/wanted.ts';
 import { logVerdict, verdictName, type Check, type Verdict } from '../lib/backup/verdict.ts';
 import { afterwards } from '../lib/backup/watch.ts';
 import type { HostSettings } from '../lib/config/target.ts';
@@ -40,11 +42,12 @@ export default task(import.meta.url, {
     const at = args.at === undefined ? undefined : readAt(args.at);
     const stores = await openStores(target, context, args.store);
     const held = choose(await backupsOf(stores, target), { id: which, at }, again);
+    const identity = await identityFor(target, held, context.environment);
     const host = await context.connect(args.here ? here : target.host);
     const way: Way = { host, signal, appUser: undefined };
     const scratch = await openScratch(host, {
       base: args.here ? baseAnywhere : baseOn(target),
-      tools: ['zstd', 'sqlite3', 'tar', 'sha256sum'],
+      tools: toolsToOpen(identity),
     });
     const checks: Check[] = [];
     const began = performance.now();
@@ -52,7 +55,13 @@ export default task(import.meta.url, {
     let restored: number | undefined;
     try {
       verifyRoom(held, scratch.free, host.where);
-      await openBackup(way, held, scratch.folder, report, checks, { parts: held.manifest.parts, unpack: true });
+      const { parts, files } = held.manifest;
+      await openBackup(way, held, scratch.folder, report, checks, {
+        parts,
+        identity,
+        unpack: true,
+        finder: finder({ paths: files?.include ?? [], single: false }),
+      });
       restored = performance.now();
       const { folder } = scratch;
       await proveFurther(way, { target, held, folder, atHome: !args.here }, report, checks);

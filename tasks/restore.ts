@@ -1,5 +1,6 @@
 // Puts a backup back: into an empty folder here, or in the place of an environment's data, which are moved aside first.
 import { resolve } from 'node:path';
+import { identityFor } from '../lib/backup/age.ts';
 import { choose } from '../lib/backup/catalog.ts';
 import { confirmRestore } from '../lib/backup/guard.ts';
 import { intoFolder } from '../lib/backup/into-folder.ts';
@@ -45,14 +46,15 @@ export default task(import.meta.url, {
     const stores = await openStores(target, context, args.store);
     const held = choose(await backupsOf(stores, target), { id: which, at }, `--env ${environment} --app ${app}`);
     const wanted = wantedOf(target, held, args.only);
+    const identity = args.plan ? undefined : await identityFor(target, held, context.environment);
     const age = span((Date.now() - held.time.getTime()) / 1000);
 
     if (args.to !== undefined) {
       if (args.plan) throw new Failure(2, '--to changes nothing but its folder, so there is no --plan for it');
-      return intoFolder(context, held, wanted, resolve(context.folder, args.to));
+      return intoFolder(context, held, wanted, identity, resolve(context.folder, args.to));
     }
     const what = `${app} ${environment} goes back to ${held.manifest.time.slice(0, 16)}Z, ${age} ago; what was written since is moved aside`;
     if (!args.plan) await confirmRestore(target, args['yes-restore'], what, context);
-    return intoTarget(context, target, held, wanted);
+    return intoTarget(context, target, held, wanted, identity);
   },
 });

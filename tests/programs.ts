@@ -12,6 +12,7 @@ export const forUnitAndTask = {
   sshd: 'openssh-server',
   dash: 'dash',
   zstd: 'zstd',
+  age: 'age',
   ps: 'procps',
   shellcheck: 'shellcheck',
   'redis-server': 'redis-server',

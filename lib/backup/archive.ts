@@ -17,11 +17,27 @@ const form =
   /^(.)([-rwxsStT]{9})[.+]? +\d+\/\d+ +(\d+(?:,\d+)?) +[\d:.-]+(?: +[\d:.]+)? +("(?:[^"\\]|\\.)*")(?: (->|link to) ("(?:[^"\\]|\\.)*"))?$/s;
 const kinds: Record<string, Entry['kind']> = { '-': 'file', d: 'folder', l: 'link', h: 'hard link' };
 
-/** Looks at one entry after the other. @throws Failure 7 at the first that could write outside of its folder. */
-export function inspector(): { see(line: string): Entry; count(): number } {
+export type Inspector = {
+  see(line: string): Entry;
+  /** Takes away a path, in its bytes, that is removed before the next archive is unpacked over this one. */
+  forget(path: Buffer): string;
+  count(): number;
+};
+
+/**
+ * Looks at one entry after the other, also of archives that are unpacked over each other.
+ * @throws Failure 7 at the first that could write outside of its folder.
+ */
+export function inspector(): Inspector {
   const seen = new Map<string, Entry['kind']>();
   return {
     count: () => seen.size,
+    forget(bytes) {
+      const inside = insideOf(bytes.toString('latin1'));
+      if (inside === undefined) throw hostile(bytes.toString('latin1'), 'leads out of its folder');
+      seen.delete(inside);
+      return bytes.toString();
+    },
     see(line) {
       const entry = readEntry(line);
       const { path, kind, to } = entry;
@@ -34,11 +50,11 @@ export function inspector(): { see(line: string): Entry; count(): number } {
       const before = seen.get(inside);
       if (before !== undefined && (before !== 'folder' || kind !== 'folder')) throw hostile(path, 'comes twice');
       if (kind === 'link' && (to === undefined || leadsOut(inside, to)))
-        throw hostile(path, `is a link out of the folder, to ${to ?? 'nothing'}`);
+        throw hostile(path, `is a link out of the folder, to ${readable(to ?? 'nothing')}`);
       if (kind === 'hard link' && seen.get(insideOf(to ?? '') ?? '') !== 'file')
-        throw hostile(path, `is another name for ${to ?? 'nothing'}, which is no file of this archive`);
+        throw hostile(path, `is another name for ${readable(to ?? 'nothing')}, which is no file of this archive`);
       seen.set(inside, kind);
-      return entry;
+      return { ...entry, path: readable(path), to: to === undefined ? undefined : readable(to) };
     },
   };
 }
@@ -64,7 +80,11 @@ function readEntry(line: string): Entry {
   const [, letter = '', rights = '', bytes = '', name = '""', word, target] = form.exec(line) ?? [];
   const path = unquote(name);
   const kind = kinds[letter];
-  if (letter === '') throw hostile(line.slice(0, 200), 'is a line of tar’s listing that is not understood');
+  if (letter === '')
+    throw hostile(
+      Buffer.from(line.slice(0, 200)).toString('latin1'),
+      'is a line of tar’s listing that is not understood',
+    );
   if (!kind) throw hostile(path, 'is no file, folder or link');
   if (kind !== 'folder' && /[sS]/.test(rights)) throw hostile(path, 'would run with the rights of its owner');
   if ((kind === 'link') !== (word === '->') || (kind === 'hard link') !== (word === 'link to'))
@@ -74,17 +94,21 @@ function readEntry(line: string): Entry {
 
 const escapes: Record<string, string> = { n: '\n', t: '\t', r: '\r', a: '\x07', b: '\b', f: '\f', v: '\v' };
 
-/** tar writes bytes that are no characters of UTF-8 as octal numbers; such a name stays different from all others. */
+/** The bytes of a name, one character each: tar writes those that are no characters of UTF-8 as octal numbers. */
 function unquote(text: string): string {
-  return text
-    .slice(1, -1)
+  return Buffer.from(text.slice(1, -1))
+    .toString('latin1')
     .replace(/\\(\d{3}|.)/gs, (_, one: string) =>
       /^\d{3}$/.test(one) ? String.fromCharCode(Number.parseInt(one, 8)) : (escapes[one] ?? one),
     );
 }
 
+function readable(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString();
+}
+
 function hostile(path: string, why: string): Failure {
-  return new Failure(7, `the archive is not to be trusted: ${JSON.stringify(path)} ${why}`, {
+  return new Failure(7, `the archive is not to be trusted: ${JSON.stringify(readable(path))} ${why}`, {
     advice: 'nothing of it was written; take another backup, and find out who wrote this one',
   });
 }

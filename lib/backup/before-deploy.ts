@@ -63,6 +63,7 @@ export function rowOf(one: BeforeDeploy, now: Date, host: string): string[] {
     span((now.getTime() - one.time.getTime()) / 1000),
     host,
     size(one.bytes),
+    '',
     one.release === undefined ? '' : sha7(one.release),
     `before deploy${one.next === undefined ? '' : ` of ${sha7(one.next)}`}`,
   ];

@@ -2,7 +2,7 @@
 import { text } from 'node:stream/consumers';
 import { Failure } from '../errors.ts';
 import type { Store } from '../store/store.ts';
-import { isBackupId, manifestName, prefixOf, readManifest, type Manifest } from './manifest.ts';
+import { isBackupId, manifestName, partOf, prefixOf, readManifest, type Manifest } from './manifest.ts';
 import { isVerdictName, readVerdict, type Verdict } from './verdict.ts';
 
 type Named = { app: string; environment: string };
@@ -16,6 +16,8 @@ export type Held = {
   /** Bytes in the store. */
   bytes: number;
   manifest: Manifest | undefined;
+  /** The backup with the full pack that this one has only the changes to. */
+  base?: Whole;
   /** What the listing alone shows to be wrong. */
   fault: string | undefined;
   /** Of the newest drill. */
@@ -39,7 +41,21 @@ export async function backupsIn(store: Store, target: Named): Promise<Held[]> {
   }
   const found: Held[] = [];
   for (const [id, keys] of byId) found.push(await look(store, target, id, keys));
+  for (const one of found) join(one, found);
   return found.toSorted((a, b) => b.time.getTime() - a.time.getTime() || (a.id < b.id ? 1 : -1));
+}
+
+/** What is wrong with a full pack is wrong with all that build on it. */
+function join(held: Held, all: readonly Held[]): void {
+  const wanted = held.manifest?.base;
+  if (!wanted || held.fault !== undefined) return;
+  const base = all.find(one => one.id === wanted.id);
+  const damaged = (why: string) => void (held.fault = `its full pack, ${wanted.id}, ${why}`);
+  if (!base) return damaged('is not there');
+  if (!isWhole(base)) return damaged(`is damaged: ${base.fault ?? ''}`);
+  const pack = partOf(base.manifest, 'files.tar.zst');
+  if (pack?.sha256 !== wanted.sha256) return damaged('is another one than it was');
+  held.base = base;
 }
 
 async function look(store: Store, target: Named, id: string, keys: Held['keys']): Promise<Held> {

@@ -1,37 +1,63 @@
 // A backup taken out of its store into scratch space and looked at: every part against what the manifest promised.
-import { StringDecoder } from 'node:string_decoder';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
-import { inspector, listingFlags } from './archive.ts';
+import { isEncrypted, notOpened, openingInto, type Identity } from './age.ts';
 import { keyOf, type Whole } from './catalog.ts';
-import { flowOf, measure, perform, pourInto, type Way } from './flow.ts';
-import type { DatabaseFacts, Manifest, Part } from './manifest.ts';
+import { measure, pourInto, type Way } from './flow.ts';
+import { plainName, type DatabaseFacts, type Part } from './manifest.ts';
+import { neededFor } from './packs.ts';
 import { countsOf, readCounts } from './snapshot.ts';
 import type { Check } from './verdict.ts';
 
 type Say = (line: string) => void;
 
 /** @throws Failure 1 when the backup would not fit. */
-export function verifyRoom({ manifest }: Whole, free: number, where: string): void {
-  const needed = manifest.parts.reduce((sum, part) => sum + part.bytes + part.rawBytes, 0);
+export function verifyRoom(held: Whole, free: number, where: string): void {
+  const parts = neededFor(held, held.manifest.parts).map(one => one.part);
+  const needed = parts.reduce((sum, part) => sum + part.bytes + part.rawBytes, 0);
   if (needed * 1.02 < free) return;
   throw new Failure(1, `${where} has ${free} bytes left, and the backup needs ${needed} to be looked at`, {
     advice: 'make room, or do it elsewhere: --here',
   });
 }
 
-/** Brings one part into the folder on the host. @returns what is wrong with it; undefined: nothing. */
-export async function fetchPart(way: Way, held: Whole, part: Part, folder: string, say: Say): Promise<Check> {
-  const file = `${folder}/${part.name}`;
-  const name = `${part.name} is what was stored`;
+/**
+ * Brings one part into the folder on the host, decrypted, and says whether it is the one that was stored.
+ * @throws Failure 3 when the identity is not one of those that it was encrypted for.
+ */
+export async function fetchPart(
+  way: Way,
+  { held, part }: { held: Whole; part: Part },
+  folder: string,
+  identity: Identity | undefined,
+  say: Say,
+): Promise<Check> {
+  const file = `${folder}/${plainName(part)}`;
+  const opened = isEncrypted(part) ? identity : undefined;
   const meter = measure(telling(part, say));
   const body = await held.store.get(keyOf(held.manifest, held.id, part.name));
-  await pourInto(way, sh`cat >${file}`, body, meter.stream, `writing ${part.name}`);
-  const there = (await perform(way, sh`sha256sum <${file} | cut -d' ' -f1`, `reading ${part.name}`)).trim();
-  const good = meter.bytes() === part.bytes && meter.sha256() === part.sha256 && there === part.sha256;
-  return { name, good, found: good ? `${part.bytes} bytes, ${part.sha256.slice(0, 12)}…` : 'its checksum is another' };
+  const { output, errors } = await pourInto(
+    way,
+    opened ? openingInto(file) : keepingIn(file),
+    body,
+    meter.stream,
+    `writing ${part.name}`,
+    opened?.secret,
+  );
+  const sums = [/^[0-9a-f]{64}$/m.exec(output)?.[0], meter.sha256()];
+  const good = meter.bytes() === part.bytes && sums.every(sum => sum === part.sha256);
+  if (good && opened && !/^age 0$/m.test(output)) throw notOpened(held, part, opened, errors);
+  return {
+    name: `${part.name} is what was stored`,
+    good,
+    found: good ? `${part.bytes} bytes, ${part.sha256.slice(0, 12)}…` : 'its checksum is another',
+  };
+}
+
+function keepingIn(file: string): Command {
+  return lines(script('set -o pipefail'), sh`tee ${file} | sha256sum | cut -d' ' -f1`);
 }
 
 /** Reads one part and forgets it. */
@@ -60,7 +86,7 @@ export function openDatabase(folder: string, part: Part): { file: string; comman
     command: lines(
       script('set -euo pipefail'),
       // never more than was promised: a few bytes may unpack to a full disk
-      sh`zstd -dqc ${`${folder}/${part.name}`} | head -c ${part.rawBytes + 1} >${file} || [ "$(stat -c %s ${file})" -gt ${part.rawBytes} ]`,
+      sh`zstd -dqc ${`${folder}/${plainName(part)}`} | head -c ${part.rawBytes + 1} >${file} || [ "$(stat -c %s ${file})" -gt ${part.rawBytes} ]`,
       sh`echo "sha256 $(sha256sum <${file} | cut -d' ' -f1)"`,
       sh`echo "integrity $(sqlite3 -batch ${file} 'PRAGMA integrity_check' 2>&1 | head -n 3 | tr '\\n' ' ')"`,
       sh`{ ${countsOf(file)}; } || true`,
@@ -104,47 +130,4 @@ export function judgeDatabase(said: string, part: Part, wanted: DatabaseFacts): 
     found: odd.length ? odd.slice(0, 5).join('; ') : `${rows} in ${names.length} tables, as promised`,
   });
   return checks;
-}
-
-/** The archive's content as tar lists it, every entry looked at. @throws Failure 7 for one that is hostile, or more than was promised. */
-export async function inspectFiles(
-  way: Way,
-  folder: string,
-  part: Part,
-  wanted: NonNullable<Manifest['files']>,
-  each: (path: string) => void = () => {},
-): Promise<Check> {
-  const command = lines(
-    script('set -o pipefail'),
-    sh`zstd -dqc ${`${folder}/${part.name}`} | head -c ${part.rawBytes + 1} | { tar ${listingFlags} --file=- && { rest=$(wc -c); [ "$rest" -eq 0 ] || exit 1; }; }`,
-  );
-  const { see, count } = inspector();
-  const decoder = new StringDecoder('utf8');
-  let rest = '';
-  let bytes = 0;
-  const look = new Writable({
-    write(piece: Buffer, _encoding, done) {
-      const found = (rest + decoder.write(piece)).split('\n');
-      rest = found.pop() ?? '';
-      try {
-        for (const line of found) {
-          const entry = see(line);
-          if (entry.kind === 'file') bytes += entry.bytes;
-          if (bytes > part.rawBytes) throw new Failure(7, 'the archive unpacks to more than its manifest promises');
-          each(entry.path);
-        }
-        done();
-      } catch (error) {
-        done(error instanceof Error ? error : new Error(String(error)));
-      }
-    },
-  });
-  try {
-    await pipeline(flowOf(way, command, 'listing the files'), look, { signal: way.signal });
-  } catch (error) {
-    if (error instanceof Failure && error.exit === 1) return { name: 'files', good: false, found: error.message };
-    throw error;
-  }
-  const good = count() === wanted.count && rest === '';
-  return { name: 'files', good, found: good ? `${count()}, as promised` : `${count()} and were ${wanted.count}` };
 }

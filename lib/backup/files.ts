@@ -1,14 +1,18 @@
-// The files of a backup: what is there, what is left out, and the archive as a stream.
+// The files of a backup: what is left out, and an archive of those that a list names, as a stream.
 import type { BackupFiles, Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
-import { lines, sh, type Command } from '../host/sh.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
 import { inPlace } from '../release/in-place.ts';
+import { packing } from './age.ts';
 import { leadsOut } from './archive.ts';
+import type { Inventory } from './inventory.ts';
 
 const mostLeftOut = 200;
 
-function inTheirPlace(target: Target, files: BackupFiles, text: Command): Command {
-  return inPlace(target, { as: files.as, folders: [target.root], scratch: target.root }, text);
+/** `reads`: the text gets the standard input. */
+export function inTheirPlace(target: Target, files: BackupFiles, text: Command, reads = false): Command {
+  const place = { as: files.as, folders: [target.root], scratch: target.root };
+  return inPlace(target, place, lines(script('export LC_ALL=C.UTF-8'), text), script(''), reads);
 }
 
 /** Prints what is missing of the folders, and everything in them that is no plain file or folder. */
@@ -20,16 +24,17 @@ export function surveyCommand(target: Target, files: BackupFiles): Command {
       sh`cd ${target.root}`,
       ...files.include.map(path => sh`[ -e ${path} ] || printf 'missing\\0%s\\0%s\\0' ${path} -`),
       sh`for path in ${files.include}; do
-  [ ! -e "$path" ] || find -P "$path" '(' -type l -o -type b -o -type c -o -type p ')' -printf '%y\\0%p\\0%l\\0'
+  [ ! -e "$path" ] || find -P "$path" -ignore_readdir_race '(' -type l -o -type b -o -type c -o -type p ')' -printf '%y\\0%p\\0%l\\0'
 done`,
     ),
   );
 }
 
-export type Survey = { leftOut: string[]; noted: string[] };
+/** How many files and folders there are and what they hold; `noted` is for people. */
+export type Survey = Inventory & { noted: string[] };
 
 /** What a restore would refuse is left out, and said. @throws Failure 1 when a folder of ops.yml is not there. */
-export function readSurvey(text: string, target: Target): Survey {
+export function readSurvey(text: string, target: Target): { leftOut: string[]; noted: string[] } {
   const fields = text.split('\0');
   const leftOut: string[] = [];
   const noted: string[] = [];
@@ -50,15 +55,9 @@ export function readSurvey(text: string, target: Target): Survey {
   return { leftOut, noted };
 }
 
-/** The archive, compressed, on standard output; what it became is told on standard error. */
-export function sendFiles(target: Target, files: BackupFiles, leftOut: readonly string[]): Command {
-  const without = [
-    ...(leftOut.length ? ['--anchored', '--no-wildcards', ...leftOut.map(path => `--exclude=${path}`)] : []),
-    '--no-anchored',
-    '--wildcards',
-    ...files.exclude.map(pattern => `--exclude=${pattern}`),
-  ];
-  return inTheirPlace(
+/** An archive of what `list` names, packed, on standard output; what it became is told on standard error. */
+export function sendFiles(target: Target, files: BackupFiles, list: string, recipients: readonly string[]): Command {
+  const archiving = inTheirPlace(
     target,
     files,
     lines(
@@ -67,31 +66,51 @@ export function sendFiles(target: Target, files: BackupFiles, leftOut: readonly 
       // the members are counted by their names, one a line
       sh`exec 5> >(echo "count $(wc -l)" >&2)
 counter=$!
-tar --create --file=- --format=posix --sort=name --numeric-owner --totals --verbose --index-file=/dev/fd/5 --quoting-style=escape ${without} -- ${files.include} | nice zstd -q -3 -T0 -c
+tar --create --file=- --format=posix --numeric-owner --totals --verbose --index-file=/dev/fd/5 --quoting-style=escape --ignore-failed-read --no-recursion --no-unquote --null --files-from=- | ${packing(recipients)}
 codes=("\${PIPESTATUS[@]}")
 exec 5>&-
 wait "$counter"
 echo "tar $(tar --version | head -n 1 | grep -o '[0-9.]*$')" >&2
-((codes[1] == 0)) || { echo "zstd ended with code \${codes[1]}" >&2; exit 1; }
-# 1: a file vanished or changed while it was read, which is noted and no failure
+for code in "\${codes[@]:1}"; do ((code == 0)) || { echo "packing ended with code $code" >&2; exit 1; }; done
+# 1: a file changed while it was read, which is noted and no failure
 ((codes[0] <= 1)) || { echo "tar ended with code \${codes[0]}" >&2; exit 1; }
 exit 0`,
     ),
+    true,
   );
+  return sh`${archiving} <${list}`;
 }
 
-export type Sent = { count: number; rawBytes: number; noted: string[]; tar: string };
+export type Sent = {
+  count: number;
+  rawBytes: number;
+  noted: string[];
+  tar: string;
+  /** Names of the list that were not there any more, as tar writes them. */
+  vanished: string[];
+};
 
-/** Reads what `sendFiles` told. @throws Failure 1 when it did not tell all. */
+/** Reads what `sendFiles` told. @throws Failure 1 when it did not tell all, or could not read what is there. */
 export function readSent(text: string): Sent {
   const [, count] = /^count (\d+)$/m.exec(text) ?? [];
   const [, bytes] = /^Total bytes written: (\d+)/m.exec(text) ?? [];
   const [, tar = ''] = /^tar ([\d.]+)$/m.exec(text) ?? [];
   if (count === undefined || bytes === undefined)
     throw new Failure(1, 'tar did not say what it had read', { detail: text.slice(-2000) });
-  const noted = text
-    .split('\n')
-    .filter(line => line.startsWith('tar: ') && !/socket ignored$|Exiting with failure status/.test(line))
-    .map(line => line.slice('tar: '.length));
-  return { count: Number(count), rawBytes: Number(bytes), noted, tar };
+  const noted: string[] = [];
+  const vanished: string[] = [];
+  for (const line of text.split('\n')) {
+    if (!line.startsWith('tar: ') || /socket ignored$|Exiting with failure status/.test(line)) continue;
+    const said = line.slice('tar: '.length);
+    const [, name, why] = /^(.+): Warning: (Cannot \w+: .+)$/.exec(said) ?? [];
+    if (name === undefined || why === undefined) noted.push(said);
+    else if (/: (No such file or directory|Not a directory)$/.test(why)) {
+      vanished.push(name);
+      noted.push(`${name}: vanished before it was read`);
+    } else
+      throw new Failure(1, `${name} cannot be backed up: ${why}`, {
+        advice: 'name the user who may read it, backup.files.as, or leave it out: backup.files.exclude',
+      });
+  }
+  return { count: Number(count), rawBytes: Number(bytes), noted, tar, vanished };
 }

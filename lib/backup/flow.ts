@@ -5,7 +5,8 @@ import { pipeline } from 'node:stream/promises';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { Command } from '../host/sh.ts';
-import { stream, withWords } from '../host/stream.ts';
+import { pour, stream, withWords } from '../host/stream.ts';
+import { secretLine, type Secret } from '../secret.ts';
 
 const mostText = 16_000_000;
 
@@ -59,20 +60,24 @@ export async function perform(way: Way, command: Command, what: string): Promise
   return output.text();
 }
 
-/** Lets `body` flow into a command on the host, through `meters`. @throws Failure 1 when the command fails. */
+/**
+ * Lets `body` flow into a command on the host, through `meter`; `first` is a secret that the command reads as one line
+ * before it. @returns what the command said. @throws Failure 1 when it fails.
+ */
 export async function pourInto(
   { host, signal }: Way,
   command: Command,
   body: Readable,
   meter: Transform,
   what: string,
-): Promise<void> {
+  first?: Secret,
+): Promise<{ output: string; errors: string }> {
   const channel = await host.open(withWords(command));
-  const errors = gatherer();
-  channel.output.resume();
-  channel.errors.pipe(errors);
+  const [output, errors] = [gatherer(), gatherer()];
+  const poured = [pour(channel.output, output), pour(channel.errors, errors)];
   let broken: unknown;
   try {
+    if (first) channel.input.write(secretLine(first));
     await pipeline(body, meter, channel.input, { signal });
   } catch (error) {
     broken = error;
@@ -84,12 +89,15 @@ export async function pourInto(
   if (signal.aborted) throw signal.reason;
   if (body.errored) throw body.errored;
   const { code } = await channel.ended;
+  await Promise.all(poured);
   if (code !== 0) throw failed(what, host, code, errors.text());
   if (broken !== undefined) throw broken;
+  return { output: output.text(), errors: errors.text() };
 }
 
 function failed(what: string, host: Host, code: number, said: string): Failure {
-  const lines = said.split('\n').filter(line => line.trim());
+  // age ends whatever it says with an address for complaints
+  const lines = said.split('\n').filter(line => line.trim() && !line.startsWith('age: report unexpected'));
   return new Failure(1, `${what} did not work on ${host.name}: ${lines.at(-1) ?? `it ended with code ${code}`}`, {
     detail: lines.slice(-12).join('\n'),
   });

@@ -3,12 +3,14 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HostSettings } from '../config/target.ts';
 import { Failure } from '../errors.ts';
-import { lines, script, sh } from '../host/sh.ts';
+import { sh } from '../host/sh.ts';
 import type { Context, Result } from '../task.ts';
+import { toolsToOpen, type Identity } from './age.ts';
 import type { Whole } from './catalog.ts';
 import { verifyRoom } from './examine.ts';
 import { perform, type Way } from './flow.ts';
 import { openBackup } from './open.ts';
+import { isOfFiles, layersOf, packsOf, unpacking } from './packs.ts';
 import { openScratch } from './scratch.ts';
 import { finder, type Wanted } from './wanted.ts';
 
@@ -19,6 +21,7 @@ export async function intoFolder(
   { connect, report, signal }: Pick<Context, 'connect' | 'report' | 'signal'>,
   held: Whole,
   wanted: Wanted,
+  identity: Identity | undefined,
   folder: string,
 ): Promise<Result> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -29,29 +32,26 @@ export async function intoFolder(
   const way: Way = { host, signal, appUser: undefined };
   const began = performance.now();
   const base = join(folder, scratchName);
-  const scratch = await openScratch(host, { base: sh`${base}`, tools: ['zstd', 'tar', 'sqlite3', 'sha256sum'] });
+  const scratch = await openScratch(host, { base: sh`${base}`, tools: toolsToOpen(identity) });
   const { manifest } = held;
   const made: string[] = [];
   try {
     verifyRoom(held, scratch.free, host.where);
-    const { see, missing } = finder(wanted);
+    const found = finder(wanted);
     const { parts } = wanted;
-    await openBackup(way, held, scratch.folder, report, [], { parts, unpack: !wanted.single, each: see });
-    const [none] = missing();
+    await openBackup(way, held, scratch.folder, report, [], { parts, identity, unpack: !wanted.single, finder: found });
+    const [none] = found.missing();
     if (none !== undefined) throw new Failure(2, `the backup has no ${none}`);
     const from = (name: string) => join(scratch.folder, name);
-    if (wanted.single)
+    const packs = packsOf(held);
+    if (wanted.single && packs)
       await perform(
         way,
-        lines(
-          script('set -euo pipefail'),
-          sh`mkdir ${from('files')}`,
-          sh`zstd -dqc ${from('files.tar.zst')} | tar --extract --no-same-owner --no-wildcards --directory=${from('files')} --file=- -- ${wanted.paths}`,
-        ),
+        unpacking(scratch.folder, layersOf(packs, from('files'), ['--no-same-owner'], found.meant())),
         'unpacking',
       );
     if (!wanted.single && manifest.database) made.push('database.sqlite');
-    if (parts.some(part => part.name === 'files.tar.zst')) made.push('files');
+    if (parts.some(isOfFiles)) made.push('files');
     for (const name of made) await rename(from(name), join(folder, name));
   } finally {
     await scratch.end();

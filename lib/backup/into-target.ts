@@ -10,11 +10,13 @@ import { explainWait } from '../release/ready.ts';
 import { switchFor } from '../release/switch.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
 import type { Context, Result } from '../task.ts';
+import { toolsToOpen, type Identity } from './age.ts';
 import type { Whole } from './catalog.ts';
 import { verifyRoom } from './examine.ts';
 import { perform, type Way } from './flow.ts';
-import { stampOf } from './manifest.ts';
+import { plainName, stampOf } from './manifest.ts';
 import { openBackup } from './open.ts';
+import { packsOf } from './packs.ts';
 import {
   asidePlaces,
   bringDatabase,
@@ -31,9 +33,15 @@ type Around = Pick<Context, 'connect' | 'report' | 'signal' | 'who'> & {
   args: { plan: boolean; wait: number | undefined; verbose: boolean };
 };
 
-export async function intoTarget(around: Around, target: Target, held: Whole, wanted: Wanted): Promise<Result> {
+export async function intoTarget(
+  around: Around,
+  target: Target,
+  held: Whole,
+  wanted: Wanted,
+  identity: Identity | undefined,
+): Promise<Result> {
   const { report, signal, who, args } = around;
-  const database = wanted.parts.some(part => part.name === 'database.sqlite.zst') ? target.database : undefined;
+  const database = wanted.parts.some(part => plainName(part) === 'database.sqlite.zst') ? target.database : undefined;
   const host = await around.connect(target.host);
   if (args.plan) return exchange({ target, stamp: stampOf(new Date()), database, paths: wanted.paths });
 
@@ -41,14 +49,15 @@ export async function intoTarget(around: Around, target: Target, held: Whole, wa
   const scratch = await openScratch(host, {
     base: baseOn(target),
     alone: { wait: args.wait ?? 1, holder: pairs({ by: who, action: 'restore', backup: held.id }) },
-    tools: ['zstd', 'tar', 'sqlite3', 'sha256sum'],
+    tools: toolsToOpen(identity),
   });
   try {
     verifyRoom(held, scratch.free, host.where);
     const back: PutBack = { target, stamp: stampOf(scratch.now), database, paths: wanted.paths };
-    const { see, missing } = finder(wanted);
-    await openBackup(way, held, scratch.folder, report, [], { parts: wanted.parts, unpack: false, each: see });
-    const [none] = missing();
+    const found = finder(wanted);
+    const { parts } = wanted;
+    await openBackup(way, held, scratch.folder, report, [], { parts, identity, unpack: false, finder: found });
+    const [none] = found.missing();
     if (none !== undefined) throw new Failure(2, `the backup has no ${none}`);
     await report.show([
       {
@@ -58,7 +67,9 @@ export async function intoTarget(around: Around, target: Target, held: Whole, wa
           const from = (name: string) => `${scratch.folder}/${name}`;
           if (database)
             await perform(way, bringDatabase(back, database, from('database.sqlite')), 'bringing the database');
-          if (back.paths.length) await perform(way, bringFiles(back, from('files.tar.zst')), 'bringing the files');
+          const packs = packsOf(held);
+          if (back.paths.length && packs)
+            await perform(way, bringFiles(back, scratch.folder, packs, found.meant()), 'bringing the files');
         },
       },
     ]);

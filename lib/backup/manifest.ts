@@ -17,10 +17,14 @@ const schema = v.object({
   by: v.string(),
   /** What served at that moment. */
   release: v.nullable(v.string()),
+  /** The backup whose files.tar.zst these changes were made against, and its checksum there; missing: this one is whole. */
+  base: v.optional(v.object({ id: v.pipe(v.string(), v.regex(idForm)), sha256: sum })),
+  /** Who can open the parts that end in .age; missing: nothing is encrypted. */
+  recipients: v.optional(v.array(v.string())),
   parts: v.array(
     v.object({
       // it becomes a part of keys and paths
-      name: v.picklist(['database.sqlite.zst', 'files.tar.zst']),
+      name: v.pipe(v.string(), v.regex(/^(database\.sqlite|files\.tar|changes\.tar|gone)\.zst(\.age)?$/)),
       /** Of the stored object. */
       bytes: count,
       sha256: sum,
@@ -42,8 +46,13 @@ const schema = v.object({
   files: v.nullable(
     v.object({
       include: v.array(v.string()),
-      /** Files, folders and links. */
+      exclude: v.optional(v.array(v.string())),
+      /** Files, folders and links, of both packs together. */
       count,
+      /** What all the files hold, whatever of them is in this pack. */
+      bytes: v.optional(count),
+      /** Of a full pack: the checksum of the inventory on the host that the next nights are compared with. */
+      inventory: v.optional(sum),
       /** What vanished, changed or was left out meanwhile. */
       noted: v.array(v.string()),
     }),
@@ -59,6 +68,21 @@ export type Part = Manifest['parts'][number];
 export type DatabaseFacts = NonNullable<Manifest['database']>;
 
 export const manifestName = 'manifest.json';
+
+/** What a part is called when it is decrypted. */
+export function plainName({ name }: Pick<Part, 'name'>): string {
+  return name.replace(/\.age$/, '');
+}
+
+/** `files.tar.zst`, also when it is stored as files.tar.zst.age. */
+export function partOf({ parts }: Pick<Manifest, 'parts'>, name: string): Part | undefined {
+  return parts.find(part => plainName(part) === name);
+}
+
+/** What all the files hold, also when the backup has only their changes. */
+export function filesBytes(manifest: Pick<Manifest, 'parts' | 'files'>): number {
+  return manifest.files?.bytes ?? partOf(manifest, 'files.tar.zst')?.rawBytes ?? 0;
+}
 
 /** `20261121T030000Z-3f2c1a`: the host's time, and chance, so that nothing ever has a name twice. */
 export function backupId(now: Date): string {

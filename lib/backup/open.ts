@@ -1,21 +1,26 @@
 // A backup opened in scratch space, step by step as people see it; the first thing that is not as promised ends it.
 import { Failure } from '../errors.ts';
-import { lines, script, sh } from '../host/sh.ts';
+import { lines, sh } from '../host/sh.ts';
 import type { Item, Report } from '../report.ts';
+import { isEncrypted, type Identity } from './age.ts';
 import { keyOf, type Whole } from './catalog.ts';
-import { fetchPart, inspectFiles, judgeDatabase, openDatabase } from './examine.ts';
+import { fetchPart, judgeDatabase, openDatabase } from './examine.ts';
 import { perform, type Way } from './flow.ts';
-import type { Part } from './manifest.ts';
+import { plainName, type Part } from './manifest.ts';
+import { inspectPacks, isOfFiles, layersOf, neededFor, packsOf, unpacking, type Packs } from './packs.ts';
 import { size } from './settings.ts';
 import type { Check } from './verdict.ts';
+import type { Finder } from './wanted.ts';
 
 type Wanted = {
   /** Which parts are needed. */
   parts: readonly Part[];
+  /** What opens encrypted ones. */
+  identity: Identity | undefined;
   /** The files are unpacked beside the parts, in `files`; otherwise they are only looked at. */
   unpack: boolean;
-  /** Is told the path of every entry of the archive. */
-  each?: (path: string) => void;
+  /** Is told every path. */
+  finder: Finder;
 };
 
 /**
@@ -28,7 +33,7 @@ export async function openBackup(
   folder: string,
   report: Report,
   checks: Check[],
-  { parts, unpack, each }: Wanted,
+  { parts, identity, unpack, finder }: Wanted,
 ): Promise<void> {
   const { manifest, store } = held;
   const note = (...found: Check[]) => {
@@ -36,14 +41,17 @@ export async function openBackup(
     const bad = found.find(check => !check.good);
     if (bad) throw new Failure(7, `${held.id} in ${store.name}: ${bad.name}: ${bad.found}`);
   };
-  const items: Item[] = parts.map(part => ({
-    title: `Fetch ${part.name} from ${store.name} (${size(part.bytes)})`,
-    run: async say => note(await fetchPart(way, held, part, folder, say)),
+  const needed = neededFor(held, parts);
+  const items: Item[] = needed.map(one => ({
+    title: `Fetch ${one.part.name}${one.held === held ? '' : ` of ${one.held.id}`} from ${store.name} (${size(one.part.bytes)})`,
+    run: async say => {
+      note(await fetchPart(way, one, folder, identity, say));
+      if (one === needed.at(-1) && identity && needed.some(({ part }) => isEncrypted(part)))
+        note({ name: 'decrypted', good: true, found: `with the identity that ops.yml names: ${identity.place}` });
+    },
   }));
   const { database, files } = manifest;
-  const [ofDatabase, ofFiles] = (['database.sqlite.zst', 'files.tar.zst'] as const).map(name =>
-    parts.find(part => part.name === name),
-  );
+  const ofDatabase = parts.find(part => plainName(part) === 'database.sqlite.zst');
   if (ofDatabase && database)
     items.push({
       title: 'Open the database, check it and count its rows',
@@ -52,24 +60,16 @@ export async function openBackup(
         note(...judgeDatabase(await perform(way, command, 'opening the database'), ofDatabase, database));
       },
     });
-  if (ofFiles && files) {
+  const packs = parts.some(isOfFiles) ? packsOf(held) : undefined;
+  if (packs && files) {
     items.push({
       title: 'Look at every name in the archive of files',
-      run: async () => note(await inspectFiles(way, folder, ofFiles, files, each)),
+      run: async () => note(await inspectPacks(way, folder, packs, files, finder)),
     });
     if (unpack)
       items.push({
         title: 'Unpack the files',
-        run: async () => {
-          const command = lines(
-            script('set -euo pipefail'),
-            sh`mkdir ${`${folder}/files`}`,
-            sh`zstd -dqc ${`${folder}/${ofFiles.name}`} | tar --extract --preserve-permissions --no-same-owner --directory=${`${folder}/files`} --file=-`,
-            sh`cd ${`${folder}/files`} && find ${files.include} -printf x | wc -c`,
-          );
-          const count = Number((await perform(way, command, 'unpacking the files')).trim());
-          note({ name: 'files unpacked', good: count === files.count, found: `${count} of ${files.count}` });
-        },
+        run: async () => note(await unpacked(way, folder, packs, files, finder)),
       });
   }
   try {
@@ -81,10 +81,28 @@ export async function openBackup(
   }
 }
 
+async function unpacked(
+  way: Way,
+  folder: string,
+  packs: Packs,
+  { include, count }: { include: readonly string[]; count: number },
+  finder: Finder,
+): Promise<Check> {
+  const into = `${folder}/files`;
+  const layers = layersOf(packs, into, ['--preserve-permissions', '--no-same-owner'], finder.meant());
+  const command = lines(unpacking(folder, layers), sh`cd ${into} && find ${include} -printf x | wc -c`);
+  const found = Number((await perform(way, command, 'unpacking the files')).trim());
+  return { name: 'files unpacked', good: found === count, found: `${found} of ${count}` };
+}
+
 /** A prune in the meantime is no damage. */
-async function stillThere({ store, manifest, id }: Whole): Promise<boolean> {
-  for await (const { key } of store.list(keyOf(manifest, id, ''))) if (key.endsWith('/manifest.json')) return true;
-  return false;
+async function stillThere(held: Whole): Promise<boolean> {
+  for (const { store, manifest, id } of held.base ? [held, held.base] : [held]) {
+    let found = false;
+    for await (const { key } of store.list(keyOf(manifest, id, ''))) found ||= key.endsWith('/manifest.json');
+    if (!found) return false;
+  }
+  return true;
 }
 
 function gone({ id, store }: Whole): Failure {

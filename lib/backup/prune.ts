@@ -4,8 +4,16 @@ import { pairs } from '../release/log.ts';
 import type { Store } from '../store/store.ts';
 import type { Context, Result } from '../task.ts';
 import { backupsIn, isWhole, type Held } from './catalog.ts';
-import { manifestName } from './manifest.ts';
-import { keepLocal, keepRemote, planRetention, type Dated, type Keep, type RetentionPlan } from './retention.ts';
+import { filesBytes, manifestName, plainName, type Manifest } from './manifest.ts';
+import {
+  keepLocal,
+  keepRemote,
+  planRetention,
+  removalOrder,
+  type Dated,
+  type Keep,
+  type RetentionPlan,
+} from './retention.ts';
 import { baseOn, openScratch } from './scratch.ts';
 import { backupOf } from './settings.ts';
 
@@ -31,10 +39,10 @@ export async function pruned(around: Around, target: Target, stores: readonly St
       const one = await planned(store, target, scratch.now);
       plans.push(one);
       if (one.plan.hold) report.warn(`${store.name}: ${one.plan.hold}; nothing is removed`);
-      const gone = new Set(one.plan.decisions.filter(decision => !decision.keep).map(decision => decision.id));
+      const gone = removalOrder(one.plan, one.held.map(dated));
       await report.show(
-        one.held
-          .filter(held => gone.has(held.id))
+        gone
+          .flatMap(id => one.held.filter(held => held.id === id))
           .map(held => ({
             title: `Remove ${held.id} from ${store.name}`,
             run: async () => {
@@ -79,8 +87,14 @@ function dated(held: Held): Dated {
     time,
     standing: !finished ? 'unfinished' : doubtful ? 'bad' : 'good',
     proven: verdict?.good === true,
-    bytes: manifest?.parts.reduce((sum, part) => sum + part.rawBytes, 0) ?? 0,
+    bytes: manifest ? restoredBytes(manifest) : 0,
+    needs: manifest?.base?.id,
   };
+}
+
+function restoredBytes(manifest: Manifest): number {
+  const others = manifest.parts.filter(part => !/^(files\.tar|changes\.tar|gone)\.zst$/.test(plainName(part)));
+  return others.reduce((sum, part) => sum + part.rawBytes, filesBytes(manifest));
 }
 
 function told({ app, environment }: Target, plans: readonly Planned[]): Result {

@@ -4,6 +4,7 @@ import type { Database, Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { databaseEnds, inItsPlace } from '../release/database.ts';
 import { inPlace } from '../release/in-place.ts';
+import { layersOf, type Meant, type Packs } from './packs.ts';
 import type { Step } from '../release/plan.ts';
 
 /** `stamp` names this restore in everything that it makes; `paths` are relative to the root. */
@@ -63,21 +64,16 @@ export function bringDatabase({ target, stamp }: PutBack, database: Database, fr
   )} <${from}`;
 }
 
-/** Unpacks these paths of an archive that was looked at, beside the folders that they will replace. */
-export function bringFiles({ target, stamp, paths }: PutBack, from: string): Command {
-  const folder = staged(target, stamp);
+/** Unpacks paths of archives in the scratch folder that were looked at, beside the folders that they will replace. */
+export function bringFiles({ target, stamp }: PutBack, scratch: string, packs: Packs, meant: Meant): Command {
+  const layers = layersOf(packs, staged(target, stamp), ['--preserve-permissions', '--numeric-owner'], meant);
   return lines(
-    script('set -o pipefail'),
-    sh`zstd -dqc ${from} | {`,
-    inFilesPlace(
-      target,
-      lines(
-        sh`mkdir -p ${folder}`,
-        sh`tar --extract --preserve-permissions --numeric-owner --no-wildcards --directory=${folder} --file=- -- ${paths}`,
-      ),
-      true,
-    ),
-    script('}'),
+    script('set -e; set -o pipefail'),
+    ...layers.flatMap(({ file, reads }) => [
+      sh`zstd -dqc ${`${scratch}/${file}`} | {`,
+      inFilesPlace(target, reads, true),
+      script('}'),
+    ]),
   );
 }
 

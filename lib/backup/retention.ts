@@ -65,6 +65,21 @@ export function planRetention(backups: readonly Dated[], keep: Keep, now: Date):
   return { hold, decisions: withNeeds(decisions, known) };
 }
 
+/**
+ * The ids that go, one after the other: what builds on another goes before it, so that a prune that is cut off leaves
+ * nothing without its full pack.
+ */
+export function removalOrder({ decisions }: RetentionPlan, backups: readonly Dated[]): string[] {
+  const known = new Map(newestFirst(backups).map(one => [one.id, one]));
+  const depth = (id: string, seen = new Set<string>()): number => {
+    const needs = known.get(id)?.needs;
+    if (needs === undefined || seen.has(id)) return 0;
+    return 1 + depth(needs, seen.add(id));
+  };
+  const going = decisions.filter(one => !one.keep).map(({ id }) => ({ id, depth: depth(id) }));
+  return going.sort((one, other) => other.depth - one.depth).map(({ id }) => id);
+}
+
 /** One of each id, the worst that was said of it; the same order whatever the listing's was. */
 function newestFirst(backups: readonly Dated[]): Dated[] {
   const order: Standing[] = ['good', 'bad', 'unfinished'];

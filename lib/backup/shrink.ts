@@ -1,5 +1,5 @@
 // What is suddenly much less than in the backup before: most often a sign that the backup is of the wrong thing.
-import type { Manifest } from './manifest.ts';
+import { filesBytes, type Manifest } from './manifest.ts';
 
 /** Below this many rows, half of them may go on any day. */
 const fewRows = 50;
@@ -22,8 +22,7 @@ export function shrunkSince(
     else if (left !== undefined && rows >= fewRows && left < rows / 2)
       found.push(`the table ${table} has ${left} rows and had ${rows}`);
   }
-  const bytes = (parts: Manifest['parts']) => parts.find(part => part.name === 'files.tar.zst')?.rawBytes ?? 0;
-  const [was, is] = [bytes(before.parts), bytes(now.parts)];
+  const [was, is] = [filesBytes(before), filesBytes(now)];
   // fewer folders in ops.yml are meant
   if (now.files && before.files?.include.join('\0') === now.files.include.join('\0') && was >= fewBytes && is < was / 2)
     found.push(`the files are ${is} bytes and were ${was}`);

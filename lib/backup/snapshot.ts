@@ -2,6 +2,7 @@
 import type { Database, Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
+import { packing, recipientsOf } from './age.ts';
 import { checkedCopy, inItsPlace } from '../release/database.ts';
 import { inPlace } from '../release/in-place.ts';
 import type { DatabaseFacts } from './manifest.ts';
@@ -81,7 +82,7 @@ export function sendCopy(target: Target, database: Database, id: string): Comman
   return inPlace(
     target,
     { as: database.as, folders: [database.snapshots], scratch: database.snapshots },
-    sh`nice zstd -q -3 -T0 -c <${file}`,
+    sh`<${file} ${packing(recipientsOf(target))}`,
   );
 }
 

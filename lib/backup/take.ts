@@ -8,9 +8,11 @@ import { Failure } from '../errors.ts';
 import type { Command } from '../host/sh.ts';
 import type { Store } from '../store/store.ts';
 import { backupsIn, isWhole, keyOf, type Held } from './catalog.ts';
-import { readSent, sendFiles, type Survey } from './files.ts';
+import { packingFault, recipientsOf, storedName } from './age.ts';
+import type { Survey } from './files.ts';
 import { flowOf, measure, type Way } from './flow.ts';
 import { manifestName, prefixOf, readManifest, renderManifest, type Manifest, type Part } from './manifest.ts';
+import { packFiles, type Send } from './pack-files.ts';
 import { shrunkSince } from './shrink.ts';
 import { sendCopy, type Snapshot } from './snapshot.ts';
 
@@ -25,6 +27,8 @@ export type Material = {
   release: string | undefined;
   snapshot: Snapshot | undefined;
   survey: Survey | undefined;
+  /** The folder on the host in which the inventory of the files stands. */
+  scratch: string;
 };
 
 /** Removes what earlier backups that were cut off have left; only for who has the target's lock. @returns what is there. */
@@ -46,35 +50,31 @@ export async function take(
   holds: () => void,
   say: Say,
 ): Promise<Manifest> {
-  const { target, id, snapshot, survey } = material;
+  const { target, id, now, snapshot, survey, scratch } = material;
+  const recipients = recipientsOf(target);
+  const sending: Send = (name, command) => send(way, store, material, storedName(name, recipients), command, say);
   const parts: Part[] = [];
   const tools: Record<string, string> = {};
   let files: Manifest['files'] = null;
+  let base: Manifest['base'];
 
   if (snapshot && target.database) {
-    const { bytes, sha256 } = await send(
-      way,
-      store,
-      material,
-      'database.sqlite.zst',
-      sendCopy(target, target.database, id),
-      say,
-    );
-    parts.push({ name: 'database.sqlite.zst', bytes, sha256, rawBytes: snapshot.bytes, rawSha256: snapshot.sha256 });
+    const { said: _, ...stored } = await sending('database.sqlite.zst', sendCopy(target, target.database, id));
+    parts.push({ ...stored, rawBytes: snapshot.bytes, rawSha256: snapshot.sha256 });
     tools.sqlite = snapshot.sqlite;
   }
   const wanted = target.backup?.files;
   if (survey && wanted) {
-    const command = sendFiles(target, wanted, survey.leftOut);
-    const { bytes, sha256, said } = await send(way, store, material, 'files.tar.zst', command, say);
-    const { count, rawBytes, noted, tar } = readSent(said);
-    parts.push({ name: 'files.tar.zst', bytes, sha256, rawBytes, rawSha256: null });
-    files = { include: wanted.include, count, noted: [...survey.noted, ...noted].slice(0, 1000) };
-    tools.tar = tar;
+    const packed = await packFiles(way, { target, files: wanted, survey, scratch, now }, before, sending, say);
+    parts.push(...packed.parts);
+    ({ files, base } = packed);
+    tools.tar = packed.tar;
   }
 
   const content = {
     release: material.release ?? null,
+    ...(base && { base }),
+    ...(recipients.length > 0 && { recipients: [...recipients] }),
     parts,
     database: snapshot
       ? {
@@ -96,7 +96,7 @@ export async function take(
     ...content,
     shrunk: shrunkSince(before.find(isWhole)?.manifest, content),
     tools,
-    restore: `npx tsx tasks/restore.ts ${id} --env ${target.environment} --app ${target.app} --to ./restored; or by hand: zstd -d database.sqlite.zst; tar --zstd -xf files.tar.zst`,
+    restore: `npx tsx tasks/restore.ts ${id} --env ${target.environment} --app ${target.app} --to ./restored; or by hand, as RESTORE.md in the store says`,
   };
   const written = renderManifest(manifest);
   const key = keyOf(target, id, manifestName);
@@ -116,7 +116,7 @@ async function send(
   name: Part['name'],
   command: Command,
   say: Say,
-): Promise<{ bytes: number; sha256: string; said: string }> {
+): ReturnType<Send> {
   let said = '';
   const began = Date.now();
   let told = began;
@@ -130,9 +130,11 @@ async function send(
   // the store sees the end only when the command has ended well
   const flowing = pipeline(flow, meter.stream, body);
   flowing.catch(() => {});
-  const { bytes } = await store.put(keyOf(target, id, name), body);
+  const { bytes } = await store.put(keyOf(target, id, name), body).catch((error: unknown) => {
+    throw packingFault(error);
+  });
   await flowing;
   if (bytes !== meter.bytes())
     throw new Failure(7, `${store.name} says that ${name} has ${bytes} bytes, and ${meter.bytes()} were sent`);
-  return { bytes, sha256: meter.sha256(), said };
+  return { name, bytes, sha256: meter.sha256(), said };
 }

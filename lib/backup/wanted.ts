@@ -4,6 +4,7 @@ import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import type { Whole } from './catalog.ts';
 import type { Part } from './manifest.ts';
+import { isOfFiles, type Listener, type Meant } from './packs.ts';
 
 export type Wanted = {
   parts: Part[];
@@ -42,7 +43,7 @@ export function wantedOf(target: Target, { manifest }: Whole, only: readonly str
     if (paths.some(other => other !== path && within(path, other)) || paths.indexOf(path) !== paths.lastIndexOf(path))
       throw new Failure(2, `${path} is named twice`);
   }
-  return { parts: manifest.parts.filter(part => part.name === 'files.tar.zst'), paths, single: true };
+  return { parts: manifest.parts.filter(isOfFiles), paths, single: true };
 }
 
 function tidy(path: string): string {
@@ -52,14 +53,23 @@ function tidy(path: string): string {
   return found;
 }
 
-/** Gathers which of the paths an archive has. */
-export function finder({ paths, single }: Wanted): { see(path: string): void; missing(): string[] } {
-  const found = new Set<string>();
+/** Gathers which of the paths each archive has, as it is listed. */
+export type Finder = Listener & {
+  /** Of single files, those that the backup does not have. */
+  missing(): string[];
+  meant(): Meant;
+};
+
+export function finder({ paths, single }: Pick<Wanted, 'paths' | 'single'>): Finder {
+  const found = { full: new Set<string>(), changes: new Set<string>() };
+  const meant = new Set(paths);
   return {
-    see(path) {
+    see(path, pack) {
       const name = path.replace(/\/$/, '');
-      if (single) for (const one of paths) if (name === one) found.add(one);
+      if (meant.has(name)) found[pack].add(name);
     },
-    missing: () => (single ? paths.filter(path => !found.has(path)) : []),
+    forget: path => void found.full.delete(path),
+    missing: () => (single ? paths.filter(path => !found.full.has(path) && !found.changes.has(path)) : []),
+    meant: () => ({ full: [...found.full], changes: [...found.changes] }),
   };
 }

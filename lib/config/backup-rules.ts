@@ -12,7 +12,7 @@ export function backupFaults(
   { wrong, from }: { wrong: (path: Place, text: string) => void; from: (...path: Place) => string },
 ): void {
   if (!backup) return;
-  const { stores: named = [], files } = backup;
+  const { stores: named = [], files, mode, encrypt } = backup;
   if (!named.length) wrong(['backup'], 'needs stores: the names of some under stores');
   for (const [index, name] of named.entries()) {
     if (!stores.has(name)) wrong(['backup', 'stores', index], unknown('store', name, [...stores.keys()]));
@@ -21,6 +21,11 @@ export function backupFaults(
   if (!files && !database)
     wrong(['backup'], 'has nothing to take: there is neither a database nor files: { include: […] }');
   if (files && !files.include?.length) wrong(['backup', 'files'], 'needs include: paths inside the root');
+
+  if (mode === 'tarball' && files?.full_every)
+    wrong(['backup', 'files', 'full_every'], `is not used: mode is tarball (${from('backup', 'mode')})`);
+  if (encrypt && !encrypt.recipients.length && !encrypt.identity)
+    wrong(['backup', 'encrypt', 'recipients'], 'names nobody: add a public key, such as age-keygen prints it');
 
   const include = files?.include ?? [];
   const within = (inner: string, outer: string) =>

@@ -1,6 +1,6 @@
 // A Target from settings that passed every rule.
 import { posix } from 'node:path';
-import { seconds } from '../duration.ts';
+import { ageOf, seconds } from '../duration.ts';
 import { rangeOf } from './copy-rules.ts';
 import { local } from './layers.ts';
 import type { Draft } from './rules.ts';
@@ -117,11 +117,18 @@ function seedOf({ command, reset, service, seconds: most, guards }: Part<'seed'>
   return { command, reset, service, seconds: given(most), guards: texts(guards) };
 }
 
-function backupOf({ stores, files, keep }: Part<'backup'>, known: ReadonlyMap<string, StoreSettings>): Backup {
+function backupOf(backup: Part<'backup'>, known: ReadonlyMap<string, StoreSettings>): Backup {
+  const { stores, files, keep, mode, encrypt } = backup;
   return {
     stores: given(stores).map(name => given(known.get(name))),
-    files: files && { include: given(files.include), exclude: files.exclude ?? [], as: files.as },
+    files: files && {
+      include: given(files.include),
+      exclude: files.exclude ?? [],
+      as: files.as,
+      ...(mode !== 'tarball' && { fullEverySeconds: ageOf(files.full_every ?? '7d') }),
+    },
     keep: keep && { daily: keep.daily ?? 0, weekly: keep.weekly ?? 0, monthly: keep.monthly ?? 0 },
+    ...(encrypt && { encrypt: { recipients: encrypt.recipients, identity: encrypt.identity } }),
   };
 }
 

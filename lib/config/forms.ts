@@ -165,6 +165,18 @@ export const bucketName = v.pipe(
   plainText,
   v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/, 'must be the name of a bucket: letters, digits and . _ -'),
 );
+/** Of age. Its own secret keys have a form of their own, too, so that the two cannot be mixed up. */
+export const recipient = v.pipe(
+  line,
+  v.check(
+    text => !/^AGE-SECRET-KEY/i.test(text),
+    'is a secret key: it belongs into the file that identity names; age-keygen -y prints its public half, age1…',
+  ),
+  v.regex(
+    /^(age1[02-9ac-hj-np-z]{58}|ssh-(ed25519|rsa) [A-Za-z0-9+/]{40,}={0,3}( .*)?)$/,
+    'must be a public key that age takes: age1…, ssh-ed25519 … or ssh-rsa …',
+  ),
+);
 export const email = v.pipe(
   plainText,
   v.regex(/^[A-Za-z0-9._%+-]+@([a-z0-9-]+\.)+[a-z]{2,}$/, 'must be an e-mail address'),

@@ -139,7 +139,12 @@ function resolved(tree: Tree, folder: string): Tree {
     ['site', 'routes', '*', 'folder'],
   ])
     out = change(out, path, text(onHost));
-  for (const path of [['repo'], ['maintenance', 'page'], ['compose', 'registry', 'password', 'file']])
+  for (const path of [
+    ['repo'],
+    ['maintenance', 'page'],
+    ['compose', 'registry', 'password', 'file'],
+    ['backup', 'encrypt', 'identity', 'file'],
+  ])
     out = change(out, path, text(here));
   return get(out, 'repo') ? out : change(out, ['compose', 'file'], text(here));
 }

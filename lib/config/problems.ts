@@ -54,7 +54,9 @@ function excerpt(line: string, column: number, path: string): string {
   const from = column > 100 ? column - 60 : 0;
   // A password written where only a reference belongs must not be repeated on the screen.
   const secret = path.startsWith('alerts.') ? 'password|secret|\\bkey|\\burl' : 'password|secret|\\bkey';
-  const visible = line.replace(new RegExp(`((?:${secret})["']?\\s*:\\s*)(?!\\{)\\S.*$`, 'i'), '$1[secret]');
+  const visible = line
+    .replace(new RegExp(`((?:${secret})["']?\\s*:\\s*)(?!\\{)\\S.*$`, 'i'), '$1[secret]')
+    .replace(/AGE-SECRET-KEY-\w*/gi, '[secret]');
   const part = visible.slice(from, from + 120).replace(/[^\t\P{C}]/gu, '?');
   const gap = visible
     .slice(from, column)

@@ -27,6 +27,7 @@ import {
   portRange,
   proxyPath,
   publicKey,
+  recipient,
   root,
   rootPath,
   routePath,
@@ -349,6 +350,26 @@ const backup = shape({
         include: about('Paths inside the root', v.optional(list(rootPath))),
         exclude: about("Patterns as after tar's --exclude", v.optional(list(line))),
         as: about('The user who may read and write them, through sudo', v.optional(user)),
+        full_every: about(
+          'How often all of them go along; in between, what changed since (default 7d)',
+          v.optional(age),
+        ),
+      }),
+    ),
+  ),
+  mode: about(
+    'packs, or tarball: every backup is whole by itself (default packs)',
+    v.optional(v.picklist(['packs', 'tarball'], 'must be packs or tarball')),
+  ),
+  encrypt: about(
+    'Who can open backups: they leave the server encrypted with age',
+    v.optional(
+      shape({
+        recipients: about(
+          'Public keys: age1…, ssh-ed25519 …; [] when there is nothing to encrypt any more',
+          list(recipient),
+        ),
+        identity: about('Where the key that opens them is; restore and drill need it', v.optional(password)),
       }),
     ),
   ),

@@ -228,6 +228,15 @@ export type Backup = {
   references?: string;
   /** How a drill starts the app; missing: not at all. */
   drill?: DrillStart;
+  /** Missing: backups are not encrypted, and never were. */
+  encrypt?: Encryption;
+};
+
+export type Encryption = {
+  /** Public keys as age takes them; none: only older backups are encrypted. */
+  recipients: string[];
+  /** What opens them, on this machine; undefined: nothing can be restored from here. */
+  identity: SecretReference | undefined;
 };
 
 export type DrillStart = {
@@ -255,6 +264,8 @@ export type BackupFiles = {
   exclude: string[];
   /** The user who may read and write them; undefined: the user who deploys. */
   as: string | undefined;
+  /** All of them go along when the last full pack is this old; missing: in every backup. */
+  fullEverySeconds?: number;
 };
 
 export type StoreSettings =

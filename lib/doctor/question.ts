@@ -11,6 +11,7 @@ export function toolsOf(target: Target): string[] {
   const runtime = runtimeOf(target).tools.filter(name => !name.includes(' '));
   const always = ['flock', 'curl', 'setsid', 'base64', 'gzip', 'tail', 'timeout', 'stat', 'df', 'awk', 'grep'];
   const packing = target.backup ? ['zstd', 'tar', 'sha256sum', 'find', 'sqlite3'] : [];
+  if (target.backup?.encrypt) packing.push('age');
   return [...new Set([...always, ...runtime, ...(target.database ? ['sqlite3', 'find'] : []), ...packing])];
 }
 

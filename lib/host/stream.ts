@@ -99,7 +99,8 @@ async function feed({ input: sink }: Channel, source: Readable | undefined): Pro
   sink.write('0\n');
 }
 
-function pour(source: Readable, sink: Ends['output']): Promise<void> {
+/** Passes on what comes from `source`, until its end. */
+export function pour(source: Readable, sink: Ends['output']): Promise<void> {
   source.pipe(sink, { end: false });
   return new Promise(done => {
     source.once('end', done);

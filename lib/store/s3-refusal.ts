@@ -1,5 +1,6 @@
 // What an S3 store's refusal means for a person: which setting, which exit code, and never a secret.
 import { type ExitCode, Failure, messageOf } from '../errors.ts';
+import { placeOf } from '../secret.ts';
 import type { S3Settings } from './s3-client.ts';
 
 type Meaning = { exit: ExitCode; says: string; advice: string };
@@ -49,7 +50,6 @@ function meaning(seen: ReturnType<typeof wordsOf>, settings: S3Settings): Meanin
   const { name, status, code } = seen;
   const { bucket, region } = settings;
   const at = settings.endpoint ?? `the S3 of region ${region}`;
-  const where = (reference: S3Settings['key']) => ('env' in reference ? reference.env : reference.file);
   const is = (...names: string[]) => names.includes(name);
 
   if (is('NoSuchBucket', 'InvalidBucketName'))
@@ -58,7 +58,7 @@ function meaning(seen: ReturnType<typeof wordsOf>, settings: S3Settings): Meanin
     return {
       exit: 3,
       says: 'the key or its secret is wrong',
-      advice: `look at ${where(settings.key)} and ${where(settings.secret)}`,
+      advice: `look at ${placeOf(settings.key)} and ${placeOf(settings.secret)}`,
     };
   if (is('PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraintException') || status === 301)
     return { exit: 3, says: `the bucket ${bucket} is not in region ${region}`, advice: 'correct region in ops.yml' };
@@ -75,7 +75,7 @@ function meaning(seen: ReturnType<typeof wordsOf>, settings: S3Settings): Meanin
     return {
       exit: 3,
       says: `the key has no right to do that in ${bucket}, or its secret is wrong`,
-      advice: `look at ${where(settings.key)} and ${where(settings.secret)}, and at the rights of that key`,
+      advice: `look at ${placeOf(settings.key)} and ${placeOf(settings.secret)}, and at the rights of that key`,
     };
   if (status === undefined && (code !== undefined || is('TimeoutError')))
     return {

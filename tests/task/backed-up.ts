@@ -15,7 +15,8 @@ export type BackedUp = Book & {
   stored(): string[];
 };
 
-export async function makeBackedUpBook(): Promise<BackedUp> {
+/** `settings` are further words of `backup:`; each backup has all files unless they say otherwise. */
+export async function makeBackedUpBook(settings = 'mode: tarball'): Promise<BackedUp> {
   const book = await makeBook();
   const ops = join(book.folder, 'ops.yml');
   writeFileSync(
@@ -24,7 +25,7 @@ export async function makeBackedUpBook(): Promise<BackedUp> {
       .replace('apps:\n', 'stores:\n  disk: { kind: path, folder: ./store }\napps:\n')
       .replace(
         '    migrate: node',
-        "    backup: { stores: [disk], files: { include: [shared/uploads], exclude: ['*.tmp'] } }\n    migrate: node",
+        `    backup: { stores: [disk], ${settings}, files: { include: [shared/uploads], exclude: ['*.tmp'] } }\n    migrate: node`,
       ),
   );
   for (const environment of ['staging', 'production']) {

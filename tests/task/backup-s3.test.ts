@@ -51,8 +51,8 @@ test('a backup goes to the folder and to the bucket, and is proven from the buck
   assert.not.match(stderr, /NodeVersionSupportWarning|node >=/);
   const { id } = JSON.parse(stdout);
   const parts = ['database.sqlite.zst', 'files.tar.zst', 'manifest.json'].map(part => `book-staging/${id}/${part}`);
-  assert.equal(await inBucket(), parts);
-  assert.equal(book.stored(), parts);
+  assert.equal(await inBucket(), ['RESTORE.md', ...parts]);
+  assert.equal(book.stored(), ['RESTORE.md', ...parts]);
 
   const drill = await book.run('drill', ['--store', 'far']);
   assert.is(drill.code, 0, drill.stderr);

@@ -214,7 +214,7 @@ export function listing(folder: string): Record<string, string> {
   return found;
 }
 
-export function fingerprint(file: string): string {
+export function fingerprint(file: string | Buffer): string {
   return createHash('sha256').update(readFileSync(file)).digest('hex');
 }
 

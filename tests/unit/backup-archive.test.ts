@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { inspector, leadsOut, listingFlags } from '../../lib/backup/archive.ts';
-import { inspectFiles } from '../../lib/backup/examine.ts';
+import { inspectPacks } from '../../lib/backup/packs.ts';
 import { Failure } from '../../lib/errors.ts';
 import { localHost } from '../../lib/host/local.ts';
 
@@ -201,7 +201,7 @@ test('an archive that unpacks to more than was promised is no part of a backup',
     writeFileSync(join(folder, 'files.tar.zst'), stdout);
     const part = { name: 'files.tar.zst' as const, bytes: stdout.length, sha256: '', rawBytes, rawSha256: null };
     const way = { host, signal: new AbortController().signal, appUser: undefined };
-    return inspectFiles(way, folder, part, { include: ['a'], count, noted: [] });
+    return inspectPacks(way, folder, { full: part, count, changes: undefined }, { count });
   };
   const plain = archive([{ name: 'a', body: 'x' }]);
   assert.equal(await look(plain, plain.length, 1), { name: 'files', good: true, found: '1, as promised' });

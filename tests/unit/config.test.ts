@@ -460,9 +460,19 @@ test('a backup names its stores, and says nothing of what suits them', async () 
         secret: { file: join(folder, 'secret') },
       },
     ],
-    files: { include: ['data/uploads'], exclude: ['*.tmp'], as: undefined },
+    files: { include: ['data/uploads'], exclude: ['*.tmp'], as: undefined, fullEverySeconds: 7 * 86_400 },
     keep: undefined,
   });
+  const key = `age1${'q'.repeat(58)}`;
+  const sealed = await load(
+    book({
+      top: stores,
+      app: `backup: { stores: [disk], mode: tarball, files: { include: [data/up] }, encrypt: { recipients: [${key}], identity: { file: backup.key } } }`,
+    }),
+  );
+  const { files, encrypt } = sealed.find('book', 'staging').backup ?? {};
+  assert.equal(files, { include: ['data/up'], exclude: [], as: undefined });
+  assert.equal(encrypt, { recipients: [key], identity: { file: join(folder, 'backup.key') } });
 });
 
 test('a backup that could not work, or not be restored, is refused with its line', async () => {
@@ -480,6 +490,21 @@ test('a backup that could not work, or not be restored, is refused with its line
     [
       `${database}backup: { stores: [disk], files: { include: [data] } }`,
       'has /srv/book/staging/data/db/book.db in it',
+    ],
+    [
+      'backup: { stores: [disk], mode: tarball, files: { include: [x], full_every: 7d } }',
+      'is not used: mode is tarball',
+    ],
+    ['backup: { stores: [disk], files: { include: [x], full_every: week } }', 'must be an interval such as 7d'],
+    ['backup: { stores: [disk], files: { include: [x] }, encrypt: { recipients: [] } }', 'names nobody'],
+    ['backup: { stores: [disk], files: { include: [x] }, encrypt: { identity: { env: A } } }', 'is missing'],
+    [
+      'backup: { stores: [disk], files: { include: [x] }, encrypt: { recipients: [ana] } }',
+      'a public key that age takes',
+    ],
+    [
+      'backup: { stores: [disk], files: { include: [x] }, encrypt: { recipients: [AGE-SECRET-KEY-1Z9-open] } }',
+      'is a secret key',
     ],
     ['', 'must be path or s3', 'stores:\n  x: { kind: tape, folder: x }'],
     ['', 'and never be the secret', 'stores:\n  x: { kind: s3, bucket: abc, key: { env: A }, secret: Z9-open }'],

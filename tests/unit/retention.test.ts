@@ -1,7 +1,14 @@
 // Which backups stay: examples that can be read, and rules that hold for thousands of made-up histories.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { keepLocal, keepRemote, planRetention, type Dated, type Keep } from '../../lib/backup/retention.ts';
+import {
+  keepLocal,
+  keepRemote,
+  planRetention,
+  removalOrder,
+  type Dated,
+  type Keep,
+} from '../../lib/backup/retention.ts';
 
 const day = 86_400_000;
 const hour = day / 24;
@@ -213,6 +220,16 @@ function check(backups: Dated[], keep: Keep, at: Date, dice: Random): void {
   const [known, knownKept] = [byId(backups), byId(kept)];
   for (const one of kept.filter(each => restorable(each, known)))
     assert.ok(restorable(one, knownKept), 'a kept one lost what it builds on');
+
+  // cut off after any of its removals, a prune leaves nothing that could be restored before and cannot any more
+  const going = removalOrder(plan, backups);
+  assert.equal(going.toSorted(), plan.decisions.filter(one => !one.keep).map(({ id }) => id).toSorted()); // prettier-ignore
+  const still = new Set(backups.map(({ id }) => id));
+  for (const id of going) {
+    still.delete(id);
+    const users = backups.filter(one => one.needs === id && still.has(one.id));
+    assert.equal(users, [], `${id} goes before what builds on it`);
+  }
 
   const newest = latest(backups.filter(one => one.time.getTime() <= at.getTime() + day));
   const previous = latest(good.filter(one => one !== newest));

@@ -1,0 +1,114 @@
+// Encryption with age, on the host: what packs for the recipients, and what opens with the identity, in one pass each.
+import type { Target } from '../config/target.ts';
+import { Failure } from '../errors.ts';
+import { script, sh, lines, type Command } from '../host/sh.ts';
+import { placeOf, readSecret, type Secret } from '../secret.ts';
+import type { Whole } from './catalog.ts';
+import type { Part } from './manifest.ts';
+
+/** What opens an encrypted backup, and where it was found. */
+export type Identity = { secret: Secret; place: string };
+
+/** The last words of a pipe: compressed, and encrypted when there are recipients. */
+export function packing(recipients: readonly string[]): Command {
+  const zstd = sh`nice zstd -q -3 -T0 -c`;
+  return recipients.length ? sh`${zstd} | nice age --encrypt ${recipients.flatMap(one => ['-r', one])}` : zstd;
+}
+
+/** What a part is called in the store. */
+export function storedName(name: string, recipients: readonly string[]): string {
+  return recipients.length ? `${name}.age` : name;
+}
+
+export function recipientsOf({ backup }: Target): readonly string[] {
+  return backup?.encrypt?.recipients ?? [];
+}
+
+export function isEncrypted({ name }: Pick<Part, 'name'>): boolean {
+  return name.endsWith('.age');
+}
+
+/** @returns undefined when none of the parts is encrypted. @throws Failure 3 when ops.yml names no identity, or it is not there. */
+export async function identityFor(
+  target: Target,
+  held: Whole,
+  environment: NodeJS.ProcessEnv,
+): Promise<Identity | undefined> {
+  const parts = [...held.manifest.parts, ...(held.base?.manifest.parts ?? [])];
+  if (!parts.some(isEncrypted)) return undefined;
+  const reference = target.backup?.encrypt?.identity;
+  if (!reference)
+    throw new Failure(3, `${held.id} is encrypted${forWhom(held)}, and ops.yml names no identity to open it`, {
+      advice: 'backup: { encrypt: { identity: { file: ~/.config/ops/backup.key } } }, with the file on this machine',
+    });
+  try {
+    return { secret: await readSecret(reference, environment), place: placeOf(reference) };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    throw new Failure(3, `${held.id} is encrypted${forWhom(held)}, and ${error.message}`, {
+      advice: 'bring the identity there, or name its place in ops.yml: backup.encrypt.identity',
+    });
+  }
+}
+
+/** What has to be there to open a backup. */
+export function toolsToOpen(identity: Identity | undefined): string[] {
+  return ['zstd', 'tar', 'sqlite3', 'sha256sum', ...(identity ? ['age'] : [])];
+}
+
+function forWhom({ manifest: { recipients = [] } }: Whole): string {
+  return recipients.length ? ` for ${recipients.map(short).join(' and ')}` : '';
+}
+
+function short(recipient: string): string {
+  return recipient.length > 40 ? `${recipient.slice(0, 24)}…` : recipient;
+}
+
+/**
+ * Reads the identity as one line and then the object; keeps its plain content in `file`, and says the checksum of what
+ * arrived and how age ended. The identity is never in an argument or on a disk: age reads it from a pipe.
+ */
+export function openingInto(file: string): Command {
+  return lines(
+    script('set -uo pipefail'),
+    // when age gives up, the rest is still summed up: only so can a wrong identity be told from damage
+    sh`IFS= read -r key || exit 1
+exec 5> >(sha256sum | cut -d' ' -f1)
+summing=$!
+tee -p /dev/fd/5 | age --decrypt --identity <(printf %s "$key" | base64 -d) >${file}
+codes=("\${PIPESTATUS[@]}")
+exec 5>&-
+wait "$summing"
+echo "age \${codes[1]}"
+((codes[0] == 0))`,
+  );
+}
+
+/** Why age did not open an object that is undamaged. */
+export function notOpened(held: Whole, part: Part, identity: Identity, words: string): Failure {
+  const said = words
+    .split('\n')
+    .filter(line => line.startsWith('age: ') && !line.startsWith('age: report'))
+    .map(line => line.replace(/^age: (error: )?/, ''));
+  if (/no identity matched/.test(words))
+    return new Failure(3, `the identity in ${identity.place} does not open ${part.name} of ${held.id}`, {
+      detail: `it is encrypted${forWhom(held)}`,
+      advice: `put the identity of one of them into ${identity.place}, or name another place: backup.encrypt.identity`,
+    });
+  const what = `${part.name} of ${held.id} cannot be decrypted: ${said[0] ?? 'age did not say why'}`;
+  if (/identit|private key|passphrase|SSH/i.test(words))
+    return new Failure(3, what, {
+      advice: `${identity.place} has to be an age identity (AGE-SECRET-KEY-1…) or an ssh key without a passphrase`,
+    });
+  return new Failure(1, what, { detail: said.join('\n') });
+}
+
+/** A recipient that age does not take is a fault of ops.yml. */
+export function packingFault(error: unknown): unknown {
+  if (!(error instanceof Failure) || !/malformed recipient|unknown recipient|no recipients/i.test(error.detail ?? ''))
+    return error;
+  return new Failure(3, 'age does not take a recipient of backup.encrypt.recipients', {
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+    advice: 'age-keygen -y ~/.config/ops/backup.key prints the right one',
+  });
+}

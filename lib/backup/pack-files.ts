@@ -1,0 +1,136 @@
+// The files on their way into one store: all of them, or what is different since the last full pack there.
+import type { BackupFiles, Target } from '../config/target.ts';
+import { span } from '../duration.ts';
+import type { Command } from '../host/sh.ts';
+import { recipientsOf } from './age.ts';
+import { chooseBase, type Base } from './base.ts';
+import type { Held } from './catalog.ts';
+import { readSent, readSurvey, sendFiles, surveyCommand, type Sent, type Survey } from './files.ts';
+import { perform, type Way } from './flow.ts';
+import {
+  compareWith,
+  forgetInventories,
+  keepInventory,
+  listAll,
+  readComparison,
+  readInventory,
+  sendGone,
+  takeInventory,
+  type Comparison,
+} from './inventory.ts';
+import type { Manifest, Part } from './manifest.ts';
+
+type Say = (line: string) => void;
+/** Lets what a command prints flow into the store, under the part's name. */
+export type Send = (
+  name: string,
+  command: Command,
+) => Promise<{ name: string; bytes: number; sha256: string; said: string }>;
+type Packed = {
+  parts: Part[];
+  files: NonNullable<Manifest['files']>;
+  base: Manifest['base'];
+  tar: string;
+};
+
+/** What is known of the files before any of them flows. `scratch` is where the inventory stands. */
+type Material = { target: Target; files: BackupFiles; survey: Survey; scratch: string; now: Date };
+
+/** Looks through the files and leaves their inventory in the scratch folder. @throws Failure 1 when something is not there. */
+export async function surveyFiles(
+  way: Way,
+  target: Target,
+  files: BackupFiles,
+  place: { id: string; scratch: string },
+): Promise<Survey> {
+  const { fullEverySeconds: every } = files;
+  if (every !== undefined) await perform(way, forgetInventories(target, every), 'tidying up');
+  const { leftOut, noted } = readSurvey(
+    await perform(way, surveyCommand(target, files), 'looking at the files'),
+    target,
+  );
+  const said = await perform(way, takeInventory(target, files, leftOut, place), 'looking at the files');
+  return { ...readInventory(said), noted };
+}
+
+export async function packFiles(
+  way: Way,
+  material: Material,
+  before: readonly Held[],
+  send: Send,
+  say: Say,
+): Promise<Packed> {
+  const { target, files, scratch, now } = material;
+  const choice = chooseBase(before, files, recipientsOf(target), now);
+  if ('why' in choice) {
+    if (files.fullEverySeconds !== undefined) say(`all files: ${choice.why}`);
+    return packAll(way, material, send);
+  }
+  const { base } = choice;
+  const compared = readComparison(
+    await perform(way, compareWith(target, base.inventory, scratch), 'comparing the files'),
+  );
+  if (!compared) say('all files: the host has not kept the inventory of the last full pack');
+  else if (compared.changed > material.survey.bytes / 2) say('all files: more than half of them changed');
+  else return packChanges(material, base, compared, send, say);
+  return packAll(way, material, send);
+}
+
+async function packAll(way: Way, { target, files, survey, scratch }: Material, send: Send): Promise<Packed> {
+  await perform(way, listAll(scratch), 'listing the files');
+  const { said, ...stored } = await send(
+    'files.tar.zst',
+    sendFiles(target, files, `${scratch}/list`, recipientsOf(target)),
+  );
+  const sent = readSent(said);
+  const keeping = files.fullEverySeconds === undefined ? undefined : keepInventory(target, scratch, sent.vanished);
+  const inventory = keeping && (await perform(way, keeping, 'keeping the inventory')).trim();
+  return {
+    parts: [{ ...stored, rawBytes: sent.rawBytes, rawSha256: null }],
+    files: factsOf(files, survey, sent, sent.count, inventory),
+    base: undefined,
+    tar: sent.tar,
+  };
+}
+
+async function packChanges(
+  { target, files, survey, scratch, now }: Material,
+  base: Base,
+  { list: listed, gone }: Comparison,
+  send: Send,
+  say: Say,
+): Promise<Packed> {
+  const { held, sha256 } = base;
+  say(`what changed since the full pack ${held.id}, ${span((now.getTime() - held.time.getTime()) / 1000)} ago`);
+  const recipients = recipientsOf(target);
+  const { said, ...stored } = await send('changes.tar.zst', sendFiles(target, files, `${scratch}/list`, recipients));
+  const sent = readSent(said);
+  const { said: _, ...list } = await send('gone.zst', sendGone(scratch, recipients));
+  return {
+    parts: [
+      { ...stored, rawBytes: sent.rawBytes, rawSha256: null },
+      { ...list, rawBytes: gone.bytes, rawSha256: gone.sha256 },
+    ],
+    // what is not in the list stands in the full pack as it is now
+    files: factsOf(files, survey, sent, survey.count - listed + sent.count, undefined),
+    base: { id: held.id, sha256 },
+    tar: sent.tar,
+  };
+}
+
+function factsOf(
+  { include, exclude }: BackupFiles,
+  survey: Survey,
+  { noted }: Sent,
+  count: number,
+  inventory: string | undefined,
+): NonNullable<Manifest['files']> {
+  return {
+    include,
+    exclude,
+    count,
+    bytes: survey.bytes,
+    ...(inventory !== undefined && { inventory }),
+    noted: [...survey.noted, ...noted].slice(0, 1000),
+  };
+}

@@ -1,0 +1,166 @@
+// The archives that the files of a backup come from: a full pack, and the changes that are unpacked over it.
+import { StringDecoder } from 'node:string_decoder';
+import { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Failure } from '../errors.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
+import { inspector, listingFlags, type Inspector } from './archive.ts';
+import type { Whole } from './catalog.ts';
+import { flowOf, type Way } from './flow.ts';
+import { partOf, plainName, type Part } from './manifest.ts';
+import type { Check } from './verdict.ts';
+
+/** `full` may belong to an earlier backup; `changes` and `gone` come together, or not at all. */
+export type Packs = { full: Part; count: number; changes: { archive: Part; gone: Part } | undefined };
+
+/** Parts of files, decrypted or not. */
+export function isOfFiles(part: Part): boolean {
+  return ['files.tar.zst', 'changes.tar.zst', 'gone.zst'].includes(plainName(part));
+}
+
+/** Everything that has to be fetched for these parts of a backup, each with the backup that has it. */
+export function neededFor(held: Whole, parts: readonly Part[]): { held: Whole; part: Part }[] {
+  const own = parts.map(part => ({ held, part }));
+  const full = held.base && partOf(held.base.manifest, 'files.tar.zst');
+  if (!held.base || !full || !parts.some(isOfFiles)) return own;
+  return [...own, { held: held.base, part: full }];
+}
+
+/** undefined: the backup has no files. */
+export function packsOf(held: Whole): Packs | undefined {
+  const source = held.base ?? held;
+  const full = partOf(source.manifest, 'files.tar.zst');
+  if (!full || !source.manifest.files) return undefined;
+  const [archive, gone] = [partOf(held.manifest, 'changes.tar.zst'), partOf(held.manifest, 'gone.zst')];
+  return { full, count: source.manifest.files.count, changes: archive && gone && { archive, gone } };
+}
+
+/** Hears of every path: which archive has it, and what the changes take away from the full pack. */
+export type Listener = { see(path: string, pack: 'full' | 'changes'): void; forget(path: string): void };
+
+/**
+ * Looks at every name in the archives, in the folder on the host, as they would be unpacked over each other.
+ * @throws Failure 7 for one that is hostile, or more than was promised.
+ */
+export async function inspectPacks(
+  way: Way,
+  folder: string,
+  packs: Packs,
+  wanted: { count: number },
+  listener?: Listener,
+): Promise<Check> {
+  const looking = inspector();
+  const bad = (found: string): Check => ({ name: 'files', good: false, found });
+  try {
+    const { full, changes } = packs;
+    await listArchive(way, folder, full, looking, path => listener?.see(path, 'full'));
+    if (looking.count() !== packs.count)
+      return bad(`${changes ? 'the full pack has ' : ''}${looking.count()} and had ${packs.count}`);
+    if (changes) {
+      await readGone(way, folder, changes.gone, bytes => {
+        const path = looking.forget(bytes);
+        listener?.forget(path);
+      });
+      await listArchive(way, folder, changes.archive, looking, path => listener?.see(path, 'changes'));
+    }
+  } catch (error) {
+    if (error instanceof Failure && error.exit === 1) return bad(error.message);
+    throw error;
+  }
+  const count = looking.count();
+  if (count !== wanted.count) return bad(`${count} and were ${wanted.count}`);
+  return { name: 'files', good: true, found: `${count}, as promised` };
+}
+
+/** The archive's content as tar lists it. */
+async function listArchive(
+  way: Way,
+  folder: string,
+  part: Part,
+  { see }: Inspector,
+  each: (path: string) => void,
+): Promise<void> {
+  const command = lines(
+    script('set -o pipefail'),
+    sh`zstd -dqc ${`${folder}/${plainName(part)}`} | head -c ${part.rawBytes + 1} | { tar ${listingFlags} --file=- && { rest=$(wc -c); [ "$rest" -eq 0 ] || exit 1; }; }`,
+  );
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  let bytes = 0;
+  const look = eachPiece(piece => {
+    const found = (rest + decoder.write(piece)).split('\n');
+    rest = found.pop() ?? '';
+    for (const line of found) {
+      const entry = see(line);
+      if (entry.kind === 'file') bytes += entry.bytes;
+      if (bytes > part.rawBytes) throw new Failure(7, 'the archive unpacks to more than its manifest promises');
+      each(entry.path);
+    }
+  });
+  await pipeline(flowOf(way, command, 'listing the files'), look, { signal: way.signal });
+  if (rest !== '') throw new Failure(1, 'the list of the files ends within a line');
+}
+
+async function readGone(way: Way, folder: string, part: Part, each: (path: Buffer) => void): Promise<void> {
+  const file = `${folder}/${plainName(part)}`;
+  const command = lines(script('set -o pipefail'), sh`zstd -dqc ${file} | head -c ${part.rawBytes + 1}`);
+  let rest = Buffer.alloc(0);
+  let bytes = 0;
+  const look = eachPiece(piece => {
+    bytes += piece.length;
+    rest = Buffer.concat([rest, piece]);
+    let from = 0;
+    for (let end = rest.indexOf(0); end >= 0; end = rest.indexOf(0, from)) {
+      each(rest.subarray(from, end));
+      from = end + 1;
+    }
+    rest = rest.subarray(from);
+  });
+  await pipeline(flowOf(way, command, 'listing what is gone'), look, { signal: way.signal });
+  if (bytes !== part.rawBytes || rest.length) throw new Failure(1, 'the list of what is gone is not what was promised');
+}
+
+function eachPiece(take: (piece: Buffer) => void): Writable {
+  return new Writable({
+    write(piece: Buffer, _encoding, done) {
+      try {
+        take(piece);
+        done();
+      } catch (error) {
+        done(error instanceof Error ? error : new Error(String(error)));
+      }
+    },
+  });
+}
+
+/** Paths to unpack from each archive; those that it does not have are left out, as tar would complain. */
+export type Meant = { full: readonly string[]; changes: readonly string[] };
+/** A file in the folder, and what reads its unpacked content on standard input. */
+type Layer = { file: string; reads: Command };
+
+/**
+ * What makes the files of a backup out of its archives, one after the other, in the folder `into`. Only for what was
+ * looked at. `flags` are tar's.
+ */
+export function layersOf({ full, changes }: Packs, into: string, flags: readonly string[], meant: Meant): Layer[] {
+  const unpack = (paths: readonly string[]) =>
+    sh`mkdir -p ${into} && tar --extract ${flags} --no-wildcards --directory=${into} --file=- -- ${paths}`;
+  const layers: Layer[] = [];
+  if (meant.full.length) layers.push({ file: plainName(full), reads: unpack(meant.full) });
+  if (changes && meant.full.length)
+    layers.push({
+      file: plainName(changes.gone),
+      // a folder that nobody may write to gets its rights back from the archive of changes, which has all folders
+      reads: sh`cd ${into} && find . -type d '!' -perm -700 -exec chmod u+rwx '{}' + && xargs -0 -r rm -rf --`,
+    });
+  if (changes && meant.changes.length) layers.push({ file: plainName(changes.archive), reads: unpack(meant.changes) });
+  return layers;
+}
+
+/** The layers one after the other, for who may write into the folder. */
+export function unpacking(folder: string, layers: readonly Layer[]): Command {
+  return lines(
+    script('set -euo pipefail'),
+    ...layers.map(({ file, reads }) => sh`zstd -dqc ${`${folder}/${file}`} | { ${reads}; }`),
+  );
+}
