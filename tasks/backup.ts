@@ -2,6 +2,7 @@
 import { readSurvey, surveyCommand, type Survey } from '../lib/backup/files.ts';
 import { perform, type Way } from '../lib/backup/flow.ts';
 import { backupId, type Manifest } from '../lib/backup/manifest.ts';
+import { rememberStore, verifyNotLost } from '../lib/backup/remembered.ts';
 import { baseOn, openScratch } from '../lib/backup/scratch.ts';
 import { backupOf, openStores, size } from '../lib/backup/settings.ts';
 import { readSnapshot, removeCopies, snapshotCommand, type Snapshot } from '../lib/backup/snapshot.ts';
@@ -107,10 +108,12 @@ export default task(import.meta.url, {
               title: `Send it to ${store.name}`,
               run: async say => {
                 const before = await tidy(store, target);
+                await verifyNotLost(way, target, store, before);
                 const holds = () => {
                   if (!scratch.held()) throw new Failure(4, `${host.where} was lost, and with it the lock`);
                 };
                 done.push({ store: store.name, manifest: await take(way, store, material, before, holds, say) });
+                await rememberStore(way, target, store);
               },
             },
           ]);

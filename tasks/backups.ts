@@ -1,6 +1,6 @@
 // The backups of an environment: what there is and when it was last proven, whether it is undamaged, and which may go.
-import { choose, isWhole, type Held, type Whole } from '../lib/backup/catalog.ts';
-import { readPart } from '../lib/backup/examine.ts';
+import { choose, type Held, type Whole } from '../lib/backup/catalog.ts';
+import { reread } from '../lib/backup/examine.ts';
 import { manifestName } from '../lib/backup/manifest.ts';
 import { pruned } from '../lib/backup/prune.ts';
 import { backupsOf, openStores, size } from '../lib/backup/settings.ts';
@@ -41,12 +41,13 @@ export default task(import.meta.url, {
     if (what === 'prune') return pruned(context, target, stores);
     const held = await backupsOf(stores, target);
     if (what === 'show') return shown(choose(held, { id: which, at: undefined }, again), report);
+    // what was never finished is no backup, and the next one removes it
+    const finished = held.filter(one => one.keys.some(({ key }) => key.endsWith(`/${manifestName}`)));
     if (what === 'list') {
-      if (!held.length) return { text: `${name} has no backups`, json: { app, environment, backups: [] } };
-      return listed(held, { app, environment }, report);
+      if (!finished.length) return { text: `${name} has no backups`, json: { app, environment, backups: [] } };
+      return listed(finished, { app, environment }, report);
     }
 
-    const finished = held.filter(one => one.keys.some(({ key }) => key.endsWith(`/${manifestName}`)));
     const meant = finished.filter(one => which === undefined || one.id.startsWith(which));
     if (!meant.length) throw new Failure(2, `${name} has no backup ${which ?? ''}`.trimEnd());
     const found: { id: string; store: string; good: boolean; checks: Check[] }[] = [];
@@ -84,19 +85,6 @@ export default task(import.meta.url, {
     };
   },
 });
-
-async function reread(one: Held, signal: AbortSignal, say: (line: string) => void): Promise<Check[]> {
-  if (!isWhole(one)) return [{ name: 'listing', good: false, found: one.fault ?? 'it is not whole' }];
-  const checks: Check[] = [];
-  for (const part of one.manifest.parts)
-    checks.push(
-      await readPart(one, part, signal, say).catch((error: unknown) => {
-        if (!(error instanceof Failure) || error.exit !== 7) throw error;
-        return { name: part.name, good: false, found: error.message };
-      }),
-    );
-  return checks;
-}
 
 function ago(time: Date): string {
   return span((Date.now() - time.getTime()) / 1000);
