@@ -28,7 +28,7 @@ demo-clean: ## removes what the demo made
 bench: node_modules/.package-lock.json ## the figures of docs and README
 	@$(run) bench/run.ts $(ARGS)
 
-torture: node_modules/.package-lock.json ## interrupts deploys at many random moments
+torture: node_modules/.package-lock.json ## interrupts deploys and backups at many random moments, damages what is stored
 	@$(run) tests/run.ts --torture $(ARGS)
 
 deploy: ## make deploy ENV=staging ARGS='--sha …'

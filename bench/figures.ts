@@ -1,6 +1,6 @@
 // What the parts of the bench have in common: a figure with its limit, and the middle of several measurements.
 
-/** `limit` is what issue 2 asks for; `against` says what the figure is compared with, and how that was come by. */
+/** `limit` is what the issue asks for that brought the part; `against` says what the figure is compared with, and how that was come by. */
 export type Figure = { what: string; value: string; limit?: string; good?: boolean; against?: string };
 
 export type Part = {

@@ -12,6 +12,9 @@ const parts: Record<string, () => Promise<Part>> = {
   'deploy-time': () => import('./deploy-time.ts'),
   peers: () => import('./peers.ts'),
   switches: () => import('./switches.ts'),
+  backups: () => import('./backups.ts'),
+  'backup-memory': () => import('./backup-memory.ts'),
+  'live-database': () => import('./live-database.ts'),
 };
 const file = join(import.meta.dirname, 'results.md');
 const wanted = process.argv.slice(2);

@@ -4,6 +4,7 @@ import type { Survey } from '../lib/backup/files.ts';
 import { perform, type Way } from '../lib/backup/flow.ts';
 import { leaveGuide } from '../lib/backup/guide.ts';
 import { backupId, type Manifest } from '../lib/backup/manifest.ts';
+import { rememberStore, verifyNotLost } from '../lib/backup/remembered.ts';
 import { baseOn, openScratch } from '../lib/backup/scratch.ts';
 import { backupOf, openStores, size } from '../lib/backup/settings.ts';
 import { surveyFiles } from '../lib/backup/pack-files.ts';
@@ -123,10 +124,12 @@ export default task(import.meta.url, {
               title: `Send it to ${store.name}`,
               run: async say => {
                 const before = await tidy(store, target);
+                await verifyNotLost(way, target, store, before);
                 const holds = () => {
                   if (!scratch.held()) throw new Failure(4, `${host.where} was lost, and with it the lock`);
                 };
                 done.push({ store: store.name, manifest: await take(way, store, material, before, holds, say) });
+                await rememberStore(way, target, store);
                 const trouble = await leaveGuide(store);
                 if (trouble) report.warn(`${store.name}: RESTORE.md could not be written: ${trouble}`);
               },

@@ -8,11 +8,10 @@ import {
   shownSnapshot,
   type BeforeDeploy,
 } from '../lib/backup/before-deploy.ts';
-import { choose, isWhole, type Held, type Whole } from '../lib/backup/catalog.ts';
-import { readPart } from '../lib/backup/examine.ts';
+import { choose, type Held, type Whole } from '../lib/backup/catalog.ts';
+import { reread } from '../lib/backup/examine.ts';
 import { perform } from '../lib/backup/flow.ts';
 import { manifestName } from '../lib/backup/manifest.ts';
-import { neededFor } from '../lib/backup/packs.ts';
 import { pruned } from '../lib/backup/prune.ts';
 import { backupsOf, openStores, size } from '../lib/backup/settings.ts';
 import type { Check } from '../lib/backup/verdict.ts';
@@ -73,11 +72,12 @@ export default task(import.meta.url, {
       );
     }
     if (what === 'show') return shown(choose(held, { id: which, at: undefined }, again), report);
+    // what was never finished is no backup, and the next one removes it
+    const finished = held.filter(one => one.keys.some(({ key }) => key.endsWith(`/${manifestName}`)));
     if (what === 'list') {
-      return listed(held, await snapshots(context, target), target, report);
+      return listed(finished, await snapshots(context, target), target, report);
     }
 
-    const finished = held.filter(one => one.keys.some(({ key }) => key.endsWith(`/${manifestName}`)));
     const meant = finished.filter(one => which === undefined || one.id.startsWith(which));
     if (!meant.length) throw new Failure(2, `${name} has no backup ${which ?? ''}`.trimEnd());
     const found: { id: string; store: string; good: boolean; checks: Check[] }[] = [];
@@ -117,29 +117,6 @@ export default task(import.meta.url, {
     };
   },
 });
-
-async function reread(
-  one: Held,
-  known: Map<string, Promise<Check>>,
-  signal: AbortSignal,
-  say: (line: string) => void,
-): Promise<Check[]> {
-  if (!isWhole(one)) return [{ name: 'listing', good: false, found: one.fault ?? 'it is not whole' }];
-  const checks: Check[] = [];
-  for (const { held, part } of neededFor(one, one.manifest.parts)) {
-    const key = `${held.store.name} ${held.id} ${part.name}`;
-    const reading =
-      known.get(key) ??
-      readPart(held, part, signal, say).catch((error: unknown) => {
-        if (!(error instanceof Failure) || error.exit !== 7) throw error;
-        return { name: part.name, good: false, found: error.message };
-      });
-    known.set(key, reading);
-    const check = await reading;
-    checks.push(held === one ? check : { ...check, name: `${check.name} of its full pack, ${held.id}` });
-  }
-  return checks;
-}
 
 const columns = ['backup', 'age', 'store', 'size', 'files', 'release', 'state'];
 

@@ -9,7 +9,7 @@ import { proveFurther } from '../lib/backup/prove-further.ts';
 import { baseAnywhere, baseOn, openScratch } from '../lib/backup/scratch.ts';
 import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
 import { finder } from '../lib/backup/wanted.ts';
-import { logVerdict, verdictName, type Check, type Verdict } from '../lib/backup/verdict.ts';
+import { logVerdict, renderVerdict, verdictName, type Check, type Verdict } from '../lib/backup/verdict.ts';
 import { afterwards } from '../lib/backup/watch.ts';
 import type { HostSettings } from '../lib/config/target.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
@@ -83,7 +83,7 @@ export default task(import.meta.url, {
       restoreSeconds: seconds,
       checks,
     };
-    const body = Readable.from([Buffer.from(`${JSON.stringify(verdict, undefined, 2)}\n`)]);
+    const body = Readable.from([Buffer.from(renderVerdict(verdict))]);
     await held.store.put(keyOf(target, held.id, verdictName(verdict)), body);
     try {
       const there = args.here ? await context.connect(target.host) : host;

@@ -10,7 +10,8 @@ const usage = `node --import tsx tests/run.ts [ring …] [part of a file name �
 
 rings        unit, task, droplet; all of them unless named
 --all        fail when the droplet ring cannot run here (as in CI), instead of leaving it out
---torture    with BOOKOPS_TORTURE=1: each way of cutting a deploy off × each step, and 50 random moments; an hour and more
+--torture    with BOOKOPS_TORTURE=1: each way of cutting a deploy off × each step, 50 random moments of
+             deploys and of backups, drills and prunes, 1,000 damages, all faults; hours
 `;
 
 type Ring = { name: string; seconds: number; atOnce: number };
@@ -52,8 +53,8 @@ async function main(): Promise<void> {
   const named = positionals.filter(word => rings.some(ring => ring.name === word));
   const filters = positionals.filter(word => !named.includes(word));
   if (flags.torture && !positionals.length) {
-    named.push('droplet');
-    filters.push('interruption', 'switch-', 'many-deploys');
+    named.push('unit', 'task', 'droplet');
+    filters.push('interruption', 'switch-', 'many-deploys', 'backup-', 'retention');
   }
   const chosen = rings.filter(ring => !named.length || named.includes(ring.name));
   const verdicts: Verdict[] = [];

@@ -1,15 +1,16 @@
 // A backup taken out of its store into scratch space and looked at: every part against what the manifest promised.
 import { Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { isEncrypted, notOpened, openingInto, type Identity } from './age.ts';
-import { keyOf, type Whole } from './catalog.ts';
+import { isWhole, keyOf, type Held, type Whole } from './catalog.ts';
 import { measure, pourInto, type Way } from './flow.ts';
 import { plainName, type DatabaseFacts, type Part } from './manifest.ts';
 import { neededFor } from './packs.ts';
 import { countsOf, readCounts } from './snapshot.ts';
-import type { Check } from './verdict.ts';
+import { isVerdictName, readVerdict, type Check } from './verdict.ts';
 
 type Say = (line: string) => void;
 
@@ -61,12 +62,43 @@ function keepingIn(file: string): Command {
 }
 
 /** Reads one part and forgets it. */
-export async function readPart(held: Whole, part: Part, signal: AbortSignal, say: Say): Promise<Check> {
+async function readPart(held: Whole, part: Part, signal: AbortSignal, say: Say): Promise<Check> {
   const meter = measure(telling(part, say));
   const nowhere = new Writable({ write: (_piece, _encoding, done) => done() });
   await pipeline(await held.store.get(keyOf(held.manifest, held.id, part.name)), meter.stream, nowhere, { signal });
   const good = meter.bytes() === part.bytes && meter.sha256() === part.sha256;
   return { name: part.name, good, found: good ? `${part.bytes} bytes` : 'its checksum is another' };
+}
+
+/** What was read of a part already, by store, backup and name: a full pack belongs to many backups. */
+export type Known = Map<string, Promise<Check>>;
+
+/** Reads everything of one backup again, and what was said of it by drills, without opening anything. */
+export async function reread(one: Held, known: Known, signal: AbortSignal, say: Say): Promise<Check[]> {
+  if (!isWhole(one)) return [{ name: 'listing', good: false, found: one.fault ?? 'it is not whole' }];
+  const checks: Check[] = [];
+  const told = async (name: string, check: Promise<Check>) =>
+    check.catch((error: unknown) => {
+      if (!(error instanceof Failure) || error.exit !== 7) throw error;
+      return { name, good: false, found: error.message };
+    });
+  for (const { held, part } of neededFor(one, one.manifest.parts)) {
+    const key = `${held.store.name} ${held.id} ${part.name}`;
+    const reading = known.get(key) ?? told(part.name, readPart(held, part, signal, say));
+    known.set(key, reading);
+    const check = await reading;
+    checks.push(held === one ? check : { ...check, name: `${check.name} of its full pack, ${held.id}` });
+  }
+  for (const { key } of one.keys) {
+    const name = key.slice(key.lastIndexOf('/') + 1);
+    if (isVerdictName(name)) checks.push(await told(name, rereadVerdict(one, key, name)));
+  }
+  return checks;
+}
+
+async function rereadVerdict({ store, id }: Whole, key: string, name: string): Promise<Check> {
+  const good = readVerdict(await text(await store.get(key)))?.backup === id;
+  return { name, good, found: good ? 'as it was written' : 'it is not what was written' };
 }
 
 function telling(part: Part, say: Say): (bytes: number) => void {

@@ -107,8 +107,9 @@ export function renderManifest(manifest: Manifest): string {
   return `${JSON.stringify({ ...manifest, seal: sealOf(manifest) }, undefined, 2)}\n`;
 }
 
-function sealOf(manifest: Manifest): string {
-  return createHash('sha256').update(JSON.stringify(manifest)).digest('hex');
+/** Which shows any byte that is another one later; no signature. */
+export function sealOf(content: object): string {
+  return createHash('sha256').update(JSON.stringify(content)).digest('hex');
 }
 
 /** @throws Failure 7 for a text that is not, to the byte, what was stored for this target and id. */

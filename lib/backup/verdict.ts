@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { sh, type Command } from '../host/sh.ts';
 import { pairs } from '../release/log.ts';
 import type { Target } from '../config/target.ts';
-import { stampOf } from './manifest.ts';
+import { sealOf, stampOf } from './manifest.ts';
 import { drillsLog } from './proof.ts';
 
 const schema = v.object({
@@ -32,11 +32,17 @@ export function isVerdictName(name: string): boolean {
   return /^verdict-\d{8}T\d{6}Z-[0-9a-f]{6}\.json$/.test(name);
 }
 
-/** undefined for a text that is none: then nothing was proven. */
+/** The text that is stored; like that of a manifest it ends with the checksum of all before it. */
+export function renderVerdict(verdict: Verdict): string {
+  const content = v.parse(schema, verdict);
+  return `${JSON.stringify({ ...content, seal: sealOf(content) }, undefined, 2)}\n`;
+}
+
+/** undefined for a text that is not, to the byte, what was stored: then nothing was proven. */
 export function readVerdict(text: string): Verdict | undefined {
   try {
     const parsed = v.safeParse(schema, JSON.parse(text));
-    return parsed.success ? parsed.output : undefined;
+    return parsed.success && renderVerdict(parsed.output) === text ? parsed.output : undefined;
   } catch {
     return undefined;
   }

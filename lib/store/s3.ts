@@ -1,5 +1,5 @@
 // A store that is a bucket of anything that speaks S3: uploads in parts, read back by size, never a part left behind.
-import { Readable, Transform } from 'node:stream';
+import { PassThrough, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ListMultipartUploadsCommandOutput } from '@aws-sdk/client-s3';
 import { Failure } from '../errors.ts';
@@ -98,13 +98,22 @@ export function s3Store(settings: S3Settings, around: Around): Store {
 
     async get(key) {
       const object = at(key);
+      const what = `the store ${name} does not give ${key}`;
       const { s3, client } = await use();
       const found = await client.send(new s3.GetObjectCommand(object)).catch((error: unknown) => {
-        if (!isMissing(error)) throw stopped(error, `the store ${name} does not give ${key}`);
+        if (!isMissing(error)) throw stopped(error, what);
         throw new Failure(7, `the store ${name} has no ${key}`, { advice: `look into the bucket ${Bucket}` });
       });
-      if (found.Body instanceof Readable) return found.Body;
-      throw new TypeError('the SDK gave no stream');
+      const { Body: body } = found;
+      if (!(body instanceof Readable)) throw new TypeError('the SDK gave no stream');
+      // what breaks on the way is told like a refusal at the beginning
+      const given = new PassThrough();
+      body.once('error', error => {
+        const told = stopped(error, what);
+        given.destroy(told instanceof Error ? told : error);
+      });
+      given.once('close', () => body.destroy());
+      return body.pipe(given);
     },
 
     async *list(prefix) {

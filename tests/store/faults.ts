@@ -1,6 +1,7 @@
 // A bad line to an S3 server: requests that a rule picks are answered with an error, cut off, or changed on their way.
 import { createServer, request as ask, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
+import type { Writable } from 'node:stream';
 
 export type Fault =
   | { answer: number; code: string }
@@ -10,6 +11,10 @@ export type Fault =
   | { cutDownload: number }
   /** One byte of what the client sends becomes another. */
   | 'flip'
+  /** The same for what the client receives. */
+  | 'flipDownload'
+  /** The store says that it is so many seconds later than it is. */
+  | { clock: number }
   /** Nothing is ever answered. */
   | 'silence';
 export type Asked = { method: string; path: string; key: string; part: number | undefined };
@@ -48,7 +53,10 @@ export async function startFaults(to: number): Promise<Faults> {
     // The host's name is signed, so it goes on as it came.
     const { method, headers, url: path } = incoming;
     const onward = ask({ host: '127.0.0.1', port: to, method, path, headers }, found => {
-      answer.writeHead(found.statusCode ?? 502, found.headers);
+      const { headers: given } = found;
+      if (typeof fault === 'object' && 'clock' in fault)
+        given.date = new Date(Date.now() + fault.clock * 1000).toUTCString();
+      answer.writeHead(found.statusCode ?? 502, given);
       found.on('error', () => answer.destroy());
       if (typeof fault === 'object' && 'cutDownload' in fault)
         cut(
@@ -57,6 +65,7 @@ export async function startFaults(to: number): Promise<Faults> {
           piece => answer.write(piece),
           () => answer.destroy(),
         );
+      else if (fault === 'flipDownload') flip(found, answer);
       else found.pipe(answer);
     });
     // Swift sends a body after a HEAD, which is an error only once the answer has been given.
@@ -69,13 +78,7 @@ export async function startFaults(to: number): Promise<Faults> {
         piece => onward.write(piece),
         () => incoming.socket.destroy(),
       );
-    else if (fault === 'flip')
-      incoming
-        .on('data', (piece: Buffer) => {
-          piece[0] = (piece[0] ?? 0) ^ 1;
-          onward.write(piece);
-        })
-        .on('end', () => onward.end());
+    else if (fault === 'flip') flip(incoming, onward);
     else incoming.pipe(onward);
   });
   server.listen(0, '127.0.0.1');
@@ -93,6 +96,15 @@ export async function startFaults(to: number): Promise<Faults> {
     },
   };
   return faults;
+}
+
+function flip(source: IncomingMessage, to: Writable): void {
+  source
+    .on('data', (piece: Buffer) => {
+      piece[0] = (piece[0] ?? 0) ^ 1;
+      to.write(piece);
+    })
+    .on('end', () => to.end());
 }
 
 function cut(source: IncomingMessage, after: number, pass: (piece: Buffer) => void, end: () => void): void {

@@ -75,27 +75,7 @@ export async function makeBook({ rules = 'PORT: required' }: { rules?: string } 
   };
   const read = (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
 
-  const start = (task: string, words: string[] = [], { env = {}, stdin }: More = {}): Running => {
-    const own = words.slice(0, words.indexOf('--') < 0 ? words.length : words.indexOf('--'));
-    const named = own.includes('--env') ? [] : ['--env', 'staging'];
-    const child = spawn('node', ['--import', tsx, join(home, 'tasks', `${task}.ts`), ...named, ...words], {
-      cwd: folder,
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], USER: 'ana', TZ: 'UTC', ...env },
-    });
-    const end: End = { code: null, stdout: '', stderr: '' };
-    child.stdout.setEncoding('utf8').on('data', text => (end.stdout += text));
-    child.stderr.setEncoding('utf8').on('data', text => (end.stderr += text));
-    child.stdin.on('error', () => {});
-    if (stdin !== false) child.stdin.end(stdin ?? '');
-    const ended = new Promise<End>(done => child.on('close', code => done(Object.assign(end, { code }))));
-    const says = (text: string) =>
-      until(
-        `${task} says “${text}”`,
-        () => (end.stderr + end.stdout).includes(text),
-        () => end.stderr + end.stdout,
-      );
-    return { child, ended, end, says };
-  };
+  const start: Book['start'] = (task, words, more) => startTask(folder, task, words, more);
 
   const commit: Book['commit'] = (branch, files) => {
     const git = (...words: string[]) =>
@@ -156,6 +136,29 @@ while (!existsSync(${JSON.stringify(gate)})) await new Promise(done => setTimeou
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+}
+
+/** Starts a task in a folder that has ops.yml. */
+export function startTask(folder: string, task: string, words: string[] = [], { env = {}, stdin }: More = {}): Running {
+  const own = words.slice(0, words.indexOf('--') < 0 ? words.length : words.indexOf('--'));
+  const named = own.includes('--env') ? [] : ['--env', 'staging'];
+  const child = spawn('node', ['--import', tsx, join(home, 'tasks', `${task}.ts`), ...named, ...words], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], USER: 'ana', TZ: 'UTC', ...env },
+  });
+  const end: End = { code: null, stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', text => (end.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', text => (end.stderr += text));
+  child.stdin.on('error', () => {});
+  if (stdin !== false) child.stdin.end(stdin ?? '');
+  const ended = new Promise<End>(done => child.on('close', code => done(Object.assign(end, { code }))));
+  const says = (text: string) =>
+    until(
+      `${task} says “${text}”`,
+      () => (end.stderr + end.stdout).includes(text),
+      () => end.stderr + end.stdout,
+    );
+  return { child, ended, end, says };
 }
 
 function opsYml(rules: string, places: Map<string, Place>): string {

@@ -7,7 +7,7 @@ import { backupId, isBackupId, readManifest, renderManifest, type Manifest } fro
 import { readAt, size } from '../../lib/backup/settings.ts';
 import { shrunkSince } from '../../lib/backup/shrink.ts';
 import { readCounts, readSnapshot } from '../../lib/backup/snapshot.ts';
-import { readVerdict } from '../../lib/backup/verdict.ts';
+import { readVerdict, renderVerdict } from '../../lib/backup/verdict.ts';
 import { wantedOf } from '../../lib/backup/wanted.ts';
 import { Failure } from '../../lib/errors.ts';
 import { folderStore } from '../../lib/store/folder.ts';
@@ -116,6 +116,24 @@ test('the host’s answers are read, and one that tells too little is a failure'
   assert.equal(readSurvey('l\0up/a\0b\0l\0up/c\0/etc\0p\0up/d\0\0', target).leftOut, ['up/c', 'up/d']);
   assert.match(failure(() => readSurvey('missing\0uploads\0-\0', target)).message, 'uploads is not there');
   assert.is(readVerdict('{"good":true}'), undefined);
+});
+
+test('a verdict is read as it was written, and not with a word changed', () => {
+  const verdict = {
+    version: 1 as const,
+    backup: id,
+    store: 'disk',
+    time: '2026-11-21T03:10:00.000Z',
+    where: 'here',
+    by: 'ana@laptop',
+    good: false,
+    restoreSeconds: 1.5,
+    checks: [{ name: 'rows', good: false, found: 'none' }],
+  };
+  const written = renderVerdict(verdict);
+  assert.equal(readVerdict(written), verdict);
+  for (const changed of [written.replaceAll('false', 'true'), written.replace('1.5', '0.5'), `${written} `])
+    assert.is(readVerdict(changed), undefined);
 });
 
 test('a backup is chosen by id, by time, or as the newest; a damaged one is not passed over in silence', () => {

@@ -117,6 +117,32 @@ test('what is damaged stays for a look for a while, what never finished for a da
   assert.is(kept({ ...night(0), id: idOf(young, 'bbbbbb'), time: young, standing: 'unfinished' }), 1);
 });
 
+test('the nights on which clocks change are nights like others', () => {
+  // every night at the same hour in Berlin: two hours ahead of UTC from 29 March to 25 October, then one
+  const at = (hours: number) =>
+    Array.from({ length: 240 }, (_, ago) => {
+      const date = Date.UTC(2026, 10, 2 - ago, hours);
+      const summer = date >= Date.UTC(2026, 2, 29, 3) && date < Date.UTC(2026, 9, 25, 3);
+      const time = new Date(date - (summer ? 2 : 1) * hour);
+      return { ...night(0), id: idOf(time), time };
+    });
+  for (let hours = 0; hours < 24; hours++) {
+    const backups = at(hours);
+    const plan = planRetention(backups, { daily: 10, weekly: 4, monthly: 8 }, new Date(Date.UTC(2026, 10, 2, 12)));
+    const kept = plan.decisions.filter(one => one.keep).map(({ id }) => id);
+    const days = new Set(kept.map(id => id.slice(0, 8)));
+    assert.is(days.size, kept.length, 'one of each day');
+    // where the hour falls on the day before in summer only, October has a day without one, and the ten go a day further back
+    const tenth = [...days].toSorted().at(-10) ?? '';
+    assert.ok(tenth >= '20261023', `${hours} o'clock: ${tenth}`);
+    for (const month of ['202604', '202607', '202610'])
+      assert.ok(
+        [...days].some(one => one.startsWith(month)),
+        month,
+      );
+  }
+});
+
 // Rules for made-up histories; each is made anew from its number, so a failure can be looked at.
 
 function random(seed: number) {
@@ -258,18 +284,31 @@ const histories = process.env.BOOKOPS_TORTURE === '1' ? 20_000 : 1_000;
 test('the rules hold for made-up histories', () => {
   let removed = 0;
   let held = 0;
+  const met = { gaps: 0, summers: 0, winters: 0, failures: 0, doubles: 0, wrongClocks: 0, losses: 0, missing: 0 };
   for (let seed = 1; seed <= histories; seed++) {
     const dice = random(seed);
     const { backups, keep, at } = history(dice);
     const plan = planRetention(backups, keep, at);
     removed += plan.decisions.filter(one => !one.keep).length;
     held += plan.hold ? 1 : 0;
+    const days = backups.map(({ time }) => buckets.daily(time)).toSorted((one, other) => one - other);
+    const known = byId(backups);
+    met.gaps += days.some((each, index) => each - (days[index - 1] ?? each) > 1) ? 1 : 0;
+    met.summers += backups.some(({ time }) => time.getUTCMonth() === 6) ? 1 : 0;
+    met.winters += backups.some(({ time }) => time.getUTCMonth() === 0) ? 1 : 0;
+    met.failures += backups.some(({ standing }) => standing !== 'good') ? 1 : 0;
+    met.doubles += new Set(days).size < days.length ? 1 : 0;
+    met.wrongClocks += backups.some(({ time }) => time.getTime() > at.getTime() + day) ? 1 : 0;
+    met.losses += backups.some(({ bytes }) => bytes < 50) ? 1 : 0;
+    met.missing += backups.some(({ needs }) => needs !== undefined && !known.has(needs)) ? 1 : 0;
     try {
       check(backups, keep, at, dice);
     } catch (error) {
       throw new Error(`history ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
     }
   }
+  for (const [what, count] of Object.entries(met))
+    assert.ok(count > histories / 100, `${count} histories with ${what}`);
   assert.ok(
     removed > histories * 10 && held > histories / 20 && held < histories / 1.2,
     `${removed} removed, ${held} held`,
