@@ -187,7 +187,11 @@ function change(uploads: string, below: (limit: number) => number): void {
       if (kind?.isFile() && !is(other)) linkSync(one, other);
       break;
     case 3:
-      if (kind && !is(other) && !other.startsWith(`${one}/`)) renameSync(one, other);
+      try {
+        if (kind && !is(other)) renameSync(one, other);
+      } catch {
+        // a folder into itself
+      }
       break;
     case 4:
       if (kind) rmSync(one, { recursive: true });
