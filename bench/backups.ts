@@ -17,6 +17,7 @@ export const about = `a database of ${databaseMB} MB in WAL mode and 3,100 files
 type Side = 'ours' | 'restic';
 /** `sent`: bytes on the wire to the store; `stored`: bytes of its objects. */
 type Night = Cost & { sent: number; stored: number };
+type Buckets = Record<Side, Awaited<ReturnType<Swift['bucket']>>>;
 type Seen = { first: Night; second: Night; back: Cost };
 
 export async function measure(say: (line: string) => void): Promise<Figure[]> {
@@ -29,13 +30,16 @@ export async function measure(say: (line: string) => void): Promise<Figure[]> {
   const names = Array.from({ length: rounds }, (_, round) => `ours-${round}`);
   const data = makeData({ stores: Object.fromEntries(names.map(name => [name, store(name)])) });
   const seen: Record<Side, Seen[]> = { ours: [], restic: [] };
+  const buckets: Buckets[] = [];
+  for (const [round, ours] of names.entries())
+    buckets.push({ ours: await swift.bucket(ours), restic: await swift.bucket(`restic-${round}`) });
   try {
     say('making the set');
     make('database', data.database, databaseMB);
     make('assets', data.uploads, randomMB, textMB);
-    for (let round = 0; round < rounds; round++) {
+    for (const [round, pair] of buckets.entries()) {
       const order: Side[] = round % 2 === 0 ? ['ours', 'restic'] : ['restic', 'ours'];
-      const found = await oneRound(round, order, data, swift, front);
+      const found = await oneRound(round, pair, order, data, swift, front);
       for (const side of order) {
         seen[side].push(found[side]);
         const { first, second, back } = found[side];
@@ -59,12 +63,12 @@ function make(what: string, ...words: (string | number)[]): void {
 
 async function oneRound(
   round: number,
+  buckets: Buckets,
   order: readonly Side[],
   data: Data,
   swift: Swift,
   front: TlsFront,
 ): Promise<Record<Side, Seen>> {
-  const buckets = { ours: await swift.bucket(`ours-${round}`), restic: await swift.bucket(`restic-${round}`) };
   const ours = ourWay(data, front, swift, `ours-${round}`);
   const theirs = resticWay(data, front, swift, `restic-${round}`);
   const ways = { ours, restic: theirs };
@@ -126,7 +130,7 @@ function resticWay(data: Data, { endpoint, certificate }: TlsFront, swift: Swift
   };
 }
 
-async function bytesIn(settings: Awaited<ReturnType<Swift['bucket']>>, { environment }: Swift): Promise<number> {
+async function bytesIn(settings: Buckets[Side], { environment }: Swift): Promise<number> {
   const store = s3Store(settings, { environment, signal: new AbortController().signal });
   let sum = 0;
   for await (const { bytes } of store.list('')) sum += bytes;

@@ -18,8 +18,8 @@ export type Fault = {
   exit: number;
   says: RegExp | string;
   env?(world: Twofold): NodeJS.ProcessEnv;
-  /** It takes minutes, so only with BOOKOPS_TORTURE=1. */
-  slow?: true;
+  /** Only with BOOKOPS_TORTURE=1: it takes minutes, or is much like another one. */
+  torture?: true;
 };
 
 /** As the line of cron/backup.cron: each task only after the one before was good. @returns the one that was not. */
@@ -34,7 +34,7 @@ async function night(world: Twofold, { store, env }: Fault): Promise<{ task: str
 
 export function faultTests(test: Test, world: () => Twofold, faults: readonly Fault[]): void {
   const torture = process.env['BOOKOPS_TORTURE'] === '1';
-  for (const fault of faults.filter(one => torture || !one.slow))
+  for (const fault of faults.filter(one => torture || !one.torture))
     test(`${fault.what}: ${fault.task ?? 'backup'} ends with ${fault.exit}`, () => proves(world(), fault));
 }
 

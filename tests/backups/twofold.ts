@@ -24,7 +24,7 @@ export type Twofold = Data & {
 
 const bucket = 'twofold';
 
-/** The files are so large that an upload has three parts. */
+/** The files are so large that an upload has two parts. */
 export async function makeTwofold(keep?: string): Promise<Twofold> {
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true'; // tasks do so themselves
   const swift = await startSwift();
@@ -36,7 +36,7 @@ export async function makeTwofold(keep?: string): Promise<Twofold> {
   });
   const settings = await swift.bucket(bucket);
   for (const [file, value] of Object.entries(swift.environment)) writeFileSync(join(data.folder, file), `${value}\n`);
-  writeFileSync(join(data.uploads, 'big'), randomBytes(17 * 1024 * 1024));
+  writeFileSync(join(data.uploads, 'big'), randomBytes(9 * 1024 * 1024));
   data.sql(`PRAGMA journal_mode = WAL;
     CREATE TABLE chapters (title, body); INSERT INTO chapters SELECT value, hex(randomblob(500)) FROM generate_series(1, 200);
     CREATE TABLE readers (name); INSERT INTO readers SELECT value FROM generate_series(1, 100)`);

@@ -59,12 +59,7 @@ export async function startFaults(to: number): Promise<Faults> {
       answer.writeHead(found.statusCode ?? 502, given);
       found.on('error', () => answer.destroy());
       if (typeof fault === 'object' && 'cutDownload' in fault)
-        cut(
-          found,
-          fault.cutDownload,
-          piece => answer.write(piece),
-          () => answer.destroy(),
-        );
+        cut(found, fault.cutDownload, answer, () => answer.destroy());
       else if (fault === 'flipDownload') flip(found, answer);
       else found.pipe(answer);
     });
@@ -72,12 +67,7 @@ export async function startFaults(to: number): Promise<Faults> {
     onward.on('error', () => answer.headersSent || answer.destroy());
     incoming.on('close', () => incoming.complete || onward.destroy());
     if (typeof fault === 'object' && 'cutUpload' in fault)
-      cut(
-        incoming,
-        fault.cutUpload,
-        piece => onward.write(piece),
-        () => incoming.socket.destroy(),
-      );
+      cut(incoming, fault.cutUpload, onward, () => incoming.socket.destroy());
     else if (fault === 'flip') flip(incoming, onward);
     else incoming.pipe(onward);
   });
@@ -107,11 +97,13 @@ function flip(source: IncomingMessage, to: Writable): void {
     .on('end', () => to.end());
 }
 
-function cut(source: IncomingMessage, after: number, pass: (piece: Buffer) => void, end: () => void): void {
+/** What is shorter goes through whole. */
+function cut(source: IncomingMessage, after: number, to: Writable, end: () => void): void {
   let seen = 0;
   source.on('data', (piece: Buffer) => {
-    if (seen < after) pass(piece.subarray(0, after - seen));
+    if (seen < after) to.write(piece.subarray(0, after - seen));
     seen += piece.length;
     if (seen >= after) setTimeout(end, 20);
   });
+  source.on('end', () => seen < after && to.end());
 }

@@ -44,6 +44,7 @@ const table: Fault[] = [
   },
   {
     ...far,
+    torture: true,
     what: 'the bucket is gone',
     exit: 3,
     says: 'has no bucket twofold',
@@ -58,6 +59,7 @@ const table: Fault[] = [
   },
   {
     ...far,
+    torture: true,
     what: 'the connection breaks at each upload',
     exit: 4,
     says: 'cannot be reached',
@@ -65,16 +67,32 @@ const table: Fault[] = [
   },
   {
     ...far,
+    torture: true,
     what: 'a byte becomes another one on the way to the store',
     exit: 1,
     says: files,
     cause: line('flip', putting(files)),
   },
   { ...far, what: 'the store wants a length', exit: 1, says: '411', cause: refuses(411, 'MissingContentLength') },
-  { ...far, what: 'the store knows no uploads in parts', exit: 1, says: '501', cause: refuses(501, 'NotImplemented') },
-  { ...far, what: 'the store is full', exit: 1, says: 'no space left', cause: refuses(507, 'InsufficientStorage') },
   {
     ...far,
+    torture: true,
+    what: 'the store knows no uploads in parts',
+    exit: 1,
+    says: '501',
+    cause: refuses(501, 'NotImplemented'),
+  },
+  {
+    ...far,
+    torture: true,
+    what: 'the store is full',
+    exit: 1,
+    says: 'no space left',
+    cause: refuses(507, 'InsufficientStorage'),
+  },
+  {
+    ...far,
+    torture: true,
     what: 'the store forgets what it took',
     exit: 1,
     says: 'it says that it has',
@@ -96,6 +114,7 @@ const table: Fault[] = [
   },
   {
     ...far,
+    torture: true,
     what: 'the clock of the store is an hour behind',
     exit: 3,
     says: 'clock',
@@ -106,7 +125,7 @@ const table: Fault[] = [
     what: 'the store does not answer any more',
     exit: 4,
     says: 'cannot be reached',
-    slow: true,
+    torture: true,
     cause: line('silence', putting(files)),
   },
   {

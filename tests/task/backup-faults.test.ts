@@ -115,6 +115,7 @@ const table: Fault[] = [
   },
   {
     ...disk,
+    torture: true,
     what: 'what compresses dies in the middle',
     exit: 1,
     says: 'reading for database.sqlite.zst',
@@ -142,6 +143,7 @@ const table: Fault[] = [
   },
   {
     ...disk,
+    torture: true,
     what: 'the database is not there',
     exit: 7,
     says: 'the database is not there any more',
@@ -163,6 +165,7 @@ const table: Fault[] = [
   },
   {
     ...disk,
+    torture: true,
     what: 'the files are suddenly half',
     exit: 7,
     says: 'the files are ',
