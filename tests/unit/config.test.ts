@@ -495,7 +495,7 @@ test('a backup that could not work, or not be restored, is refused with its line
       'backup: { stores: [disk], mode: tarball, files: { include: [x], full_every: 7d } }',
       'is not used: mode is tarball',
     ],
-    ['backup: { stores: [disk], files: { include: [x], full_every: week } }', 'must be an interval such as 7d'],
+    ['backup: { stores: [disk], files: { include: [x], full_every: week } }', 'must be an age such as 36h, 7d or 4w'],
     ['backup: { stores: [disk], files: { include: [x] }, encrypt: { recipients: [] } }', 'names nobody'],
     ['backup: { stores: [disk], files: { include: [x] }, encrypt: { identity: { env: A } } }', 'is missing'],
     [
