@@ -1,7 +1,10 @@
 // The backups of an environment: what there is and when it was last proven, whether it is undamaged, and which may go.
+import { resolve } from 'node:path';
 import { choose, isWhole, type Held, type Whole } from '../lib/backup/catalog.ts';
 import { readPart } from '../lib/backup/examine.ts';
+import { imported } from '../lib/backup/import-layout.ts';
 import { manifestName } from '../lib/backup/manifest.ts';
+import { probed } from '../lib/backup/probed.ts';
 import { pruned } from '../lib/backup/prune.ts';
 import { backupsOf, openStores, size } from '../lib/backup/settings.ts';
 import type { Check } from '../lib/backup/verdict.ts';
@@ -17,14 +20,19 @@ export default task(import.meta.url, {
     'npx tsx tasks/backups.ts show 20261121T030000Z --env production',
     'npx tsx tasks/backups.ts verify --env production',
     'npx tsx tasks/backups.ts prune --env production --plan',
+    'npx tsx tasks/backups.ts probe --env production',
   ],
   positionals: [
     {
       name: 'what',
-      about: 'list · show: what is in one · verify: read every byte again · prune: keep as many as ops.yml says',
-      choices: ['list', 'show', 'verify', 'prune'],
+      about:
+        'list · show: what is in one · verify: read every byte again · prune: keep as many as ops.yml says · probe: try out the stores · import: take in a folder that other scripts made',
+      choices: ['list', 'show', 'verify', 'prune', 'probe', 'import'],
     },
-    { name: 'which', about: 'show and verify: an id or its beginning; default: the newest for show, all for verify' },
+    {
+      name: 'which',
+      about: 'show and verify: an id or its beginning; default: the newest for show, all for verify · import: a folder',
+    },
   ],
   changes: true,
   args: { store: { type: 'string', value: 'name', about: 'only what is in this store' } },
@@ -32,13 +40,23 @@ export default task(import.meta.url, {
   async run(context) {
     const { args, positionals, report } = context;
     const [what = 'list', which] = positionals;
-    if (which !== undefined && (what === 'list' || what === 'prune')) throw new Failure(2, `${what} takes no id`);
+    if (which !== undefined && ['list', 'prune', 'probe'].includes(what)) throw new Failure(2, `${what} takes no id`);
     const target = await context.target();
     const { app, environment } = target;
     const name = `${app} ${environment}`;
     const again = `--env ${environment} --app ${app}`;
     const stores = await openStores(target, context, args.store);
     if (what === 'prune') return pruned(context, target, stores);
+    if (what === 'probe') {
+      if (args.plan) throw new Failure(2, 'probe changes nothing but objects of its own, so there is no --plan for it');
+      return probed(context, target, stores);
+    }
+    if (what === 'import') {
+      if (which === undefined)
+        throw new Failure(2, 'import which folder?', { advice: 'such as backups/2026-11-20_020000' });
+      if (args.plan) throw new Failure(2, 'import only adds a backup, so there is no --plan for it');
+      return imported(context, target, stores, resolve(context.folder, which));
+    }
     const held = await backupsOf(stores, target);
     if (what === 'show') return shown(choose(held, { id: which, at: undefined }, again), report);
     if (what === 'list') {
@@ -154,7 +172,11 @@ function shown({ id, store, manifest, verdict }: Whole, report: Report): Result 
     ...manifest.parts.map(part => [part.name, `${size(part.bytes)}, ${size(part.rawBytes)} unpacked`]),
     ...Object.entries(manifest.database?.tables ?? {}).map(([table, count]) => [`table ${table}`, `${count} rows`]),
     ...(manifest.files ? [['files', `${manifest.files.count} of ${manifest.files.include.join(', ')}`]] : []),
-    ...(manifest.files?.noted ?? []).map(note => ['noted', note]),
+    ...(manifest.own ? [['own', `${manifest.own.command} → ${manifest.own.gives}`]] : []),
+    ...(manifest.bucket
+      ? [['bucket', `${manifest.bucket.objects} objects of ${manifest.bucket.from}, ${size(manifest.bucket.bytes)}`]]
+      : []),
+    ...[manifest.files, manifest.own, manifest.bucket].flatMap(one => (one?.noted ?? []).map(note => ['noted', note])),
     ...manifest.shrunk.map(what => ['shrunk', what]),
     ...(verdict?.checks ?? []).map(check => [check.good ? 'proven' : 'NOT GOOD', `${check.name}: ${check.found}`]),
     ['restore', manifest.restore],

@@ -1,5 +1,6 @@
 // Proves a backup: restores it into scratch space, opens it, counts it, and writes down with its date whether it was good.
 import { Readable } from 'node:stream';
+import { fewObjects } from '../lib/backup/bucket-look.ts';
 import { choose, keyOf } from '../lib/backup/catalog.ts';
 import { verifyRoom } from '../lib/backup/examine.ts';
 import { perform, type Way } from '../lib/backup/flow.ts';
@@ -25,6 +26,7 @@ export default task(import.meta.url, {
     at: { type: 'string', value: 'time', about: 'the newest of that day or moment (UTC) instead' },
     store: { type: 'string', value: 'name', about: 'from this store' },
     here: { type: 'boolean', about: 'on this machine and not on the server' },
+    all: { type: 'boolean', about: 'read every object of a bucket again, and not only some' },
   },
 
   async run(context) {
@@ -47,7 +49,11 @@ export default task(import.meta.url, {
     let bad: Failure | undefined;
     try {
       verifyRoom(held, scratch.free, host.where);
-      await openBackup(way, held, scratch.folder, report, checks, { parts: held.manifest.parts, unpack: true });
+      await openBackup(way, held, scratch.folder, report, checks, {
+        parts: held.manifest.parts,
+        unpack: true,
+        sample: args.all ? Infinity : fewObjects,
+      });
     } catch (error) {
       if (!(error instanceof Failure) || error.exit !== 7) throw error;
       bad = error;

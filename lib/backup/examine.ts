@@ -13,9 +13,9 @@ import type { Check } from './verdict.ts';
 
 type Say = (line: string) => void;
 
-/** @throws Failure 1 when the backup would not fit. */
-export function verifyRoom({ manifest }: Whole, free: number, where: string): void {
-  const needed = manifest.parts.reduce((sum, part) => sum + part.bytes + part.rawBytes, 0);
+/** `more`: bytes besides its parts. @throws Failure 1 when the backup would not fit. */
+export function verifyRoom({ manifest }: Whole, free: number, where: string, more = 0): void {
+  const needed = manifest.parts.reduce((sum, part) => sum + part.bytes + part.rawBytes, more);
   if (needed * 1.02 < free) return;
   throw new Failure(1, `${where} has ${free} bytes left, and the backup needs ${needed} to be looked at`, {
     advice: 'make room, or do it elsewhere: --here',

@@ -2,10 +2,13 @@
 import { Failure } from '../errors.ts';
 import { lines, script, sh } from '../host/sh.ts';
 import type { Item, Report } from '../report.ts';
+import { indexName } from './bucket-lines.ts';
+import { bucketItems } from './bucket-look.ts';
 import { keyOf, type Whole } from './catalog.ts';
 import { fetchPart, inspectFiles, judgeDatabase, openDatabase } from './examine.ts';
 import { perform, type Way } from './flow.ts';
 import type { Part } from './manifest.ts';
+import { ownItems } from './own-way.ts';
 import { size } from './settings.ts';
 import type { Check } from './verdict.ts';
 
@@ -16,6 +19,8 @@ type Wanted = {
   unpack: boolean;
   /** Is told the path of every entry of the archive. */
   each?: (path: string) => void;
+  /** How many objects of a bucket are read again; otherwise none. */
+  sample?: number;
 };
 
 /**
@@ -28,7 +33,7 @@ export async function openBackup(
   folder: string,
   report: Report,
   checks: Check[],
-  { parts, unpack, each }: Wanted,
+  { parts, unpack, each, sample = 0 }: Wanted,
 ): Promise<void> {
   const { manifest, store } = held;
   const note = (...found: Check[]) => {
@@ -72,6 +77,11 @@ export async function openBackup(
         },
       });
   }
+  const part = (name: Part['name']) => parts.find(one => one.name === name);
+  const [index, own] = [part(indexName), part('app.tar.zst') ?? part('app.zst')];
+  if (own && manifest.own) items.push(...ownItems(way, folder, own, manifest.own, note));
+  if (index && manifest.bucket)
+    items.push(...bucketItems(way, held, { folder, part: index, facts: manifest.bucket, sample }, note));
   try {
     await report.show(items);
   } catch (error) {

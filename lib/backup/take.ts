@@ -6,11 +6,14 @@ import { PassThrough } from 'node:stream';
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import type { Command } from '../host/sh.ts';
+import type { Source } from '../store/s3-source.ts';
 import type { Store } from '../store/store.ts';
+import { sendBucket } from './bucket.ts';
 import { backupsIn, isWhole, keyOf, type Held } from './catalog.ts';
 import { readSent, sendFiles, type Survey } from './files.ts';
 import { flowOf, measure, type Way } from './flow.ts';
 import { manifestName, prefixOf, readManifest, renderManifest, type Manifest, type Part } from './manifest.ts';
+import { sendOwn, type OwnMade } from './own-way.ts';
 import { shrunkSince } from './shrink.ts';
 import { sendCopy, type Snapshot } from './snapshot.ts';
 
@@ -25,6 +28,12 @@ export type Material = {
   release: string | undefined;
   snapshot: Snapshot | undefined;
   survey: Survey | undefined;
+  /** What the app has made by itself, on the host. */
+  own: OwnMade | undefined;
+  /** The bucket to mirror. */
+  source: Source | undefined;
+  /** A folder on the host that is there until the end. */
+  scratch: string;
 };
 
 /** Removes what earlier backups that were cut off have left; only for who has the target's lock. @returns what is there. */
@@ -33,8 +42,13 @@ export async function tidy(store: Store, target: Target): Promise<Held[]> {
   const held = await backupsIn(store, target);
   for (const one of held)
     if (!one.keys.some(({ key }) => key.endsWith(`/${manifestName}`)))
-      for (const { key } of one.keys) await store.remove(key);
+      for (const { key } of one.keys) await store.remove(key).catch(onlyRefused);
   return held;
+}
+
+/** A key without the right to remove can take backups all the same: what was never finished is listed by nobody. */
+function onlyRefused(error: unknown): void {
+  if (!(error instanceof Failure) || (error.exit !== 1 && error.exit !== 3)) throw error;
 }
 
 /** `holds` throws when the lock was lost meanwhile. @returns the manifest, once the store has given it back as it is. */
@@ -73,6 +87,11 @@ export async function take(
     tools.tar = tar;
   }
 
+  const put = (name: Part['name'], command: Command) => send(way, store, material, name, command, say);
+  const own = material.own && (await sendOwn(material.own, put));
+  const bucket = material.source && (await sendBucket(way, store, { ...material, source: material.source }, before, put, say)); // prettier-ignore
+  for (const more of [own, bucket]) if (more) parts.push(more.part);
+
   const content = {
     release: material.release ?? null,
     parts,
@@ -85,6 +104,8 @@ export async function take(
         }
       : null,
     files,
+    ...(own && { own: own.facts }),
+    ...(bucket && { bucket: bucket.facts }),
   };
   const manifest: Manifest = {
     version: 1,
