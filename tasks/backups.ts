@@ -96,8 +96,9 @@ export default task(import.meta.url, {
         advice: `take another one now: npx tsx tasks/backup.ts ${again}`,
       });
     const bytes = meant.reduce((sum, one) => sum + one.bytes, 0);
+    const objects = meant.some(one => one.manifest?.bucket) ? '; objects of a bucket are read by drill --all' : '';
     return {
-      text: `${found.length} backups of ${name} are as they were written, ${size(bytes)}`,
+      text: `${found.length} backups of ${name} are as they were written, ${size(bytes)}${objects}`,
       json: { app, environment, backups: found },
     };
   },

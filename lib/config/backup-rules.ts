@@ -63,7 +63,8 @@ function bucketFaults(
   const ours = reach(source.prefix, bucket.prefix);
   for (const name of named) {
     const store = stores.get(name);
-    if (store?.kind !== 's3' || store.bucket !== source.bucket || store.endpoint !== source.endpoint) continue;
+    if (store?.kind !== 's3' || store.bucket !== source.bucket) continue;
+    if (store.endpoint?.replace(/\/+$/, '') !== source.endpoint?.replace(/\/+$/, '')) continue;
     const theirs = reach(store.prefix);
     if (ours.startsWith(theirs) || theirs.startsWith(ours))
       wrong(at, `${bucket.from} and the store ${name} are in each other: give them buckets or prefixes of their own`);
