@@ -1,6 +1,7 @@
 // Backs up an environment: the database as it is at one moment, then the files, into each of its stores.
 import { recipientsOf } from '../lib/backup/age.ts';
 import type { Survey } from '../lib/backup/files.ts';
+import { makeOwn, type OwnMade } from '../lib/backup/own-way.ts';
 import { perform, type Way } from '../lib/backup/flow.ts';
 import { leaveGuide } from '../lib/backup/guide.ts';
 import { backupId, type Manifest } from '../lib/backup/manifest.ts';
@@ -40,7 +41,7 @@ export default task(import.meta.url, {
   async run(context) {
     const { args, who, report, signal } = context;
     const target = await context.target();
-    const { files } = backupOf(target);
+    const { files, own, bucket } = backupOf(target);
     const { database } = target;
     const recipients = recipientsOf(target);
     const stores = await openStores(target, context, args.store);
@@ -49,6 +50,8 @@ export default task(import.meta.url, {
       const parts = [
         ...(database ? [`the database ${database.file}, as it is at one moment`] : []),
         ...(files ? files.include.map(path => `${target.root}/${path}`) : []),
+        ...(own ? [`what the app makes by itself: ${own.words.join(' ')}`] : []),
+        ...(bucket ? [`the bucket ${bucket.from.name}${bucket.prefix && `, what is below ${bucket.prefix}`}`] : []),
       ];
       if (recipients.length) parts.push(`encrypted for ${recipients.join(', ')}`);
       const names = stores.map(store => store.name);
@@ -67,7 +70,7 @@ export default task(import.meta.url, {
       tools: [
         'zstd',
         ...(database ? ['sqlite3'] : []),
-        ...(files ? ['tar'] : []),
+        ...(files || own ? ['tar'] : []),
         ...(recipients.length ? ['age'] : []),
       ],
     });
@@ -77,6 +80,8 @@ export default task(import.meta.url, {
       const id = backupId(scratch.now);
       let snapshot: Snapshot | undefined;
       let survey: Survey | undefined;
+      let made: OwnMade | undefined;
+      const source = bucket && (await import('../lib/store/s3-source.ts')).s3Source(bucket, context);
       await report.show([
         ...(database
           ? [
@@ -99,8 +104,16 @@ export default task(import.meta.url, {
               },
             ]
           : []),
+        ...(own
+          ? [
+              {
+                title: `Let the app make its own: ${own.words.join(' ')}`,
+                run: async () => void (made = await makeOwn(way, target, own, scratch.folder)),
+              },
+            ]
+          : []),
       ]);
-      if (!snapshot && !survey)
+      if (!snapshot && !survey && !made && !source)
         throw new Failure(7, `${name} has nothing to back up: there is no ${database?.file ?? 'database'} yet`);
       if (database && !snapshot) report.warn(`there is no ${database.file} yet: only the files are backed up`);
       const release = (
@@ -114,6 +127,8 @@ export default task(import.meta.url, {
         release: release || undefined,
         snapshot,
         survey,
+        own: made,
+        source,
         scratch: scratch.folder,
       };
 
@@ -156,7 +171,8 @@ export default task(import.meta.url, {
     }
     const [first] = done;
     if (!first) throw new TypeError('a backup without a store: a bug in tasks/backup.ts');
-    for (const note of first.manifest.files?.noted.slice(0, 20) ?? []) report.warn(note);
+    const { files: noted, own: ofOwn, bucket: ofBucket } = first.manifest;
+    for (const note of [noted, ofOwn, ofBucket].flatMap(one => one?.noted.slice(0, 20) ?? [])) report.warn(note);
     const shrunk = first.manifest.shrunk;
     if (shrunk.length)
       throw new Failure(
@@ -182,11 +198,13 @@ export default task(import.meta.url, {
 });
 
 function told(manifest: Manifest): string {
-  const { database, files } = manifest;
+  const { database, files, own, bucket } = manifest;
   const rows = Object.values(database?.tables ?? {}).reduce((sum, one) => sum + one, 0);
   const parts = [
     database && `${rows} rows in ${Object.keys(database.tables).length} tables`,
     files && `${files.count} files and folders`,
+    own && `what the app made itself`,
+    bucket && `${bucket.objects} objects of a bucket (${bucket.copied} of them new)`,
     `${size(bytesOf(manifest))} stored${manifest.base ? `, what changed since ${manifest.base.id}` : ''}`,
   ];
   return parts.filter(Boolean).join(', ');

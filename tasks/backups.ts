@@ -1,4 +1,5 @@
 // The backups of an environment: what there is and when it was last proven, whether it is undamaged, and which may go.
+import { resolve } from 'node:path';
 import {
   beforeDeployQuestion,
   dataOf,
@@ -11,7 +12,9 @@ import {
 import { choose, type Held, type Whole } from '../lib/backup/catalog.ts';
 import { reread } from '../lib/backup/examine.ts';
 import { perform } from '../lib/backup/flow.ts';
+import { imported } from '../lib/backup/import-layout.ts';
 import { manifestName } from '../lib/backup/manifest.ts';
+import { probed } from '../lib/backup/probed.ts';
 import { pruned } from '../lib/backup/prune.ts';
 import { backupsOf, openStores, size } from '../lib/backup/settings.ts';
 import type { Check } from '../lib/backup/verdict.ts';
@@ -32,15 +35,19 @@ export default task(import.meta.url, {
     'npx tsx tasks/backups.ts verify --env production',
     'npx tsx tasks/backups.ts prune --env production --plan',
     'npx tsx tasks/backups.ts watch --env production',
+    'npx tsx tasks/backups.ts probe --env production',
   ],
   positionals: [
     {
       name: 'what',
       about:
-        'list · show: what is in one · verify: read every byte again · prune: keep as many as ops.yml says · watch: look whether all is well, and tell',
-      choices: ['list', 'show', 'verify', 'prune', 'watch'],
+        'list · show: what is in one · verify: read every byte again · prune: keep as many as ops.yml says · watch: look whether all is well, and tell · probe: try out the stores · import: take in a folder that other scripts made',
+      choices: ['list', 'show', 'verify', 'prune', 'watch', 'probe', 'import'],
     },
-    { name: 'which', about: 'show and verify: an id or its beginning; default: the newest for show, all for verify' },
+    {
+      name: 'which',
+      about: 'show and verify: an id or its beginning; default: the newest for show, all for verify · import: a folder',
+    },
   ],
   changes: true,
   args: { store: { type: 'string', value: 'name', about: 'only what is in this store' } },
@@ -53,7 +60,8 @@ export default task(import.meta.url, {
   async run(context) {
     const { args, positionals, report } = context;
     const [what = 'list', which] = positionals;
-    if (which !== undefined && ['list', 'prune', 'watch'].includes(what)) throw new Failure(2, `${what} takes no id`);
+    if (which !== undefined && ['list', 'prune', 'watch', 'probe'].includes(what))
+      throw new Failure(2, `${what} takes no id`);
     const target = await context.target();
     const { app, environment } = target;
     const name = `${app} ${environment}`;
@@ -61,6 +69,16 @@ export default task(import.meta.url, {
     if (what === 'watch') return watched(context, target, args.plan);
     const stores = await openStores(target, context, args.store);
     if (what === 'prune') return pruned(context, target, stores);
+    if (what === 'probe') {
+      if (args.plan) throw new Failure(2, 'probe changes nothing but objects of its own, so there is no --plan for it');
+      return probed(context, target, stores);
+    }
+    if (what === 'import') {
+      if (which === undefined)
+        throw new Failure(2, 'import which folder?', { advice: 'such as backups/2026-11-20_020000' });
+      if (args.plan) throw new Failure(2, 'import only adds a backup, so there is no --plan for it');
+      return imported(context, target, stores, resolve(context.folder, which));
+    }
     const held = await backupsOf(stores, target);
     if (what === 'show' && which !== undefined && isAttempt(which)) {
       const meant = (await snapshots(context, target)).filter(one => one.id.startsWith(which));
@@ -111,8 +129,9 @@ export default task(import.meta.url, {
         advice: `take another one now: npx tsx tasks/backup.ts ${again}`,
       });
     const bytes = meant.reduce((sum, one) => sum + one.bytes, 0);
+    const objects = meant.some(one => one.manifest?.bucket) ? '; objects of a bucket are read by drill --all' : '';
     return {
-      text: `${found.length} backups of ${name} are as they were written, ${size(bytes)}`,
+      text: `${found.length} backups of ${name} are as they were written, ${size(bytes)}${objects}`,
       json: { app, environment, backups: found },
     };
   },
@@ -204,7 +223,11 @@ function shown({ id, store, manifest, verdict }: Whole, report: Report): Result 
     ...manifest.parts.map(part => [part.name, `${size(part.bytes)}, ${size(part.rawBytes)} unpacked`]),
     ...Object.entries(manifest.database?.tables ?? {}).map(([table, count]) => [`table ${table}`, `${count} rows`]),
     ...(manifest.files ? [['files', `${manifest.files.count} of ${manifest.files.include.join(', ')}`]] : []),
-    ...(manifest.files?.noted ?? []).map(note => ['noted', note]),
+    ...(manifest.own ? [['own', `${manifest.own.command} → ${manifest.own.gives}`]] : []),
+    ...(manifest.bucket
+      ? [['bucket', `${manifest.bucket.objects} objects of ${manifest.bucket.from}, ${size(manifest.bucket.bytes)}`]]
+      : []),
+    ...[manifest.files, manifest.own, manifest.bucket].flatMap(one => (one?.noted ?? []).map(note => ['noted', note])),
     ...manifest.shrunk.map(what => ['shrunk', what]),
     ...(verdict?.checks ?? []).map(check => [check.good ? 'proven' : 'NOT GOOD', `${check.name}: ${check.found}`]),
     ['restore', manifest.restore],

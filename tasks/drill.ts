@@ -1,6 +1,7 @@
 // Proves a backup: restores it into scratch space, opens it, counts it, and writes down with its date whether it was good.
 import { Readable } from 'node:stream';
 import { identityFor, toolsToOpen } from '../lib/backup/age.ts';
+import { fewObjects } from '../lib/backup/bucket-look.ts';
 import { choose, keyOf } from '../lib/backup/catalog.ts';
 import { verifyRoom } from '../lib/backup/examine.ts';
 import { perform, type Way } from '../lib/backup/flow.ts';
@@ -29,6 +30,7 @@ export default task(import.meta.url, {
     at: { type: 'string', value: 'time', about: 'the newest of that day or moment (UTC) instead' },
     store: { type: 'string', value: 'name', about: 'from this store' },
     here: { type: 'boolean', about: 'on this machine and not on the server' },
+    all: { type: 'boolean', about: 'read every object of a bucket again, and not only some' },
   },
 
   ended: (context, end) => afterwards(context, 'drill', end),
@@ -60,6 +62,7 @@ export default task(import.meta.url, {
         parts,
         identity,
         unpack: true,
+        sample: args.all ? Infinity : fewObjects,
         finder: finder({ paths: files?.include ?? [], single: false }),
       });
       restored = performance.now();

@@ -29,11 +29,13 @@ export default task(import.meta.url, {
       value: 'folder',
       about: 'into this empty folder on this machine; the environment stays as it is',
     },
+    layout: { type: 'boolean', about: 'with --to: as <time>/<app>_<time>.db, .db.sha256 and folders' },
     only: {
       type: 'list',
       value: 'path',
       about: 'only this file or folder, relative to the root; the app goes on running',
     },
+    'bucket-exact': { type: 'boolean', about: 'what came into the bucket later is put aside too' },
     'yes-restore': { type: 'string', value: 'app-environment', about: 'the name, typed: production is meant' },
   },
 
@@ -43,6 +45,7 @@ export default task(import.meta.url, {
     const target = await context.target();
     const { app, environment } = target;
     const at = args.at === undefined ? undefined : readAt(args.at);
+    if (args.layout && (args.to === undefined || args.only.length)) throw new Failure(2, '--layout goes with --to, and without --only'); // prettier-ignore
     const stores = await openStores(target, context, args.store);
     const held = choose(await backupsOf(stores, target), { id: which, at }, `--env ${environment} --app ${app}`);
     const wanted = wantedOf(target, held, args.only);
@@ -51,7 +54,7 @@ export default task(import.meta.url, {
 
     if (args.to !== undefined) {
       if (args.plan) throw new Failure(2, '--to changes nothing but its folder, so there is no --plan for it');
-      return intoFolder(context, held, wanted, identity, resolve(context.folder, args.to));
+      return intoFolder(context, held, wanted, identity, resolve(context.folder, args.to), args.layout);
     }
     const what = `${app} ${environment} goes back to ${held.manifest.time.slice(0, 16)}Z, ${age} ago; what was written since is moved aside`;
     if (!args.plan) await confirmRestore(target, args['yes-restore'], what, context);

@@ -14,10 +14,10 @@ import { isVerdictName, readVerdict, type Check } from './verdict.ts';
 
 type Say = (line: string) => void;
 
-/** @throws Failure 1 when the backup would not fit. */
-export function verifyRoom(held: Whole, free: number, where: string): void {
+/** `more`: bytes besides its parts. @throws Failure 1 when the backup would not fit. */
+export function verifyRoom(held: Whole, free: number, where: string, more = 0): void {
   const parts = neededFor(held, held.manifest.parts).map(one => one.part);
-  const needed = parts.reduce((sum, part) => sum + part.bytes + part.rawBytes, 0);
+  const needed = parts.reduce((sum, part) => sum + part.bytes + part.rawBytes, more);
   if (needed * 1.02 < free) return;
   throw new Failure(1, `${where} has ${free} bytes left, and the backup needs ${needed} to be looked at`, {
     advice: 'make room, or do it elsewhere: --here',

@@ -6,12 +6,16 @@ import { Failure } from '../errors.ts';
 import { sh } from '../host/sh.ts';
 import type { Context, Result } from '../task.ts';
 import { toolsToOpen, type Identity } from './age.ts';
+import { bucketIntoFolder } from './bucket-back.ts';
+import { indexName } from './bucket-lines.ts';
 import type { Whole } from './catalog.ts';
 import { verifyRoom } from './examine.ts';
 import { perform, type Way } from './flow.ts';
+import { writeLayout } from './layout.ts';
 import { openBackup } from './open.ts';
 import { isOfFiles, layersOf, packsOf, unpacking } from './packs.ts';
 import { openScratch } from './scratch.ts';
+import { size } from './settings.ts';
 import { finder, type Wanted } from './wanted.ts';
 
 const here: HostSettings = { name: 'this machine', kind: 'local' };
@@ -23,6 +27,7 @@ export async function intoFolder(
   wanted: Wanted,
   identity: Identity | undefined,
   folder: string,
+  layout = false,
 ): Promise<Result> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const there = (await readdir(folder)).filter(name => name !== scratchName);
@@ -36,7 +41,7 @@ export async function intoFolder(
   const { manifest } = held;
   const made: string[] = [];
   try {
-    verifyRoom(held, scratch.free, host.where);
+    verifyRoom(held, scratch.free, host.where, manifest.bucket?.bytes);
     const found = finder(wanted);
     const { parts } = wanted;
     await openBackup(way, held, scratch.folder, report, [], { parts, identity, unpack: !wanted.single, finder: found });
@@ -52,6 +57,21 @@ export async function intoFolder(
       );
     if (!wanted.single && manifest.database) made.push('database.sqlite');
     if (parts.some(isOfFiles)) made.push('files');
+    if (parts.some(part => part.name.startsWith('app.'))) made.push('app');
+    const index = parts.find(part => part.name === indexName);
+    if (index) {
+      await report.show([
+        {
+          title: `Fetch ${manifest.bucket?.objects ?? 0} objects of the bucket (${size(manifest.bucket?.bytes ?? 0)})`,
+          run: async () => bucketIntoFolder(way, held, scratch.folder, index, from('bucket')),
+        },
+      ]);
+      made.push('bucket');
+    }
+    if (layout) {
+      const name = await writeLayout(scratch.folder, manifest.app, held.time, manifest.files?.include ?? []);
+      made.splice(0, made.length, name, ...made.filter(one => one === 'app' || one === 'bucket'));
+    }
     for (const name of made) await rename(from(name), join(folder, name));
   } finally {
     await scratch.end();

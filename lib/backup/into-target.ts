@@ -11,6 +11,8 @@ import { switchFor } from '../release/switch.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
 import type { Context, Result } from '../task.ts';
 import { toolsToOpen, type Identity } from './age.ts';
+import { bucketBack } from './bucket-back.ts';
+import { indexName } from './bucket-lines.ts';
 import type { Whole } from './catalog.ts';
 import { verifyRoom } from './examine.ts';
 import { perform, type Way } from './flow.ts';
@@ -29,20 +31,23 @@ import {
 import { baseOn, openScratch } from './scratch.ts';
 import { finder, type Wanted } from './wanted.ts';
 
-type Around = Pick<Context, 'connect' | 'report' | 'signal' | 'who'> & {
-  args: { plan: boolean; wait: number | undefined; verbose: boolean };
+type Around = Pick<Context, 'connect' | 'environment' | 'report' | 'signal' | 'who'> & {
+  args: { plan: boolean; wait: number | undefined; verbose: boolean; 'bucket-exact': boolean };
 };
 
 export async function intoTarget(
   around: Around,
   target: Target,
   held: Whole,
-  wanted: Wanted,
+  all: Wanted,
   identity: Identity | undefined,
 ): Promise<Result> {
   const { report, signal, who, args } = around;
+  const wanted = withoutOwn(all, held, report);
   const database = wanted.parts.some(part => plainName(part) === 'database.sqlite.zst') ? target.database : undefined;
   const host = await around.connect(target.host);
+  if (args.plan && wanted.parts.some(part => part.name === indexName))
+    report.say(`objects that the bucket ${target.backup?.bucket?.from.name ?? ''} does not have are put back first`);
   if (args.plan) return exchange({ target, stamp: stampOf(new Date()), database, paths: wanted.paths });
 
   const way: Way = { host, signal, appUser: runtimeOf(target).appUser };
@@ -73,10 +78,15 @@ export async function intoTarget(
         },
       },
     ]);
+    const bucket = await fillBucket(way, scratch.folder, back.stamp);
     const done = await exchange(back);
+    const aside = [...asidePlaces(back), ...(bucket?.aside ?? [])];
+    const left = aside.length
+      ? `; what was there before is in ${aside.join(' and ')}: remove it when nobody misses it`
+      : '';
     return {
-      text: `${done.text ? `${done.text}\n` : ''}${held.id} is back; what was there before is in ${asidePlaces(back).join(' and ')}: remove it when nobody misses it`,
-      json: { id: held.id, store: held.store.name, aside: asidePlaces(back), outcome: done.json },
+      text: `${done.text ? `${done.text}\n` : ''}${bucket ? `${bucket.text}\n` : ''}${held.id} is back${left}`,
+      json: { id: held.id, store: held.store.name, aside, bucket: bucket?.json ?? null, outcome: done.json },
     };
   } finally {
     const late = { ...way, signal: AbortSignal.timeout(20_000) };
@@ -84,10 +94,30 @@ export async function intoTarget(
     await scratch.end();
   }
 
+  /** Before the app stops: an object that is there again disturbs nobody. */
+  async function fillBucket(way: Way, folder: string, stamp: string) {
+    const part = wanted.parts.find(one => one.name === indexName);
+    const from = target.backup?.bucket;
+    if (!part || !from) return undefined;
+    const { s3Source } = await import('../store/s3-source.ts');
+    const source = s3Source(from, around);
+    let json = { put: 0, aside: 0, removed: 0 };
+    const exact = args['bucket-exact'];
+    await report.show([
+      {
+        title: `Put back what the bucket ${source.name} does not have`,
+        run: async say => void (json = await bucketBack(way, held, { folder, part, source, stamp, exact }, say)),
+      },
+    ]);
+    const text = `${json.put} objects put back into ${source.name}${exact ? `, ${json.removed} later ones taken out` : ''}`;
+    return { text, json, aside: json.aside || json.removed ? [source.asideOf(stamp)] : [] };
+  }
+
   async function exchange(back: PutBack): Promise<Result> {
     const steps: Step[] = [];
     if (back.database) steps.push(exchangeDatabase(back, back.database));
     if (back.paths.length) steps.push(exchangeFiles(back));
+    if (!steps.length) return { text: '', json: null };
     // single files, or a server on which nothing runs yet
     if (wanted.single || !serving(target, await askFacts(host, target))) {
       const shown = await changeInSteps(around, host, target, { action: 'restore', steps });
@@ -117,4 +147,17 @@ export async function intoTarget(
       },
     });
   }
+}
+
+/** Only the app knows how to take back what it made by itself. @throws Failure 2 when there is nothing else. */
+function withoutOwn(all: Wanted, held: Whole, report: Around['report']): Wanted {
+  const parts = all.parts.filter(part => !part.name.startsWith('app.'));
+  if (parts.length === all.parts.length) return all;
+  const { app, environment } = held.manifest;
+  const way = `npx tsx tasks/restore.ts ${held.id} --env ${environment} --app ${app} --to ./restored`;
+  const why = 'what the app made by itself is put back by its own command';
+  if (!parts.length)
+    throw new Failure(2, `${why}, and this backup has nothing else`, { advice: `${way} gives it to you` });
+  report.warn(`${why}: ${way} gives it to you`);
+  return { ...all, parts };
 }

@@ -24,7 +24,12 @@ const schema = v.object({
   parts: v.array(
     v.object({
       // it becomes a part of keys and paths
-      name: v.pipe(v.string(), v.regex(/^(database\.sqlite|files\.tar|changes\.tar|gone)\.zst(\.age)?$/)),
+      name: v.pipe(
+        v.string(),
+        v.regex(
+          /^((database\.sqlite|files\.tar|changes\.tar|gone)\.zst(\.age)?|app\.tar\.zst|app\.zst|bucket-index\.jsonl\.zst)$/,
+        ),
+      ),
       /** Of the stored object. */
       bytes: count,
       sha256: sum,
@@ -54,6 +59,29 @@ const schema = v.object({
       /** Of a full pack: the checksum of the inventory on the host that the next nights are compared with. */
       inventory: v.optional(sum),
       /** What vanished, changed or was left out meanwhile. */
+      noted: v.array(v.string()),
+    }),
+  ),
+  /** What the app made by itself. */
+  own: v.optional(
+    v.object({
+      command: v.string(),
+      /** Relative to the root; '-': what it printed. */
+      gives: v.string(),
+      /** Files, folders and links in it; null where it is one stream. */
+      count: v.nullable(count),
+      noted: v.array(v.string()),
+    }),
+  ),
+  /** Copies of its objects are shared by all backups in a store; the part is their index. */
+  bucket: v.optional(
+    v.object({
+      from: v.string(),
+      prefix: v.string(),
+      objects: count,
+      bytes: count,
+      /** How many of them this backup had to copy. */
+      copied: count,
       noted: v.array(v.string()),
     }),
   ),

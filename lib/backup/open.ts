@@ -3,11 +3,14 @@ import { Failure } from '../errors.ts';
 import { lines, sh } from '../host/sh.ts';
 import type { Item, Report } from '../report.ts';
 import { isEncrypted, type Identity } from './age.ts';
+import { indexName } from './bucket-lines.ts';
+import { bucketItems } from './bucket-look.ts';
 import { keyOf, type Whole } from './catalog.ts';
 import { fetchPart, judgeDatabase, openDatabase } from './examine.ts';
 import { perform, type Way } from './flow.ts';
 import { plainName, type Part } from './manifest.ts';
 import { inspectPacks, isOfFiles, layersOf, neededFor, packsOf, unpacking, type Packs } from './packs.ts';
+import { ownItems } from './own-way.ts';
 import { size } from './settings.ts';
 import type { Check } from './verdict.ts';
 import type { Finder } from './wanted.ts';
@@ -21,6 +24,8 @@ type Wanted = {
   unpack: boolean;
   /** Is told every path. */
   finder: Finder;
+  /** How many objects of a bucket are read again; otherwise none. */
+  sample?: number;
 };
 
 /**
@@ -33,7 +38,7 @@ export async function openBackup(
   folder: string,
   report: Report,
   checks: Check[],
-  { parts, identity, unpack, finder }: Wanted,
+  { parts, identity, unpack, finder, sample = 0 }: Wanted,
 ): Promise<void> {
   const { manifest, store } = held;
   const note = (...found: Check[]) => {
@@ -72,6 +77,11 @@ export async function openBackup(
         run: async () => note(await unpacked(way, folder, packs, files, finder)),
       });
   }
+  const part = (name: Part['name']) => parts.find(one => one.name === name);
+  const [index, own] = [part(indexName), part('app.tar.zst') ?? part('app.zst')];
+  if (own && manifest.own) items.push(...ownItems(way, folder, own, manifest.own, note));
+  if (index && manifest.bucket)
+    items.push(...bucketItems(way, held, { folder, part: index, facts: manifest.bucket, sample }, note));
   try {
     await report.show(items);
   } catch (error) {

@@ -3,6 +3,7 @@ import type { Target } from '../config/target.ts';
 import { pairs } from '../release/log.ts';
 import type { Store } from '../store/store.ts';
 import type { Context, Result } from '../task.ts';
+import { spareCopies } from './bucket-spare.ts';
 import { backupsIn, isWhole, type Held } from './catalog.ts';
 import { filesBytes, manifestName, plainName, type Manifest } from './manifest.ts';
 import {
@@ -31,7 +32,7 @@ export async function pruned(around: Around, target: Target, stores: readonly St
   const scratch = await openScratch(host, {
     base: baseOn(target),
     alone: { wait: args.wait ?? 1, holder: pairs({ by: who, action: 'prune' }) },
-    tools: [],
+    tools: target.backup?.bucket ? ['zstd'] : [],
   });
   const plans: Planned[] = [];
   try {
@@ -54,6 +55,9 @@ export async function pruned(around: Around, target: Target, stores: readonly St
             },
           })),
       );
+      if (one.plan.hold) continue;
+      const way = { host, signal, appUser: undefined };
+      await report.show(await spareCopies(way, store, target, one.held.filter(held => !gone.includes(held.id)), scratch.folder)); // prettier-ignore
     }
   } finally {
     await scratch.end();

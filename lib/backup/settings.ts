@@ -1,7 +1,7 @@
 // What ops.yml says of a target's backups, for tasks: its stores, opened, and the backups that are in them.
 import type { Backup, Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
-import { openStore } from '../store/open.ts';
+import { openStore, type Around } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { backupsIn, type Held } from './catalog.ts';
 
@@ -15,11 +15,7 @@ export function backupOf({ app, environment, backup }: Target): Backup {
 }
 
 /** The stores of the target, or the one that is named. @throws Failure 2 when it has none of that name. */
-export async function openStores(
-  target: Target,
-  around: { environment: NodeJS.ProcessEnv; signal: AbortSignal },
-  only: string | undefined,
-): Promise<Store[]> {
+export async function openStores(target: Target, around: Around, only: string | undefined): Promise<Store[]> {
   const { stores } = backupOf(target);
   const meant = stores.filter(one => only === undefined || one.name === only);
   if (!meant.length)

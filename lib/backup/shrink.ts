@@ -8,7 +8,7 @@ const fewBytes = 1_000_000;
 /** One sentence each; nothing when there is no backup before. */
 export function shrunkSince(
   before: Manifest | undefined,
-  now: Pick<Manifest, 'database' | 'files' | 'parts' | 'release'>,
+  now: Pick<Manifest, 'bucket' | 'database' | 'files' | 'parts' | 'release'>,
 ): string[] {
   if (!before) return [];
   const found: string[] = [];
@@ -26,5 +26,8 @@ export function shrunkSince(
   // fewer folders in ops.yml are meant
   if (now.files && before.files?.include.join('\0') === now.files.include.join('\0') && was >= fewBytes && is < was / 2)
     found.push(`the files are ${is} bytes and were ${was}`);
+  const [had, has] = [before.bucket?.objects ?? 0, now.bucket?.objects ?? 0];
+  const same = before.bucket && before.bucket.from === now.bucket?.from && before.bucket.prefix === now.bucket.prefix;
+  if (same && had >= fewRows && has < had / 2) found.push(`the bucket has ${has} objects and had ${had}`);
   return found;
 }

@@ -6,13 +6,16 @@ import { PassThrough } from 'node:stream';
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import type { Command } from '../host/sh.ts';
+import type { Source } from '../store/s3-source.ts';
 import type { Store } from '../store/store.ts';
+import { sendBucket } from './bucket.ts';
 import { backupsIn, isWhole, keyOf, type Held } from './catalog.ts';
 import { packingFault, recipientsOf, storedName } from './age.ts';
 import type { Survey } from './files.ts';
 import { flowOf, measure, type Way } from './flow.ts';
 import { manifestName, prefixOf, readManifest, renderManifest, type Manifest, type Part } from './manifest.ts';
 import { packFiles, type Send } from './pack-files.ts';
+import { sendOwn, type OwnMade } from './own-way.ts';
 import { shrunkSince } from './shrink.ts';
 import { sendCopy, type Snapshot } from './snapshot.ts';
 
@@ -27,7 +30,11 @@ export type Material = {
   release: string | undefined;
   snapshot: Snapshot | undefined;
   survey: Survey | undefined;
-  /** The folder on the host in which the inventory of the files stands. */
+  /** What the app has made by itself, on the host. */
+  own: OwnMade | undefined;
+  /** The bucket to mirror. */
+  source: Source | undefined;
+  /** A folder on the host that is there until the end, with the inventory of the files. */
   scratch: string;
 };
 
@@ -37,8 +44,13 @@ export async function tidy(store: Store, target: Target): Promise<Held[]> {
   const held = await backupsIn(store, target);
   for (const one of held)
     if (!one.keys.some(({ key }) => key.endsWith(`/${manifestName}`)))
-      for (const { key } of one.keys) await store.remove(key);
+      for (const { key } of one.keys) await store.remove(key).catch(onlyRefused);
   return held;
+}
+
+/** A key without the right to remove can take backups all the same: what was never finished is listed by nobody. */
+function onlyRefused(error: unknown): void {
+  if (!(error instanceof Failure) || (error.exit !== 1 && error.exit !== 3)) throw error;
 }
 
 /** `holds` throws when the lock was lost meanwhile. @returns the manifest, once the store has given it back as it is. */
@@ -71,6 +83,11 @@ export async function take(
     tools.tar = packed.tar;
   }
 
+  const put = (name: Part['name'], command: Command) => send(way, store, material, name, command, say);
+  const own = material.own && (await sendOwn(material.own, put));
+  const bucket = material.source && (await sendBucket(way, store, { ...material, source: material.source }, before, put, say)); // prettier-ignore
+  for (const more of [own, bucket]) if (more) parts.push(more.part);
+
   const content = {
     release: material.release ?? null,
     ...(base && { base }),
@@ -85,6 +102,8 @@ export async function take(
         }
       : null,
     files,
+    ...(own && { own: own.facts }),
+    ...(bucket && { bucket: bucket.facts }),
   };
   const manifest: Manifest = {
     version: 1,

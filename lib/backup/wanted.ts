@@ -30,6 +30,8 @@ export function wantedOf(target: Target, { manifest }: Whole, only: readonly str
       );
     if (manifest.database && !target.database)
       throw new Failure(3, `the backup has a database, and ${target.app} ${target.environment} has none in ops.yml`);
+    if (manifest.bucket && !target.backup?.bucket)
+      throw new Failure(3, `the backup has a bucket, and backup.bucket in ops.yml names none`);
     return { parts: manifest.parts, paths: include, single: false };
   }
   const paths = only.map(path => tidy(path));

@@ -1,16 +1,17 @@
 // What can only be wrong in a backup as a whole: stores that are none, nothing to take, folders that are in each other's way.
 import { posix } from 'node:path';
-import type { Settings } from './schema.ts';
+import type { Settings, WrittenStore } from './schema.ts';
 import { unknown } from './site-rules.ts';
 
 type Place = (string | number)[];
 
 /** `wrong` notes a fault at its place; `from` says where a setting was written. */
 export function backupFaults(
-  { backup, database, root = '/' }: Settings,
-  stores: ReadonlyMap<string, unknown>,
+  settings: Settings,
+  stores: ReadonlyMap<string, WrittenStore>,
   { wrong, from }: { wrong: (path: Place, text: string) => void; from: (...path: Place) => string },
 ): void {
+  const { backup, database, root = '/' } = settings;
   if (!backup) return;
   const { stores: named = [], files, mode, encrypt } = backup;
   if (!named.length) wrong(['backup'], 'needs stores: the names of some under stores');
@@ -18,8 +19,16 @@ export function backupFaults(
     if (!stores.has(name)) wrong(['backup', 'stores', index], unknown('store', name, [...stores.keys()]));
     if (named.indexOf(name) < index) wrong(['backup', 'stores', index], `${name} is named twice`);
   }
-  if (!files && !database)
+  if (!files && !database && !backup.bucket && !backup.own)
     wrong(['backup'], 'has nothing to take: there is neither a database nor files: { include: […] }');
+  bucketFaults(backup, stores, wrong);
+  ownFaults(settings, { wrong, from });
+  for (const key of ['bucket', 'own'] as const)
+    if (encrypt?.recipients.length && backup[key])
+      wrong(
+        ['backup', key],
+        `would not be encrypted, and ${from('backup', 'encrypt')} wants that: back it up as another app`,
+      );
   if (files && !files.include?.length) wrong(['backup', 'files'], 'needs include: paths inside the root');
 
   if (mode === 'tarball' && files?.full_every)
@@ -47,4 +56,40 @@ export function backupFaults(
         );
     }
   }
+}
+
+/** A bucket that is copied into itself would grow each night. */
+function bucketFaults(
+  { bucket, stores: named = [] }: NonNullable<Settings['backup']>,
+  stores: ReadonlyMap<string, WrittenStore>,
+  wrong: (path: Place, text: string) => void,
+): void {
+  if (!bucket) return;
+  const at = ['backup', 'bucket', 'from'];
+  const source = stores.get(bucket.from);
+  if (!source) return wrong(at, unknown('store', bucket.from, [...stores.keys()]));
+  if (source.kind !== 's3')
+    return wrong(at, `${bucket.from} is of kind ${source.kind}, and only a bucket can be copied`);
+  const reach = (...parts: (string | undefined)[]) => posix.join('/', ...parts.map(part => part ?? ''), '/');
+  const ours = reach(source.prefix, bucket.prefix);
+  for (const name of named) {
+    const store = stores.get(name);
+    if (store?.kind !== 's3' || store.bucket !== source.bucket) continue;
+    if (store.endpoint?.replace(/\/+$/, '') !== source.endpoint?.replace(/\/+$/, '')) continue;
+    const theirs = reach(store.prefix);
+    if (ours.startsWith(theirs) || theirs.startsWith(ours))
+      wrong(at, `${bucket.from} and the store ${name} are in each other: give them buckets or prefixes of their own`);
+  }
+}
+
+function ownFaults(
+  { backup, runtime }: Settings,
+  { wrong, from }: { wrong: (path: Place, text: string) => void; from: (...path: Place) => string },
+): void {
+  const own = backup?.own;
+  if (!own) return;
+  if (!own.command.length) wrong(['backup', 'own', 'command'], 'is empty');
+  if (own.service && runtime !== 'compose')
+    wrong(['backup', 'own', 'service'], `is only for runtime compose (${from('runtime')})`);
+  if (own.service && own.as) wrong(['backup', 'own', 'as'], 'is for what runs on the host, and this runs in a service');
 }

@@ -14,6 +14,7 @@ import type {
   HostSettings,
   Instances,
   KeyRule,
+  OwnWay,
   Probe,
   Route,
   SecretReference,
@@ -118,7 +119,8 @@ function seedOf({ command, reset, service, seconds: most, guards }: Part<'seed'>
 }
 
 function backupOf(backup: Part<'backup'>, known: ReadonlyMap<string, StoreSettings>): Backup {
-  const { stores, files, keep, mode, encrypt } = backup;
+  const { stores, files, bucket, own, keep, mode, encrypt } = backup;
+  const from = bucket && known.get(bucket.from);
   return {
     stores: given(stores).map(name => given(known.get(name))),
     files: files && {
@@ -127,13 +129,26 @@ function backupOf(backup: Part<'backup'>, known: ReadonlyMap<string, StoreSettin
       as: files.as,
       ...(mode !== 'tarball' && { fullEverySeconds: ageOf(files.full_every ?? '7d') }),
     },
+    ...(from?.kind === 's3' && { bucket: { from, prefix: bucket?.prefix ?? '' } }),
+    ...(own && { own: ownOf(own) }),
     keep: keep && { daily: keep.daily ?? 0, weekly: keep.weekly ?? 0, monthly: keep.monthly ?? 0 },
     ...(encrypt && { encrypt: { recipients: encrypt.recipients, identity: encrypt.identity } }),
   };
 }
 
-export function buildStore(name: string, store: WrittenStore, folder: string): StoreSettings {
+function ownOf({ command, service, gives, as, seconds: most }: NonNullable<Part<'backup'>['own']>): OwnWay {
+  return { words: command, service, gives: gives ?? '-', as, seconds: most ?? 600 };
+}
+
+export function buildStore(
+  name: string,
+  store: WrittenStore,
+  folder: string,
+  hosts: ReadonlyMap<string, HostSettings>,
+): StoreSettings {
   if (store.kind === 'path') return { name, kind: 'path', folder: local(store.folder, folder) };
+  if (store.kind === 'ssh')
+    return { name, kind: 'ssh', host: given(hosts.get(store.host)), folder: posix.join(store.folder, '.') };
   const { bucket, endpoint, region = 'us-east-1', prefix = '', path_style: pathStyle } = store;
   const place = (reference: SecretReference): SecretReference =>
     'env' in reference ? reference : { file: local(reference.file, folder) };

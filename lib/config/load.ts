@@ -8,7 +8,18 @@ import { buildAlert } from './build-watch.ts';
 import { settingsTree } from './layers.ts';
 import { sourceOf, type Problem, type Source } from './problems.ts';
 import { clashes, faultsWithin, type Draft } from './rules.ts';
-import { alertIn, faults, fileSchema, hostIn, settingOrder, settingsIn, settingsSchema, storeIn } from './schema.ts';
+import {
+  alertIn,
+  faults,
+  fileSchema,
+  hostIn,
+  settingOrder,
+  settingsIn,
+  settingsSchema,
+  storeIn,
+  type WrittenStore,
+} from './schema.ts';
+import { unknown as unknownName } from './site-rules.ts';
 import type { Target } from './target.ts';
 import { get, leaves, placeOf, plain, textAt, without, type Scalar, type Tree } from './tree.ts';
 import { readYaml } from './yaml.ts';
@@ -50,14 +61,15 @@ export async function loadConfig(file: string): Promise<Config> {
     const found = faultsWithin(draft, { hosts, stores, alerts, environments, source });
     problems.push(...found.filter(problem => !written.doubted.has(problem.path.split('.').at(-1) ?? '')));
   }
-  problems.push(...clashes(drafts, { hosts, source }), ...emptyParts(tree));
+  problems.push(...clashes(drafts, { hosts, source }), ...emptyParts(tree), ...strayStores(tree, stores, hosts));
   source.refuse(distinct(problems));
 
-  const places = new Map([...stores].map(([name, store]) => [name, buildStore(name, store, folder)]));
+  const servers = new Map([...hosts].map(([name, host]) => [name, buildHost(name, host, folder)]));
+  const places = new Map([...stores].map(([name, store]) => [name, buildStore(name, store, folder, servers)]));
   const told = new Map([...alerts].map(([name, alert]) => [name, buildAlert(name, alert, folder)]));
   const built = drafts.map(draft => {
     const name = draft.settings.host ?? '';
-    const target = buildTarget(draft, buildHost(name, hosts.get(name) ?? 'local', folder), places, told);
+    const target = buildTarget(draft, servers.get(name) ?? buildHost(name, 'local', folder), places, told);
     return { target, tree: draft.tree };
   });
   return configOf(resolve(file), textAt(tree, 'default_app'), built, source);
@@ -163,6 +175,19 @@ function emptyParts(tree: Tree): Problem[] {
     found.push({ at: preferred.at, path: 'default_app', text: `unknown app ${word}${hint}` });
   }
   return found;
+}
+
+/** Stores on a host that there is not. */
+function strayStores(
+  tree: Tree,
+  stores: ReadonlyMap<string, WrittenStore>,
+  hosts: ReadonlyMap<string, unknown>,
+): Problem[] {
+  return [...stores].flatMap(([name, store]) => {
+    if (store.kind !== 'ssh' || hosts.has(store.host)) return [];
+    const path = ['stores', name, 'host'];
+    return [{ at: placeOf(tree, path, false), path: path.join('.'), text: unknownName('host', store.host, [...hosts.keys()]) }]; // prettier-ignore
+  });
 }
 
 /** A shared line that is wrong in two environments is told once. */

@@ -4,7 +4,7 @@ import { seconds } from '../duration.ts';
 import { backupFaults } from './backup-rules.ts';
 import { copyFaults, isPortName, portHere, rangeOf } from './copy-rules.ts';
 import type { Problem, Source } from './problems.ts';
-import type { Settings, WrittenHost } from './schema.ts';
+import type { Settings, WrittenHost, WrittenStore } from './schema.ts';
 import { siteFaults, unknown } from './site-rules.ts';
 import { watchFaults } from './watch-rules.ts';
 import { builtIn, get, type Tree } from './tree.ts';
@@ -14,7 +14,7 @@ export type Draft = { app: string; environment: string; at: number; path: string
 
 type Known = {
   hosts: ReadonlyMap<string, WrittenHost>;
-  stores: ReadonlyMap<string, unknown>;
+  stores: ReadonlyMap<string, WrittenStore>;
   alerts: ReadonlyMap<string, unknown>;
   environments: readonly string[];
   source: Source;

@@ -296,11 +296,14 @@ const seed = shape({
   guards: about('What the environment files on the host must say, or nothing is seeded', variables(scalar)),
 });
 
-const storeKind = <K extends string>(kind: K) => v.literal(kind, 'must be path or s3');
-const store = either(
+const storeKind = <K extends string>(kind: K) => v.literal(kind, 'must be path, ssh or s3');
+const isKind = (kind: string) => (value: unknown) =>
+  typeof value === 'object' && value !== null && 'kind' in value && value.kind === kind;
+const storeElsewhere = either(
   shape({
-    kind: about('A folder on the machine where the task runs', storeKind('path')),
-    folder: about('The folder', path),
+    kind: about('A folder on a host, over ssh', storeKind('ssh')),
+    host: about('A name under hosts', name),
+    folder: about('The folder there, absolute', root),
   }),
   shape({
     kind: about('A bucket of anything that speaks S3', storeKind('s3')),
@@ -312,8 +315,17 @@ const store = either(
     key: about('Where the access key is', password),
     secret: about('Where its secret is', password),
   }),
-  value => typeof value === 'object' && value !== null && 'kind' in value && value.kind === 's3',
+  isKind('s3'),
 );
+const store = either(
+  shape({
+    kind: about('A folder on the machine where the task runs', storeKind('path')),
+    folder: about('The folder', path),
+  }),
+  storeElsewhere,
+  value => isKind('s3')(value) || isKind('ssh')(value),
+);
+const result = either(rootPath, v.literal('-', 'must be a path inside the root, or -'), value => value === '-');
 const alertKinds = 'must be slack, webhook, healthchecks or mail';
 const alert = either(
   shape({
@@ -373,6 +385,27 @@ const backup = shape({
       }),
     ),
   ),
+  bucket: about(
+    'A bucket that the app keeps its uploads in',
+    v.optional(
+      shape({
+        from: about('A name under stores, of kind s3', name),
+        prefix: about('Only what is below it', v.optional(rootPath)),
+      }),
+    ),
+  ),
+  own: about(
+    "The app's own way of making a backup",
+    v.optional(
+      shape({
+        command: about('Its words; on the host in the root, or in the service', list(line)),
+        service: about('compose: the service it runs in', v.optional(name)),
+        gives: about('The file or folder it makes, inside the root; - for what it prints', v.optional(result)),
+        as: about('The user who runs it and may read what it gives, through sudo', v.optional(user)),
+        seconds: about('How long it may take (default 600)', v.optional(whole(1, 86_400))),
+      }),
+    ),
+  ),
   keep: about(
     'How many stay when backups are pruned (default: 14 days and 8 weeks in a folder, 30 days and 6 months elsewhere)',
     v.optional(shape({ daily: kept('days'), weekly: kept('weeks'), monthly: kept('months') })),
@@ -426,7 +459,7 @@ export const settingsSchema = shape(settings);
 export const fileSchema = shape({
   defaults: about('Settings of every app', v.optional(settingsSchema)),
   hosts: about('Where apps run: local, or { ssh: user@host }', named(host)),
-  stores: about('Where backups go: a folder, or a bucket', v.optional(named(store))),
+  stores: about('Where backups go: a folder here or on a host, or a bucket', v.optional(named(store))),
   alerts: about('Who can be told', v.optional(named(alert))),
   default_app: about('The app meant when --app is not given', v.optional(name)),
   apps: about(

@@ -214,6 +214,10 @@ export type Backup = {
   /** At least one, each with another name. */
   stores: StoreSettings[];
   files: BackupFiles | undefined;
+  /** A bucket that the app keeps its uploads in; missing: none. */
+  bucket?: BucketSource;
+  /** What the app makes by itself; missing: nothing. */
+  own?: OwnWay;
   /** Of how many days, weeks and months one good backup stays; undefined: what suits the kind of the store. */
   keep: { daily: number; weekly: number; monthly: number } | undefined;
   /** Who is told when something is wrong; missing: nobody. */
@@ -268,11 +272,36 @@ export type BackupFiles = {
   fullEverySeconds?: number;
 };
 
+export type BucketSource = {
+  from: Extract<StoreSettings, { kind: 's3' }>;
+  /** Below the store's own prefix, without / at its end; '' is everything. */
+  prefix: string;
+};
+
+export type OwnWay = {
+  /** At least one word. */
+  words: string[];
+  /** compose: the service it runs in; undefined: on the host, in the root. */
+  service: string | undefined;
+  /** Relative to the root, made anew each time; '-': what it prints. */
+  gives: string;
+  /** undefined: the user who deploys. */
+  as: string | undefined;
+  seconds: number;
+};
+
 export type StoreSettings =
   | {
       name: string;
       kind: 'path';
       /** Absolute folder on this machine. */
+      folder: string;
+    }
+  | {
+      name: string;
+      kind: 'ssh';
+      host: HostSettings;
+      /** Absolute folder on that host. */
       folder: string;
     }
   | {

@@ -1,17 +1,16 @@
 // A store that is a folder on the machine where the task runs: a second disk, a mount, the server's own when cron calls.
 import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { link, mkdir, open, opendir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { link, mkdir, open, opendir, rename, rm, rmdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Failure } from '../errors.ts';
-import type { Store } from './store.ts';
-
-const unfinished = '.unfinished-';
+import { leftovers, room } from './findings.ts';
+import { folderAbove, unfinished, verifyKey, type Store } from './store.ts';
 
 export function folderStore(name: string, folder: string): Store {
   const place = (key: string) => {
-    if (!/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/.test(key)) throw new TypeError(`no key of a store: ${JSON.stringify(key)}`);
+    verifyKey(key);
     return join(folder, key);
   };
 
@@ -23,8 +22,6 @@ export function folderStore(name: string, folder: string): Store {
       else if (entry.isFile()) yield { path, own: entry.name.startsWith('.') };
     }
   }
-  /** The deepest folder that has everything with this prefix. */
-  const above = (prefix: string) => prefix.slice(0, Math.max(0, prefix.lastIndexOf('/')));
 
   return {
     name,
@@ -53,7 +50,7 @@ export function folderStore(name: string, folder: string): Store {
     },
 
     async *list(prefix) {
-      for await (const { path, own } of walk(above(prefix))) {
+      for await (const { path, own } of walk(folderAbove(prefix))) {
         if (own || !path.startsWith(prefix)) continue;
         const found = await stat(join(folder, path)).catch(missingAsNothing);
         if (found) yield { key: path, bytes: found.size };
@@ -76,14 +73,26 @@ export function folderStore(name: string, folder: string): Store {
 
     async sweep(prefix) {
       let count = 0;
-      for await (const { path } of walk(above(prefix))) {
-        if (!path.startsWith(prefix) || !path.slice(path.lastIndexOf('/') + 1).startsWith(unfinished)) continue;
+      for await (const { path } of walk(folderAbove(prefix))) {
+        if (!path.startsWith(prefix) || !isUnfinished(path)) continue;
         await rm(join(folder, path), { force: true });
         count++;
       }
       return count;
     },
+
+    async examine(prefix, needed) {
+      const { bavail, bsize } = await statfs(folder);
+      let count = 0;
+      for await (const { path } of walk(folderAbove(prefix)))
+        if (path.startsWith(prefix) && isUnfinished(path)) count++;
+      return [room(bavail * bsize, needed, folder), leftovers(count)];
+    },
   };
+}
+
+function isUnfinished(path: string): boolean {
+  return path.slice(path.lastIndexOf('/') + 1).startsWith(unfinished);
 }
 
 /** Under its name at once and never over another; where a disk knows no second name for a file, by a look before. */

@@ -1,13 +1,16 @@
 // The store that ops.yml describes, ready to be used.
-import type { StoreSettings } from '../config/target.ts';
+import type { HostSettings, StoreSettings } from '../config/target.ts';
+import type { Host } from '../host/host.ts';
 import { folderStore } from './folder.ts';
+import type { S3Around } from './s3-client.ts';
 import type { Store } from './store.ts';
 
-/** `signal` ends an upload that is under way, and its parts are taken away. */
-export type Around = { environment: NodeJS.ProcessEnv; signal: AbortSignal };
+/** `connect` is the task's own, so that one connection serves a host and a store on it, and ends with the task. */
+export type Around = S3Around & { connect: (settings: HostSettings) => Promise<Host> };
 
 export async function openStore(settings: StoreSettings, around: Around): Promise<Store> {
   if (settings.kind === 'path') return folderStore(settings.name, settings.folder);
+  if (settings.kind === 'ssh') return (await import('./ssh.ts')).sshStore(settings, around);
   const { s3Store } = await import('./s3.ts');
   return s3Store(settings, around);
 }

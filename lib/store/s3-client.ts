@@ -2,12 +2,13 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { StoreSettings } from '../config/target.ts';
 import { readSecret } from '../secret.ts';
-import type { Around } from './open.ts';
 
 export type S3Settings = Extract<StoreSettings, { kind: 's3' }>;
+/** `signal` ends an upload that is under way, and its parts are taken away. */
+export type S3Around = { environment: NodeJS.ProcessEnv; signal: AbortSignal };
 
 /** @throws Failure 3 when a secret is not where ops.yml says. */
-export async function openClient(settings: S3Settings, { environment, signal }: Around): Promise<S3Client> {
+export async function openClient(settings: S3Settings, { environment, signal }: S3Around): Promise<S3Client> {
   const [key, secret] = [await readSecret(settings.key, environment), await readSecret(settings.secret, environment)];
   const { S3Client: Client } = await import('@aws-sdk/client-s3');
   const client = new Client({

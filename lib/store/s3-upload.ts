@@ -1,8 +1,13 @@
 // One object out of a stream of unknown length, in parts: two buffers for all of it, and no part left when it fails.
-import type { S3Client } from '@aws-sdk/client-s3';
+import type { PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
 import { Failure } from '../errors.ts';
 
 type Place = { Bucket: string; Key: string };
+/** What belongs to an object besides its bytes. */
+export type Headers = Pick<
+  PutObjectCommandInput,
+  'ContentType' | 'ContentEncoding' | 'ContentDisposition' | 'ContentLanguage' | 'CacheControl' | 'Metadata'
+>;
 const MiB = 1024 * 1024;
 const mostParts = 10_000;
 
@@ -15,7 +20,13 @@ export function partSize(atMost = 0): number {
  * Measured against Upload of @aws-sdk/lib-storage, which joins small buffers into new ones: 24 MB less at the peak; and
  * Upload hides why it failed when the parts cannot be taken away then.
  */
-export async function upload(client: S3Client, place: Place, body: AsyncIterable<Buffer>, size: number): Promise<void> {
+export async function upload(
+  client: S3Client,
+  place: Place,
+  body: AsyncIterable<Buffer>,
+  size: number,
+  headers: Headers = {},
+): Promise<void> {
   const s3 = await import('@aws-sdk/client-s3');
   const parts: { PartNumber: number; ETag: string | undefined }[] = [];
   let UploadId: string | undefined;
@@ -40,7 +51,7 @@ export async function upload(client: S3Client, place: Place, body: AsyncIterable
         if (filled < size) continue;
         if (++count > mostParts)
           throw new Failure(1, `${place.Key} is larger than ${mostParts} parts of ${size} bytes`);
-        UploadId ??= (await client.send(new s3.CreateMultipartUploadCommand(place))).UploadId;
+        UploadId ??= (await client.send(new s3.CreateMultipartUploadCommand({ ...place, ...headers }))).UploadId;
         filling.sent = send(count, filling.buffer);
         filling.sent.catch(() => {}); // it shows when the buffer is needed again, or at the end
         [filling, other] = [other, filling];
@@ -48,7 +59,7 @@ export async function upload(client: S3Client, place: Place, body: AsyncIterable
       }
     const rest = filling.buffer.subarray(0, filled);
     if (UploadId === undefined) {
-      await client.send(new s3.PutObjectCommand({ ...place, Body: rest }));
+      await client.send(new s3.PutObjectCommand({ ...place, ...headers, Body: rest }));
       return;
     }
     await Promise.all([filling.sent, other.sent]);

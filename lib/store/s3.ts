@@ -3,13 +3,13 @@ import { PassThrough, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ListMultipartUploadsCommandOutput } from '@aws-sdk/client-s3';
 import { Failure } from '../errors.ts';
-import type { Around } from './open.ts';
-import { openClient, type S3Settings } from './s3-client.ts';
+import { openClient, type S3Around, type S3Settings } from './s3-client.ts';
+import { examineBucket } from './s3-examine.ts';
 import { isEmpty, isMissing, refusal } from './s3-refusal.ts';
 import { partSize, upload } from './s3-upload.ts';
-import type { Store } from './store.ts';
+import { verifyKey, type Store } from './store.ts';
 
-export function s3Store(settings: S3Settings, around: Around): Store {
+export function s3Store(settings: S3Settings, around: S3Around): Store {
   const { signal } = around;
   const { name, bucket: Bucket } = settings;
   let opened: ReturnType<typeof open> | undefined;
@@ -21,7 +21,7 @@ export function s3Store(settings: S3Settings, around: Around): Store {
 
   const root = settings.prefix === '' ? '' : `${settings.prefix}/`;
   const at = (key: string) => {
-    if (!/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/.test(key)) throw new TypeError(`no key of a store: ${JSON.stringify(key)}`);
+    verifyKey(key);
     return { Bucket, Key: `${root}${key}` };
   };
   const stopped = (error: unknown, what: string) => (signal.aborted ? signal.reason : refusal(error, what, settings));
@@ -148,6 +148,15 @@ export function s3Store(settings: S3Settings, around: Around): Store {
         throw stopped(error, `the store ${name} does not let unfinished uploads be removed`);
       }
       return count;
+    },
+
+    async examine(prefix) {
+      const { client } = await use();
+      try {
+        return await examineBucket(client, Bucket, `${root}${prefix}`);
+      } catch (error) {
+        throw stopped(error, `the store ${name} does not tell what is unfinished`);
+      }
     },
   };
 }

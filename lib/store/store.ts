@@ -1,5 +1,6 @@
 // What every place for backups can do, whatever it is made of: take, give, tell and forget whole objects.
 import type { Readable } from 'node:stream';
+import type { Finding } from '../doctor/finding.ts';
 
 /**
  * Keys are words of letters, digits and `.` `_` `-`, joined by `/`; those that begin with a dot are the store's own.
@@ -18,4 +19,19 @@ export type Store = {
   remove(key: string): Promise<void>;
   /** Removes what killed uploads left under `prefix`; only for who knows that none is under way there. @returns how many. */
   sweep(prefix: string): Promise<number>;
+  /** What only this kind of store knows of itself, for who backs up below `prefix`; `needed`: the bytes of a backup. */
+  examine(prefix: string, needed: number): Promise<Finding[]>;
 };
+
+/** What begins the last part of a key of something that is still on its way. */
+export const unfinished = '.unfinished-';
+
+/** @throws TypeError for what is no key: a bug, as keys are made here. */
+export function verifyKey(key: string): void {
+  if (!/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/.test(key)) throw new TypeError(`no key of a store: ${JSON.stringify(key)}`);
+}
+
+/** The deepest folder that has everything with this prefix. */
+export function folderAbove(prefix: string): string {
+  return prefix.slice(0, Math.max(0, prefix.lastIndexOf('/')));
+}

@@ -5,6 +5,10 @@ import type { Writable } from 'node:stream';
 
 export type Fault =
   | { answer: number; code: string }
+  /** An answer that the server does not know how to give. */
+  | { says: string }
+  /** The server's clock is so many seconds off. */
+  | { clock: number }
   /** The connection is cut after so many bytes of what the client sends. */
   | { cutUpload: number }
   /** The same for what the client receives. */
@@ -50,13 +54,17 @@ export async function startFaults(to: number): Promise<Faults> {
       });
       return;
     }
+    if (typeof fault === 'object' && 'says' in fault) {
+      incoming.resume();
+      incoming.once('end', () => answer.writeHead(200, { 'content-type': 'application/xml' }).end(fault.says));
+      return;
+    }
     // The host's name is signed, so it goes on as it came.
     const { method, headers, url: path } = incoming;
     const onward = ask({ host: '127.0.0.1', port: to, method, path, headers }, found => {
-      const { headers: given } = found;
-      if (typeof fault === 'object' && 'clock' in fault)
-        given.date = new Date(Date.now() + fault.clock * 1000).toUTCString();
-      answer.writeHead(found.statusCode ?? 502, given);
+      const off = typeof fault === 'object' && 'clock' in fault ? fault.clock : undefined;
+      const date = off === undefined ? {} : { date: new Date(Date.now() + off * 1000).toUTCString() };
+      answer.writeHead(found.statusCode ?? 502, { ...found.headers, ...date });
       found.on('error', () => answer.destroy());
       if (typeof fault === 'object' && 'cutDownload' in fault)
         cut(found, fault.cutDownload, answer, () => answer.destroy());

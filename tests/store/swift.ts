@@ -14,6 +14,8 @@ export type Swift = {
   environment: { S3_KEY: string; S3_SECRET: string };
   /** Makes a bucket and says how a store reaches it. */
   bucket(name: string): Promise<S3Settings>;
+  /** For what an app does with a bucket of its own. */
+  client: S3Client;
   /** Keys of the multipart uploads that nobody finished. */
   unfinished(bucket: string): Promise<string[]>;
   stop(): Promise<void>;
@@ -56,6 +58,7 @@ export async function startSwift(bind = '127.0.0.1'): Promise<Swift> {
     port,
     endpoint,
     environment,
+    client,
     async bucket(name) {
       await client.send(new CreateBucketCommand({ Bucket: name }));
       const [key, secret] = [{ env: 'S3_KEY' }, { env: 'S3_SECRET' }];

@@ -82,7 +82,7 @@ export function makeNights(files: Partial<BackupFiles> = {}, encrypt?: Encryptio
         const survey = await surveyFiles(way, nights.target, wanted, { id, scratch });
         meanwhile();
         nights.said.length = 0;
-        const material = { target: nights.target, id, now: at, by: 'ana', release: undefined, snapshot: undefined, survey, scratch }; // prettier-ignore
+        const material = { target: nights.target, id, now: at, by: 'ana', release: undefined, snapshot: undefined, survey, own: undefined, source: undefined, scratch }; // prettier-ignore
         return await take(way, store, material, await nights.held(), () => {}, line => nights.said.push(line)); // prettier-ignore
       } finally {
         rmSync(scratch, { recursive: true });

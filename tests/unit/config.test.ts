@@ -475,6 +475,21 @@ test('a backup names its stores, and says nothing of what suits them', async () 
   assert.equal(encrypt, { recipients: [key], identity: { file: join(folder, 'backup.key') } });
 });
 
+test('a store may be a folder on a host, and a backup may take a bucket and what the app makes itself', async () => {
+  const config = await load(
+    book({
+      top: `${stores}\n  attic: { kind: ssh, host: vps, folder: /srv/backups/ }`,
+      app: 'backup: { stores: [attic], bucket: { from: bucket, prefix: up }, own: { command: [once, "a b"] } }',
+    }),
+  );
+  const { stores: found, bucket, own } = config.find('book', 'staging').backup ?? {};
+  const [attic] = found ?? [];
+  assert.ok(attic?.kind === 'ssh' && attic.host.kind === 'ssh');
+  assert.equal([attic.folder, attic.host.name, attic.host.address], ['/srv/backups', 'vps', 'deploy@203.0.113.10']);
+  assert.equal([bucket?.from.name, bucket?.prefix], ['bucket', 'up']);
+  assert.equal(own, { words: ['once', 'a b'], service: undefined, gives: '-', as: undefined, seconds: 600 });
+});
+
 test('a backup that could not work, or not be restored, is refused with its line', async () => {
   const database = 'database: { sqlite: data/db/book.db }\n';
   const cases: [string, string, string?][] = [
@@ -506,7 +521,19 @@ test('a backup that could not work, or not be restored, is refused with its line
       'backup: { stores: [disk], files: { include: [x] }, encrypt: { recipients: [AGE-SECRET-KEY-1Z9-open] } }',
       'is a secret key',
     ],
-    ['', 'must be path or s3', 'stores:\n  x: { kind: tape, folder: x }'],
+    ['', 'must be path, ssh or s3', 'stores:\n  x: { kind: tape, folder: x }'],
+    ['', 'unknown host vpss, did you mean vps?', 'stores:\n  x: { kind: ssh, host: vpss, folder: /srv/x }'],
+    ['', 'must be an absolute path on the host', 'stores:\n  x: { kind: ssh, host: vps, folder: x }'],
+    ['backup: { stores: [disk], bucket: { from: bucket, prefix: /x } }', 'must be a path inside the root'],
+    ['backup: { stores: [disk], bucket: { from: bukcet } }', 'unknown store bukcet, did you mean bucket?'],
+    ['backup: { stores: [disk], bucket: { from: disk } }', 'disk is of kind path, and only a bucket can be copied'],
+    [
+      'backup: { stores: [bucket], bucket: { from: bucket, prefix: x } }',
+      'bucket and the store bucket are in each other',
+    ],
+    ['backup: { stores: [disk], own: { command: [] } }', 'is empty'],
+    ['backup: { stores: [disk], own: { command: [x], gives: /x } }', 'must be a path inside the root'],
+    ['backup: { stores: [disk], own: { command: [x], service: web, as: bib } }', 'is for what runs on the host'],
     ['', 'and never be the secret', 'stores:\n  x: { kind: s3, bucket: abc, key: { env: A }, secret: Z9-open }'],
   ];
   for (const [app, says, top] of cases) {
