@@ -16,6 +16,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { test } from 'uvu';
@@ -84,7 +85,7 @@ function writeTree(uploads: string): void {
 }
 
 test('whatever was done to the files, a full pack and one pack of changes give them back to the byte', async () => {
-  const nights = nightsOf();
+  const nights = nightsOf({ as: userInfo().username });
   const at = (path: string) => join(nights.uploads, path);
   writeTree(nights.uploads);
   const old = new Date('2020-02-02T02:02:02Z');
