@@ -23,6 +23,8 @@ export const forUnitAndTask = {
   'swift-container-server': 'swift-container',
   'swift-object-server': 'swift-object',
   memcached: 'memcached',
+  pg_createcluster: 'postgresql',
+  psql: 'postgresql-client',
 };
 
 export const apt = 'apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3';
