@@ -3,12 +3,13 @@ import { Readable } from 'node:stream';
 import { choose, keyOf } from '../lib/backup/catalog.ts';
 import { verifyRoom } from '../lib/backup/examine.ts';
 import { perform, type Way } from '../lib/backup/flow.ts';
-import { openBackup } from '../lib/backup/open.ts';
+import { openBackup, toolsToOpen } from '../lib/backup/open.ts';
 import { baseAnywhere, baseOn, openScratch } from '../lib/backup/scratch.ts';
 import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
 import { logVerdict, verdictName, type Check, type Verdict } from '../lib/backup/verdict.ts';
 import type { HostSettings } from '../lib/config/target.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
+import { trialOf } from '../lib/postgres/prove.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import { task } from '../lib/task.ts';
 
@@ -40,14 +41,18 @@ export default task(import.meta.url, {
     const way: Way = { host, signal, appUser: undefined };
     const scratch = await openScratch(host, {
       base: args.here ? baseAnywhere : baseOn(target),
-      tools: ['zstd', 'sqlite3', 'tar', 'sha256sum'],
+      tools: toolsToOpen(held.manifest),
     });
     const checks: Check[] = [];
     const began = performance.now();
     let bad: Failure | undefined;
     try {
       verifyRoom(held, scratch.free, host.where);
-      await openBackup(way, held, scratch.folder, report, checks, { parts: held.manifest.parts, unpack: true });
+      await openBackup(way, held, scratch.folder, report, checks, {
+        parts: held.manifest.parts,
+        unpack: true,
+        trial: trialOf(target, args.here),
+      });
     } catch (error) {
       if (!(error instanceof Failure) || error.exit !== 7) throw error;
       bad = error;

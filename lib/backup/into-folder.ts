@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import type { HostSettings } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import { lines, script, sh } from '../host/sh.ts';
+import { canTry } from '../postgres/prove.ts';
 import type { Context, Result } from '../task.ts';
 import type { Whole } from './catalog.ts';
 import { verifyRoom } from './examine.ts';
 import { perform, type Way } from './flow.ts';
-import { openBackup } from './open.ts';
+import { openBackup, toolsToOpen } from './open.ts';
 import { openScratch } from './scratch.ts';
 import { finder, type Wanted } from './wanted.ts';
 
@@ -29,14 +30,20 @@ export async function intoFolder(
   const way: Way = { host, signal, appUser: undefined };
   const began = performance.now();
   const base = join(folder, scratchName);
-  const scratch = await openScratch(host, { base: sh`${base}`, tools: ['zstd', 'tar', 'sqlite3', 'sha256sum'] });
+  const scratch = await openScratch(host, { base: sh`${base}`, tools: toolsToOpen(held.manifest) });
   const { manifest } = held;
   const made: string[] = [];
   try {
     verifyRoom(held, scratch.free, host.where);
     const { see, missing } = finder(wanted);
     const { parts } = wanted;
-    await openBackup(way, held, scratch.folder, report, [], { parts, unpack: !wanted.single, each: see });
+    const dumped = !wanted.single && manifest.database?.kind === 'postgres' ? manifest.database : undefined;
+    const trial = dumped && (await canTry(way, dumped)) ? 'cluster' : undefined;
+    await openBackup(way, held, scratch.folder, report, [], { parts, unpack: !wanted.single, each: see, trial });
+    if (dumped && !trial)
+      report.warn(
+        `the dump is what was backed up, to the byte; ${await listed(way, `${scratch.folder}/database.dump`)}`,
+      );
     const [none] = missing();
     if (none !== undefined) throw new Failure(2, `the backup has no ${none}`);
     const from = (name: string) => join(scratch.folder, name);
@@ -50,7 +57,8 @@ export async function intoFolder(
         ),
         'unpacking',
       );
-    if (!wanted.single && manifest.database) made.push('database.sqlite');
+    if (!wanted.single && manifest.database)
+      made.push(manifest.database.kind === 'sqlite' ? 'database.sqlite' : 'database.dump');
     if (parts.some(part => part.name === 'files.tar.zst')) made.push('files');
     for (const name of made) await rename(from(name), join(folder, name));
   } finally {
@@ -62,4 +70,13 @@ export async function intoFolder(
     text: `${held.id} is in ${folder} after ${seconds} s: ${made.join(', ')}`,
     json: { app: manifest.app, environment: manifest.environment, id: held.id, folder, made, seconds },
   };
+}
+
+/** Without a server's programs here. @throws Failure 1 when pg_restore cannot read it. */
+async function listed(way: Way, file: string): Promise<string> {
+  const text = sh`command -v pg_restore >/dev/null || { echo none; exit 0; }; pg_restore --list ${file} | grep -c '^[0-9]'`;
+  const said = (await perform(way, text, 'pg_restore --list')).trim();
+  return said === 'none'
+    ? 'there is no pg_restore here to look into it: apt-get install postgresql, then --to another folder, restores it for a test'
+    : `pg_restore lists ${said} things in it; with apt-get install postgresql it would be restored for a test`;
 }

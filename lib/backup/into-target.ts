@@ -8,13 +8,15 @@ import type { Step } from '../release/plan.ts';
 import { changeInSteps } from '../release/small-change.ts';
 import { explainWait } from '../release/ready.ts';
 import { switchFor } from '../release/switch.ts';
+import { bringDump, exchangeDumps } from '../postgres/put-back.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
 import type { Context, Result } from '../task.ts';
 import type { Whole } from './catalog.ts';
+import { copyTools } from './copying.ts';
 import { verifyRoom } from './examine.ts';
 import { perform, type Way } from './flow.ts';
 import { stampOf } from './manifest.ts';
-import { openBackup } from './open.ts';
+import { openBackup, toolsToOpen } from './open.ts';
 import {
   asidePlaces,
   bringDatabase,
@@ -33,39 +35,46 @@ type Around = Pick<Context, 'connect' | 'report' | 'signal' | 'who'> & {
 
 export async function intoTarget(around: Around, target: Target, held: Whole, wanted: Wanted): Promise<Result> {
   const { report, signal, who, args } = around;
-  const database = wanted.parts.some(part => part.name === 'database.sqlite.zst') ? target.database : undefined;
+  const database = wanted.parts.some(part => part.name.startsWith('database.')) ? target.database : undefined;
+  const sqlite = database?.kind === 'sqlite' ? database : undefined;
   const host = await around.connect(target.host);
-  if (args.plan) return exchange({ target, stamp: stampOf(new Date()), database, paths: wanted.paths });
+  if (args.plan) return exchange({ target, stamp: stampOf(new Date()), database: sqlite, paths: wanted.paths });
 
   const way: Way = { host, signal, appUser: runtimeOf(target).appUser };
   const scratch = await openScratch(host, {
     base: baseOn(target),
     alone: { wait: args.wait ?? 1, holder: pairs({ by: who, action: 'restore', backup: held.id }) },
-    tools: ['zstd', 'tar', 'sqlite3', 'sha256sum'],
+    tools: [...toolsToOpen(held.manifest), ...(database ? copyTools(database) : [])],
   });
   try {
     verifyRoom(held, scratch.free, host.where);
-    const back: PutBack = { target, stamp: stampOf(scratch.now), database, paths: wanted.paths };
+    const back: PutBack = { target, stamp: stampOf(scratch.now), database: sqlite, paths: wanted.paths };
     const { see, missing } = finder(wanted);
-    await openBackup(way, held, scratch.folder, report, [], { parts: wanted.parts, unpack: false, each: see });
+    const { parts } = wanted;
+    // a dump is tried beside the present database itself
+    await openBackup(way, held, scratch.folder, report, [], { parts, unpack: false, each: see, trial: undefined });
     const [none] = missing();
     if (none !== undefined) throw new Failure(2, `the backup has no ${none}`);
+    const aside: string[] = [];
+    const facts = held.manifest.database;
     await report.show([
       {
         title: 'Bring it beside the present data',
         run: async () => {
           await perform(way, sweepBrought(target), 'tidying up');
           const from = (name: string) => `${scratch.folder}/${name}`;
-          if (database)
-            await perform(way, bringDatabase(back, database, from('database.sqlite')), 'bringing the database');
+          if (sqlite) await perform(way, bringDatabase(back, sqlite, from('database.sqlite')), 'bringing the database');
+          if (database?.kind === 'postgres' && facts?.kind === 'postgres')
+            aside.push(`the database ${await bringDump(way, back, database, from('database.dump'), facts)}`);
           if (back.paths.length) await perform(way, bringFiles(back, from('files.tar.zst')), 'bringing the files');
         },
       },
     ]);
     const done = await exchange(back);
+    aside.push(...asidePlaces(back));
     return {
-      text: `${done.text ? `${done.text}\n` : ''}${held.id} is back; what was there before is in ${asidePlaces(back).join(' and ')}: remove it when nobody misses it`,
-      json: { id: held.id, store: held.store.name, aside: asidePlaces(back), outcome: done.json },
+      text: `${done.text ? `${done.text}\n` : ''}${held.id} is back; what was there before is in ${aside.join(' and ')}: remove it when nobody misses it`,
+      json: { id: held.id, store: held.store.name, aside, outcome: done.json },
     };
   } finally {
     const late = { ...way, signal: AbortSignal.timeout(20_000) };
@@ -76,6 +85,7 @@ export async function intoTarget(around: Around, target: Target, held: Whole, wa
   async function exchange(back: PutBack): Promise<Result> {
     const steps: Step[] = [];
     if (back.database) steps.push(exchangeDatabase(back, back.database));
+    if (database?.kind === 'postgres') steps.push(exchangeDumps(back, database));
     if (back.paths.length) steps.push(exchangeFiles(back));
     // single files, or a server on which nothing runs yet
     if (wanted.single || !serving(target, await askFacts(host, target))) {

@@ -2,10 +2,11 @@
 import { Failure } from '../errors.ts';
 import { lines, script, sh } from '../host/sh.ts';
 import type { Item, Report } from '../report.ts';
+import { tryDump, type Trial } from '../postgres/prove.ts';
 import { keyOf, type Whole } from './catalog.ts';
-import { fetchPart, inspectFiles, judgeDatabase, openDatabase } from './examine.ts';
+import { fetchPart, inspectFiles, judgeCopy, judgeDatabase, openDatabase, unpackDump } from './examine.ts';
 import { perform, type Way } from './flow.ts';
-import type { Part } from './manifest.ts';
+import type { Manifest, Part } from './manifest.ts';
 import { size } from './settings.ts';
 import type { Check } from './verdict.ts';
 
@@ -16,7 +17,14 @@ type Wanted = {
   unpack: boolean;
   /** Is told the path of every entry of the archive. */
   each?: (path: string) => void;
+  /** Where a dump of Postgres is restored; undefined: it is only unpacked. */
+  trial: Trial | undefined;
 };
+
+/** The programs that this takes. */
+export function toolsToOpen({ database }: Manifest): string[] {
+  return ['zstd', 'tar', 'sha256sum', ...(database?.kind === 'sqlite' ? ['sqlite3'] : [])];
+}
 
 /**
  * Fetches the parts into `folder` on the host and holds them against the manifest; notes what it found in `checks`.
@@ -28,7 +36,7 @@ export async function openBackup(
   folder: string,
   report: Report,
   checks: Check[],
-  { parts, unpack, each }: Wanted,
+  { parts, unpack, each, trial }: Wanted,
 ): Promise<void> {
   const { manifest, store } = held;
   const note = (...found: Check[]) => {
@@ -41,10 +49,10 @@ export async function openBackup(
     run: async say => note(await fetchPart(way, held, part, folder, say)),
   }));
   const { database, files } = manifest;
-  const [ofDatabase, ofFiles] = (['database.sqlite.zst', 'files.tar.zst'] as const).map(name =>
-    parts.find(part => part.name === name),
+  const [ofDatabase, ofDump, ofFiles] = (['database.sqlite.zst', 'database.dump.zst', 'files.tar.zst'] as const).map(
+    name => parts.find(part => part.name === name),
   );
-  if (ofDatabase && database)
+  if (ofDatabase && database?.kind === 'sqlite')
     items.push({
       title: 'Open the database, check it and count its rows',
       run: async () => {
@@ -52,6 +60,17 @@ export async function openBackup(
         note(...judgeDatabase(await perform(way, command, 'opening the database'), ofDatabase, database));
       },
     });
+  if (ofDump && database?.kind === 'postgres') {
+    items.push({
+      title: 'Unpack the dump',
+      run: async () => note(judgeCopy(await perform(way, unpackDump(folder, ofDump), 'unpacking the dump'), ofDump)),
+    });
+    if (trial)
+      items.push({
+        title: 'Restore the dump where nobody sees it, check it and count its rows',
+        run: async () => note(...(await tryDump(way, trial, folder, database))),
+      });
+  }
   if (ofFiles && files) {
     items.push({
       title: 'Look at every name in the archive of files',

@@ -7,12 +7,12 @@ import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import type { Command } from '../host/sh.ts';
 import type { Store } from '../store/store.ts';
+import type { Snapshot } from './at-rest.ts';
 import { backupsIn, isWhole, keyOf, type Held } from './catalog.ts';
 import { readSent, sendFiles, type Survey } from './files.ts';
 import { flowOf, measure, type Way } from './flow.ts';
 import { manifestName, prefixOf, readManifest, renderManifest, type Manifest, type Part } from './manifest.ts';
 import { shrunkSince } from './shrink.ts';
-import { sendCopy, type Snapshot } from './snapshot.ts';
 
 type Say = (line: string) => void;
 
@@ -51,17 +51,10 @@ export async function take(
   const tools: Record<string, string> = {};
   let files: Manifest['files'] = null;
 
-  if (snapshot && target.database) {
-    const { bytes, sha256 } = await send(
-      way,
-      store,
-      material,
-      'database.sqlite.zst',
-      sendCopy(target, target.database, id),
-      say,
-    );
-    parts.push({ name: 'database.sqlite.zst', bytes, sha256, rawBytes: snapshot.bytes, rawSha256: snapshot.sha256 });
-    tools.sqlite = snapshot.sqlite;
+  if (snapshot) {
+    const { bytes, sha256 } = await send(way, store, material, snapshot.part, snapshot.send, say);
+    parts.push({ name: snapshot.part, bytes, sha256, rawBytes: snapshot.bytes, rawSha256: snapshot.sha256 });
+    Object.assign(tools, snapshot.tools);
   }
   const wanted = target.backup?.files;
   if (survey && wanted) {
@@ -76,14 +69,7 @@ export async function take(
   const content = {
     release: material.release ?? null,
     parts,
-    database: snapshot
-      ? {
-          kind: snapshot.kind,
-          tables: snapshot.tables,
-          highWater: snapshot.highWater,
-          foreignKeyFaults: snapshot.foreignKeyFaults,
-        }
-      : null,
+    database: snapshot?.facts ?? null,
     files,
   };
   const manifest: Manifest = {
@@ -96,7 +82,7 @@ export async function take(
     ...content,
     shrunk: shrunkSince(before.find(isWhole)?.manifest, content),
     tools,
-    restore: `npx tsx tasks/restore.ts ${id} --env ${target.environment} --app ${target.app} --to ./restored; or by hand: zstd -d database.sqlite.zst; tar --zstd -xf files.tar.zst`,
+    restore: `npx tsx tasks/restore.ts ${id} --env ${target.environment} --app ${target.app} --to ./restored; or by hand: ${byHand(parts)}`,
   };
   const written = renderManifest(manifest);
   const key = keyOf(target, id, manifestName);
@@ -107,6 +93,15 @@ export async function take(
   readManifest(back, { ...target, id });
   if (back !== written) throw new Failure(7, `${store.name} gave back another manifest than it took`);
   return manifest;
+}
+
+function byHand(parts: readonly Part[]): string {
+  const how = {
+    'database.sqlite.zst': 'zstd -d database.sqlite.zst',
+    'database.dump.zst': 'zstd -d database.dump.zst; pg_restore --no-owner -d an_empty_database database.dump',
+    'files.tar.zst': 'tar --zstd -xf files.tar.zst',
+  };
+  return parts.map(({ name }) => how[name]).join('; ');
 }
 
 async function send(
