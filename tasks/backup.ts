@@ -1,17 +1,19 @@
 // Backs up an environment: the database as it is at one moment, then the files, into each of its stores.
 import { recipientsOf } from '../lib/backup/age.ts';
+import type { Snapshot } from '../lib/backup/at-rest.ts';
+import { copyForBackup, copyTools, nameOfDatabase, takeCopyAway } from '../lib/backup/copying.ts';
 import type { Survey } from '../lib/backup/files.ts';
-import { makeOwn, type OwnMade } from '../lib/backup/own-way.ts';
 import { perform, type Way } from '../lib/backup/flow.ts';
 import { leaveGuide } from '../lib/backup/guide.ts';
 import { backupId, type Manifest } from '../lib/backup/manifest.ts';
+import { makeOwn, type OwnMade } from '../lib/backup/own-way.ts';
+import { surveyFiles } from '../lib/backup/pack-files.ts';
 import { rememberStore, verifyNotLost } from '../lib/backup/remembered.ts';
 import { baseOn, openScratch } from '../lib/backup/scratch.ts';
 import { backupOf, openStores, size } from '../lib/backup/settings.ts';
-import { surveyFiles } from '../lib/backup/pack-files.ts';
-import { readSnapshot, removeCopies, snapshotCommand, type Snapshot } from '../lib/backup/snapshot.ts';
 import { take, tidy, type Material } from '../lib/backup/take.ts';
 import { afterwards } from '../lib/backup/watch.ts';
+import type { Database } from '../lib/config/target.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
 import { sh } from '../lib/host/sh.ts';
 import { pairs } from '../lib/release/log.ts';
@@ -48,7 +50,7 @@ export default task(import.meta.url, {
     const name = `${target.app} ${target.environment}`;
     if (args.plan) {
       const parts = [
-        ...(database ? [`the database ${database.file}, as it is at one moment`] : []),
+        ...(database ? [`the database ${nameOfDatabase(database)}, as it is at one moment`] : []),
         ...(files ? files.include.map(path => `${target.root}/${path}`) : []),
         ...(own ? [`what the app makes by itself: ${own.words.join(' ')}`] : []),
         ...(bucket ? [`the bucket ${bucket.from.name}${bucket.prefix && `, what is below ${bucket.prefix}`}`] : []),
@@ -69,7 +71,7 @@ export default task(import.meta.url, {
       alone: { wait: args.wait ?? 1, holder: pairs({ by: who, action: 'backup' }) },
       tools: [
         'zstd',
-        ...(database ? ['sqlite3'] : []),
+        ...(database ? copyTools(database) : []),
         ...(files || own ? ['tar'] : []),
         ...(recipients.length ? ['age'] : []),
       ],
@@ -88,8 +90,9 @@ export default task(import.meta.url, {
               {
                 title: 'Copy the database as it is now',
                 run: async () => {
-                  const command = snapshotCommand(target, database, id, args.wait ?? patience);
-                  snapshot = readSnapshot(await perform(way, command, 'copying the database'), target);
+                  const { folder } = scratch;
+                  const seconds = args.wait ?? patience;
+                  snapshot = await copyForBackup(way, { target, database, id, folder, seconds });
                 },
               },
             ]
@@ -114,8 +117,8 @@ export default task(import.meta.url, {
           : []),
       ]);
       if (!snapshot && !survey && !made && !source)
-        throw new Failure(7, `${name} has nothing to back up: there is no ${database?.file ?? 'database'} yet`);
-      if (database && !snapshot) report.warn(`there is no ${database.file} yet: only the files are backed up`);
+        throw new Failure(7, `${name} has nothing to back up: there is ${nothing(database)} yet`);
+      if (database && !snapshot) report.warn(`there is ${nothing(database)} yet: only the files are backed up`);
       const release = (
         await perform(way, sh`cat ${`${target.paths.releases}/current_release`} 2>/dev/null || true`, 'asking')
       ).trim();
@@ -157,7 +160,7 @@ export default task(import.meta.url, {
     } finally {
       // what is left all the same goes with the next backup
       const late = { ...way, signal: AbortSignal.timeout(20_000) };
-      if (database) await perform(late, removeCopies(target, database), 'tidying up').catch(() => {});
+      if (database) await takeCopyAway(late, target, database).catch(() => {});
       await scratch.end();
     }
 
@@ -196,6 +199,11 @@ export default task(import.meta.url, {
     };
   },
 });
+
+function nothing(database: Database | undefined): string {
+  if (!database) return 'no database';
+  return database.kind === 'sqlite' ? `no ${database.file}` : `no table in ${nameOfDatabase(database)}`;
+}
 
 function told(manifest: Manifest): string {
   const { database, files, own, bucket } = manifest;

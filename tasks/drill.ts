@@ -1,11 +1,11 @@
 // Proves a backup: restores it into scratch space, opens it, counts it, and writes down with its date whether it was good.
 import { Readable } from 'node:stream';
-import { identityFor, toolsToOpen } from '../lib/backup/age.ts';
+import { identityFor } from '../lib/backup/age.ts';
 import { fewObjects } from '../lib/backup/bucket-look.ts';
 import { choose, keyOf } from '../lib/backup/catalog.ts';
 import { verifyRoom } from '../lib/backup/examine.ts';
 import { perform, type Way } from '../lib/backup/flow.ts';
-import { openBackup } from '../lib/backup/open.ts';
+import { openBackup, toolsToOpen } from '../lib/backup/open.ts';
 import { proveFurther } from '../lib/backup/prove-further.ts';
 import { baseAnywhere, baseOn, openScratch } from '../lib/backup/scratch.ts';
 import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
@@ -14,6 +14,7 @@ import { logVerdict, renderVerdict, verdictName, type Check, type Verdict } from
 import { afterwards } from '../lib/backup/watch.ts';
 import type { HostSettings } from '../lib/config/target.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
+import { trialOf } from '../lib/postgres/prove.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import { task } from '../lib/task.ts';
 
@@ -49,7 +50,7 @@ export default task(import.meta.url, {
     const way: Way = { host, signal, appUser: undefined };
     const scratch = await openScratch(host, {
       base: args.here ? baseAnywhere : baseOn(target),
-      tools: toolsToOpen(identity),
+      tools: toolsToOpen(held.manifest, identity),
     });
     const checks: Check[] = [];
     const began = performance.now();
@@ -64,6 +65,7 @@ export default task(import.meta.url, {
         unpack: true,
         sample: args.all ? Infinity : fewObjects,
         finder: finder({ paths: files?.include ?? [], single: false }),
+        trial: trialOf(target, args.here),
       });
       restored = performance.now();
       const { folder } = scratch;

@@ -120,8 +120,10 @@ export default task(import.meta.url, {
         throw new Failure(2, `${name} has its data already`, {
           advice: `leave out --data, or first: npx tsx tasks/instance.ts down --name ${name} ${again}`,
         });
-      if (data === 'snapshot' && !base.database)
-        throw new Failure(2, `${about} has no database in ops.yml to copy`, { advice: 'leave out --data snapshot' });
+      if (data === 'snapshot' && base.database?.kind !== 'sqlite')
+        throw new Failure(2, `${about} has no SQLite database in ops.yml to copy`, {
+          advice: 'leave out --data snapshot',
+        });
       const fill = was || data !== 'seed' ? undefined : { seed: seedOf(base), users: await usersOf(args.users) };
       if (!fill && args.users !== undefined) throw new Failure(2, '--users goes with --data seed');
       if (fill) verifySeedable(base, facts);

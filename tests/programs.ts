@@ -26,6 +26,8 @@ export const forUnitAndTask = {
   memcached: 'memcached',
   // a library has no program: what reads metrics as Prometheus does
   '../lib/python3/dist-packages/prometheus_client': 'python3-prometheus-client',
+  pg_createcluster: 'postgresql',
+  psql: 'postgresql-client',
 };
 
 export const apt = 'apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3';

@@ -12,7 +12,12 @@ export type Identity = { secret: Secret; place: string };
 /** The last words of a pipe: compressed, and encrypted when there are recipients. */
 export function packing(recipients: readonly string[]): Command {
   const zstd = sh`nice zstd -q -3 -T0 -c`;
-  return recipients.length ? sh`${zstd} | nice age --encrypt ${recipients.flatMap(one => ['-r', one])}` : zstd;
+  return recipients.length ? sh`${zstd} | ${sealing(recipients)}` : zstd;
+}
+
+/** The same for what is compressed already. */
+export function sealing(recipients: readonly string[]): Command {
+  return recipients.length ? sh`nice age --encrypt ${recipients.flatMap(one => ['-r', one])}` : sh`cat`;
 }
 
 /** What a part is called in the store. */
@@ -49,11 +54,6 @@ export async function identityFor(
       advice: 'bring the identity there, or name its place in ops.yml: backup.encrypt.identity',
     });
   }
-}
-
-/** What has to be there to open a backup. */
-export function toolsToOpen(identity: Identity | undefined): string[] {
-  return ['zstd', 'tar', 'sqlite3', 'sha256sum', ...(identity ? ['age'] : [])];
 }
 
 function forWhom({ manifest: { recipients = [] } }: Whole): string {

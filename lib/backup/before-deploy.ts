@@ -1,5 +1,5 @@
-// The snapshots that deploys take of a database before they change it, as entries beside the backups: on the host only, and never counted as backups.
-import type { Database, Target } from '../config/target.ts';
+// The snapshots that deploys take of a SQLite database before they change it, as entries beside the backups: on the host only, and never counted as backups.
+import type { SqliteDatabase, Target } from '../config/target.ts';
 import { span } from '../duration.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import { inItsPlace, snapshotNames } from '../release/database.ts';
@@ -28,7 +28,7 @@ export function isAttempt(word: string): boolean {
 }
 
 /** Reads only. Prints the host's clock, the log of releases and a line per snapshot. */
-export function beforeDeployQuestion(target: Target, database: Database): Command {
+export function beforeDeployQuestion(target: Target, database: SqliteDatabase): Command {
   const { stem, end } = snapshotNames(database);
   const list = sh`[ ! -d ${database.snapshots} ] || find ${database.snapshots} -maxdepth 1 -type f -name ${`${stem}-[0-9]*${end}`} -printf 'snapshot %s %T@ %p\\n'`;
   return lines(

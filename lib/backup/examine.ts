@@ -7,17 +7,21 @@ import { lines, script, sh, type Command } from '../host/sh.ts';
 import { isEncrypted, notOpened, openingInto, type Identity } from './age.ts';
 import { isWhole, keyOf, type Held, type Whole } from './catalog.ts';
 import { measure, pourInto, type Way } from './flow.ts';
-import { plainName, type DatabaseFacts, type Part } from './manifest.ts';
+import { plainName, type Part, type SqliteFacts } from './manifest.ts';
 import { neededFor } from './packs.ts';
 import { countsOf, readCounts } from './snapshot.ts';
+import { compareRows } from './tables.ts';
 import { isVerdictName, readVerdict, type Check } from './verdict.ts';
 
 type Say = (line: string) => void;
 
 /** `more`: bytes besides its parts. @throws Failure 1 when the backup would not fit. */
 export function verifyRoom(held: Whole, free: number, where: string, more = 0): void {
-  const parts = neededFor(held, held.manifest.parts).map(one => one.part);
-  const needed = parts.reduce((sum, part) => sum + part.bytes + part.rawBytes, more);
+  const needed = neededFor(held, held.manifest.parts).reduce(
+    // a dump becomes a database of some such size, with indexes and what a new cluster begins with
+    (sum, { part }) => sum + part.bytes + part.rawBytes * (plainName(part) === 'database.dump.zst' ? 3 : 1),
+    more + (held.manifest.database?.kind === 'postgres' ? 80_000_000 : 0),
+  );
   if (needed * 1.02 < free) return;
   throw new Failure(1, `${where} has ${free} bytes left, and the backup needs ${needed} to be looked at`, {
     advice: 'make room, or do it elsewhere: --here',
@@ -127,18 +131,31 @@ export function openDatabase(folder: string, part: Part): { file: string; comman
   };
 }
 
-export function judgeDatabase(said: string, part: Part, wanted: DatabaseFacts): Check[] {
+/** Unpacks a dump in the folder, as database.dump. */
+export function unpackDump(folder: string, part: Part): Command {
+  const file = `${folder}/database.dump`;
+  return lines(
+    script('set -euo pipefail; umask 077'),
+    sh`zstd -dqc ${`${folder}/${plainName(part)}`} | head -c ${part.rawBytes + 1} >${file} || [ "$(stat -c %s ${file})" -gt ${part.rawBytes} ]`,
+    sh`echo "sha256 $(sha256sum <${file} | cut -d' ' -f1)"`,
+  );
+}
+
+/** Whether the copy, unpacked, is what was copied. */
+export function judgeCopy(said: string, part: Part): Check {
+  const good = /^sha256 (.*)$/m.exec(said)?.[1]?.trim() === part.rawSha256;
+  return {
+    name: 'the database is what was copied',
+    good,
+    found: good ? `${part.rawBytes} bytes` : 'its checksum is another',
+  };
+}
+
+export function judgeDatabase(said: string, part: Part, wanted: SqliteFacts): Check[] {
   const word = (name: string) => new RegExp(`^${name} (.*)$`, 'm').exec(said)?.[1]?.trim() ?? 'no answer';
   const integrity = word('integrity');
-  const checks: Check[] = [
-    {
-      name: 'the database is what was copied',
-      good: word('sha256') === part.rawSha256,
-      found: word('sha256') === part.rawSha256 ? `${part.rawBytes} bytes` : 'its checksum is another',
-    },
-    { name: 'integrity_check', good: integrity === 'ok', found: integrity },
-  ];
-  let counts: DatabaseFacts;
+  const checks = [judgeCopy(said, part), { name: 'integrity_check', good: integrity === 'ok', found: integrity }];
+  let counts: SqliteFacts;
   try {
     counts = readCounts(said);
   } catch {
@@ -150,17 +167,6 @@ export function judgeDatabase(said: string, part: Part, wanted: DatabaseFacts): 
     good: counts.foreignKeyFaults === wanted.foreignKeyFaults,
     found: `${faults(counts.foreignKeyFaults)} that lead nowhere${counts.foreignKeyFaults === wanted.foreignKeyFaults ? '' : `, and were ${faults(wanted.foreignKeyFaults)}`}`,
   });
-  const names = [...new Set([...Object.keys(wanted.tables), ...Object.keys(counts.tables)])];
-  const odd = names.flatMap(name => {
-    const [is, was] = [counts.tables[name], wanted.tables[name]];
-    if (is !== was) return [`${name} has ${is ?? 'no'} rows and had ${was ?? 'none'}`];
-    return counts.highWater[name] === wanted.highWater[name] ? [] : [`${name} ends at another row`];
-  });
-  const rows = Object.values(counts.tables).reduce((sum, one) => sum + one, 0);
-  checks.push({
-    name: 'rows',
-    good: odd.length === 0,
-    found: odd.length ? odd.slice(0, 5).join('; ') : `${rows} in ${names.length} tables, as promised`,
-  });
+  checks.push(compareRows(counts, wanted));
   return checks;
 }

@@ -1,7 +1,7 @@
 // A backup that Bibliotheca's own scripts made, taken into the stores as one of ours: counted, packed, and listed by its own time.
 import { copyFile, cp, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { HostSettings, Target } from '../config/target.ts';
+import type { HostSettings, SqliteDatabase, Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import { pairs } from '../release/log.ts';
 import type { Store } from '../store/store.ts';
@@ -28,8 +28,8 @@ export async function imported(
   const { connect, report, signal, who, args } = around;
   const layout = await readLayout(from);
   const places = placesOf(target, layout.folders);
-  if (layout.database !== undefined && !target.database)
-    throw new Failure(3, `${from} has a database, and ${target.app} ${target.environment} has none in ops.yml`);
+  if (layout.database !== undefined && target.database?.kind !== 'sqlite')
+    throw new Failure(3, `${from} has a SQLite database, and ${target.app} ${target.environment} has none in ops.yml`);
 
   const lock = await openScratch(await connect(target.host), {
     base: baseOn(target),
@@ -65,8 +65,8 @@ export async function imported(
       const files = paths.length ? { include: paths, exclude: [], as: undefined } : undefined;
       const encrypt = target.backup?.encrypt;
       const meant: Target = { ...standIn, backup: { stores: [], files, keep: undefined, ...(encrypt && { encrypt }) } };
-      const { database } = meant;
-      const snapshot = database && readSnapshot(await perform(way, snapshotCommand(meant, database, id, 60), 'copying the database'), meant); // prettier-ignore
+      const { database } = standIn;
+      const snapshot = database && readSnapshot(await perform(way, snapshotCommand(meant, database, id, 60), 'copying the database'), meant, database, id); // prettier-ignore
       const survey = files && (await surveyFiles(way, meant, files, { id, scratch: scratch.folder }));
       if (!snapshot && !survey) throw new Failure(2, `${from} has neither a database nor folders`);
       const holds = () => {
@@ -95,7 +95,7 @@ export async function imported(
 }
 
 /** The target as it would be if its data were in that folder here. */
-function laidOut(target: Target, root: string): Target {
+function laidOut(target: Target, root: string): Target & { database: SqliteDatabase | undefined } {
   const { database } = target;
   const file = join(root, 'database.db');
   return {
@@ -104,6 +104,9 @@ function laidOut(target: Target, root: string): Target {
     root,
     paths: { releases: join(root, 'releases'), current: join(root, 'current'), shared: join(root, 'shared') },
     runtime: { kind: 'process', start: 'true', shared: [], install: undefined },
-    database: database && { ...database, file, as: undefined, snapshots: join(root, 'snapshots') },
+    database:
+      database?.kind === 'sqlite'
+        ? { ...database, file, as: undefined, snapshots: join(root, 'snapshots') }
+        : undefined,
   };
 }

@@ -4,15 +4,16 @@ import { join } from 'node:path';
 import type { HostSettings } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import { sh } from '../host/sh.ts';
+import { canTry } from '../postgres/prove.ts';
 import type { Context, Result } from '../task.ts';
-import { toolsToOpen, type Identity } from './age.ts';
+import type { Identity } from './age.ts';
 import { bucketIntoFolder } from './bucket-back.ts';
 import { indexName } from './bucket-lines.ts';
 import type { Whole } from './catalog.ts';
 import { verifyRoom } from './examine.ts';
 import { perform, type Way } from './flow.ts';
 import { writeLayout } from './layout.ts';
-import { openBackup } from './open.ts';
+import { openBackup, toolsToOpen } from './open.ts';
 import { isOfFiles, layersOf, packsOf, unpacking } from './packs.ts';
 import { openScratch } from './scratch.ts';
 import { size } from './settings.ts';
@@ -37,14 +38,21 @@ export async function intoFolder(
   const way: Way = { host, signal, appUser: undefined };
   const began = performance.now();
   const base = join(folder, scratchName);
-  const scratch = await openScratch(host, { base: sh`${base}`, tools: toolsToOpen(identity) });
+  const scratch = await openScratch(host, { base: sh`${base}`, tools: toolsToOpen(held.manifest, identity) });
   const { manifest } = held;
   const made: string[] = [];
   try {
     verifyRoom(held, scratch.free, host.where, manifest.bucket?.bytes);
     const found = finder(wanted);
     const { parts } = wanted;
-    await openBackup(way, held, scratch.folder, report, [], { parts, identity, unpack: !wanted.single, finder: found });
+    const dumped = !wanted.single && manifest.database?.kind === 'postgres' ? manifest.database : undefined;
+    const trial = dumped && (await canTry(way, dumped)) ? 'cluster' : undefined;
+    const how = { parts, identity, unpack: !wanted.single, finder: found, trial } as const;
+    await openBackup(way, held, scratch.folder, report, [], how);
+    if (dumped && !trial)
+      report.warn(
+        `the dump is what was backed up, to the byte; ${await listed(way, `${scratch.folder}/database.dump`)}`,
+      );
     const [none] = found.missing();
     if (none !== undefined) throw new Failure(2, `the backup has no ${none}`);
     const from = (name: string) => join(scratch.folder, name);
@@ -55,7 +63,8 @@ export async function intoFolder(
         unpacking(scratch.folder, layersOf(packs, from('files'), ['--no-same-owner'], found.meant())),
         'unpacking',
       );
-    if (!wanted.single && manifest.database) made.push('database.sqlite');
+    if (!wanted.single && manifest.database)
+      made.push(manifest.database.kind === 'sqlite' ? 'database.sqlite' : 'database.dump');
     if (parts.some(isOfFiles)) made.push('files');
     if (parts.some(part => part.name.startsWith('app.'))) made.push('app');
     const index = parts.find(part => part.name === indexName);
@@ -70,7 +79,7 @@ export async function intoFolder(
     }
     if (layout) {
       const name = await writeLayout(scratch.folder, manifest.app, held.time, manifest.files?.include ?? []);
-      made.splice(0, made.length, name, ...made.filter(one => one === 'app' || one === 'bucket'));
+      made.splice(0, made.length, name, ...made.filter(one => ['database.dump', 'app', 'bucket'].includes(one)));
     }
     for (const name of made) await rename(from(name), join(folder, name));
   } finally {
@@ -82,4 +91,13 @@ export async function intoFolder(
     text: `${held.id} is in ${folder} after ${seconds} s: ${made.join(', ')}`,
     json: { app: manifest.app, environment: manifest.environment, id: held.id, folder, made, seconds },
   };
+}
+
+/** Without a server's programs here. @throws Failure 1 when pg_restore cannot read it. */
+async function listed(way: Way, file: string): Promise<string> {
+  const text = sh`command -v pg_restore >/dev/null || { echo none; exit 0; }; pg_restore --list ${file} | grep -c '^[0-9]'`;
+  const said = (await perform(way, text, 'pg_restore --list')).trim();
+  return said === 'none'
+    ? 'there is no pg_restore here to look into it: apt-get install postgresql, then --to another folder, restores it for a test'
+    : `pg_restore lists ${said} things in it; with apt-get install postgresql it would be restored for a test`;
 }

@@ -8,16 +8,18 @@ import type { Step } from '../release/plan.ts';
 import { changeInSteps } from '../release/small-change.ts';
 import { explainWait } from '../release/ready.ts';
 import { switchFor } from '../release/switch.ts';
+import { bringDump, exchangeDumps } from '../postgres/put-back.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
 import type { Context, Result } from '../task.ts';
-import { toolsToOpen, type Identity } from './age.ts';
+import type { Identity } from './age.ts';
 import { bucketBack } from './bucket-back.ts';
 import { indexName } from './bucket-lines.ts';
 import type { Whole } from './catalog.ts';
+import { copyTools } from './copying.ts';
 import { verifyRoom } from './examine.ts';
 import { perform, type Way } from './flow.ts';
-import { plainName, stampOf } from './manifest.ts';
-import { openBackup } from './open.ts';
+import { stampOf } from './manifest.ts';
+import { openBackup, toolsToOpen } from './open.ts';
 import { packsOf } from './packs.ts';
 import {
   asidePlaces,
@@ -44,34 +46,39 @@ export async function intoTarget(
 ): Promise<Result> {
   const { report, signal, who, args } = around;
   const wanted = withoutOwn(all, held, report);
-  const database = wanted.parts.some(part => plainName(part) === 'database.sqlite.zst') ? target.database : undefined;
+  const database = wanted.parts.some(part => part.name.startsWith('database.')) ? target.database : undefined;
+  const sqlite = database?.kind === 'sqlite' ? database : undefined;
   const host = await around.connect(target.host);
   if (args.plan && wanted.parts.some(part => part.name === indexName))
     report.say(`objects that the bucket ${target.backup?.bucket?.from.name ?? ''} does not have are put back first`);
-  if (args.plan) return exchange({ target, stamp: stampOf(new Date()), database, paths: wanted.paths });
+  if (args.plan) return exchange({ target, stamp: stampOf(new Date()), database: sqlite, paths: wanted.paths });
 
   const way: Way = { host, signal, appUser: runtimeOf(target).appUser };
   const scratch = await openScratch(host, {
     base: baseOn(target),
     alone: { wait: args.wait ?? 1, holder: pairs({ by: who, action: 'restore', backup: held.id }) },
-    tools: toolsToOpen(identity),
+    tools: [...toolsToOpen(held.manifest, identity), ...(database ? copyTools(database) : [])],
   });
   try {
     verifyRoom(held, scratch.free, host.where);
-    const back: PutBack = { target, stamp: stampOf(scratch.now), database, paths: wanted.paths };
+    const back: PutBack = { target, stamp: stampOf(scratch.now), database: sqlite, paths: wanted.paths };
     const found = finder(wanted);
-    const { parts } = wanted;
-    await openBackup(way, held, scratch.folder, report, [], { parts, identity, unpack: false, finder: found });
+    // a dump is tried beside the present database itself
+    const how = { parts: wanted.parts, identity, unpack: false, finder: found, trial: undefined };
+    await openBackup(way, held, scratch.folder, report, [], how);
     const [none] = found.missing();
     if (none !== undefined) throw new Failure(2, `the backup has no ${none}`);
+    const aside: string[] = [];
+    const facts = held.manifest.database;
     await report.show([
       {
         title: 'Bring it beside the present data',
         run: async () => {
           await perform(way, sweepBrought(target), 'tidying up');
           const from = (name: string) => `${scratch.folder}/${name}`;
-          if (database)
-            await perform(way, bringDatabase(back, database, from('database.sqlite')), 'bringing the database');
+          if (sqlite) await perform(way, bringDatabase(back, sqlite, from('database.sqlite')), 'bringing the database');
+          if (database?.kind === 'postgres' && facts?.kind === 'postgres')
+            aside.push(`the database ${await bringDump(way, back, database, from('database.dump'), facts)}`);
           const packs = packsOf(held);
           if (back.paths.length && packs)
             await perform(way, bringFiles(back, scratch.folder, packs, found.meant()), 'bringing the files');
@@ -80,7 +87,7 @@ export async function intoTarget(
     ]);
     const bucket = await fillBucket(way, scratch.folder, back.stamp);
     const done = await exchange(back);
-    const aside = [...asidePlaces(back), ...(bucket?.aside ?? [])];
+    aside.push(...asidePlaces(back), ...(bucket?.aside ?? []));
     const left = aside.length
       ? `; what was there before is in ${aside.join(' and ')}: remove it when nobody misses it`
       : '';
@@ -116,6 +123,7 @@ export async function intoTarget(
   async function exchange(back: PutBack): Promise<Result> {
     const steps: Step[] = [];
     if (back.database) steps.push(exchangeDatabase(back, back.database));
+    if (database?.kind === 'postgres') steps.push(exchangeDumps(back, database));
     if (back.paths.length) steps.push(exchangeFiles(back));
     if (!steps.length) return { text: '', json: null };
     // single files, or a server on which nothing runs yet

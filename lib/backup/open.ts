@@ -2,13 +2,14 @@
 import { Failure } from '../errors.ts';
 import { lines, sh } from '../host/sh.ts';
 import type { Item, Report } from '../report.ts';
+import { tryDump, type Trial } from '../postgres/prove.ts';
 import { isEncrypted, type Identity } from './age.ts';
 import { indexName } from './bucket-lines.ts';
 import { bucketItems } from './bucket-look.ts';
 import { keyOf, type Whole } from './catalog.ts';
-import { fetchPart, judgeDatabase, openDatabase } from './examine.ts';
+import { fetchPart, judgeCopy, judgeDatabase, openDatabase, unpackDump } from './examine.ts';
 import { perform, type Way } from './flow.ts';
-import { plainName, type Part } from './manifest.ts';
+import { plainName, type Manifest, type Part } from './manifest.ts';
 import { inspectPacks, isOfFiles, layersOf, neededFor, packsOf, unpacking, type Packs } from './packs.ts';
 import { ownItems } from './own-way.ts';
 import { size } from './settings.ts';
@@ -24,9 +25,17 @@ type Wanted = {
   unpack: boolean;
   /** Is told every path. */
   finder: Finder;
+  /** Where a dump of Postgres is restored; undefined: it is only unpacked. */
+  trial: Trial | undefined;
   /** How many objects of a bucket are read again; otherwise none. */
   sample?: number;
 };
+
+/** The programs that this takes. */
+export function toolsToOpen({ database }: Manifest, identity: Identity | undefined): string[] {
+  const more = [database?.kind === 'sqlite' && 'sqlite3', identity && 'age'];
+  return ['zstd', 'tar', 'sha256sum', ...more.filter(tool => typeof tool === 'string')];
+}
 
 /**
  * Fetches the parts into `folder` on the host and holds them against the manifest; notes what it found in `checks`.
@@ -38,7 +47,7 @@ export async function openBackup(
   folder: string,
   report: Report,
   checks: Check[],
-  { parts, identity, unpack, finder, sample = 0 }: Wanted,
+  { parts, identity, unpack, finder, trial, sample = 0 }: Wanted,
 ): Promise<void> {
   const { manifest, store } = held;
   const note = (...found: Check[]) => {
@@ -56,8 +65,10 @@ export async function openBackup(
     },
   }));
   const { database, files } = manifest;
-  const ofDatabase = parts.find(part => plainName(part) === 'database.sqlite.zst');
-  if (ofDatabase && database)
+  const [ofDatabase, ofDump] = ['database.sqlite.zst', 'database.dump.zst'].map(name =>
+    parts.find(part => plainName(part) === name),
+  );
+  if (ofDatabase && database?.kind === 'sqlite')
     items.push({
       title: 'Open the database, check it and count its rows',
       run: async () => {
@@ -65,6 +76,17 @@ export async function openBackup(
         note(...judgeDatabase(await perform(way, command, 'opening the database'), ofDatabase, database));
       },
     });
+  if (ofDump && database?.kind === 'postgres') {
+    items.push({
+      title: 'Unpack the dump',
+      run: async () => note(judgeCopy(await perform(way, unpackDump(folder, ofDump), 'unpacking the dump'), ofDump)),
+    });
+    if (trial)
+      items.push({
+        title: 'Restore the dump where nobody sees it, check it and count its rows',
+        run: async () => note(...(await tryDump(way, trial, folder, database))),
+      });
+  }
   const packs = parts.some(isOfFiles) ? packsOf(held) : undefined;
   if (packs && files) {
     items.push({

@@ -49,9 +49,12 @@ export async function proveFurther(
         },
       },
     ]);
-  const release = start && atHome ? serving(target, await askFacts(way.host, target)) : undefined;
+  // the server that a dump is tried in is gone by now
+  const startable = database?.kind !== 'postgres';
+  const release = start && startable && atHome ? serving(target, await askFacts(way.host, target)) : undefined;
   if (!start || !release) {
-    const why = !start ? '' : atHome ? ': nothing is deployed' : ': its releases are on the server';
+    const where = atHome ? ': nothing is deployed' : ': its releases are on the server';
+    const why = !start ? '' : startable ? where : ': its database is of Postgres';
     checks.push({ name: 'the app', good: true, found: `was not started${why}` });
     return;
   }

@@ -1,14 +1,15 @@
 // Restored data in the place of the present ones: brought beside it while the app runs, then exchanged by renaming, with a way back.
 import { posix } from 'node:path';
-import type { Database, Target } from '../config/target.ts';
+import type { SqliteDatabase, Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
+import { sweepDumps } from '../postgres/put-back.ts';
 import { databaseEnds, inItsPlace } from '../release/database.ts';
 import { inPlace } from '../release/in-place.ts';
 import { layersOf, type Meant, type Packs } from './packs.ts';
 import type { Step } from '../release/plan.ts';
 
 /** `stamp` names this restore in everything that it makes; `paths` are relative to the root. */
-export type PutBack = { target: Target; stamp: string; database: Database | undefined; paths: readonly string[] };
+export type PutBack = { target: Target; stamp: string; database: SqliteDatabase | undefined; paths: readonly string[] };
 
 /** Where the present data go, for the person to remove. */
 export function asidePlaces({ target, stamp, database, paths }: PutBack): string[] {
@@ -41,13 +42,14 @@ export function sweepBrought(target: Target): Command {
   const { database, backup } = target;
   return lines(
     script('set -e'),
-    database && inItsPlace(target, database, sh`rm -rf ${`${database.file}.restored-`}*`),
+    database?.kind === 'postgres' && sweepDumps(target, database),
+    database?.kind === 'sqlite' && inItsPlace(target, database, sh`rm -rf ${`${database.file}.restored-`}*`),
     backup?.files && inFilesPlace(target, sh`rm -rf ${`${filesHome(target)}/.restored-`}*`),
   );
 }
 
 /** Brings the database from the scratch folder beside the present one, owned and readable as that one is. */
-export function bringDatabase({ target, stamp }: PutBack, database: Database, from: string): Command {
+export function bringDatabase({ target, stamp }: PutBack, database: SqliteDatabase, from: string): Command {
   const fresh = `${database.file}.restored-${stamp}`;
   const folders = [posix.dirname(database.file), database.snapshots];
   return sh`${inPlace(
@@ -77,7 +79,7 @@ export function bringFiles({ target, stamp }: PutBack, scratch: string, packs: P
   );
 }
 
-export function exchangeDatabase({ stamp, target }: PutBack, database: Database): Step {
+export function exchangeDatabase({ stamp, target }: PutBack, database: SqliteDatabase): Step {
   const { file } = database;
   const aside = asideOf(file, stamp);
   const kept = (end: string) => `${aside}/${posix.basename(file)}${end}`;

@@ -89,7 +89,9 @@ done`,
         advice: 'try again later, or wait for your turn with --wait 30m',
       });
     if (word === 'missing')
-      throw new Failure(1, `${where} has no ${one}`, { advice: `there: sudo apt-get install ${one}` });
+      throw new Failure(1, `${where} has no ${one}`, {
+        advice: `there: sudo apt-get install ${/^p(sql|g_\w+)$/.test(one) ? 'postgresql-client' : one}`,
+      });
     throw new Failure(1, `${where} gives no room to work in`, { detail: complaints.trim() || answer });
   }
   return {

@@ -1,5 +1,6 @@
 // What is suddenly much less than in the backup before: most often a sign that the backup is of the wrong thing.
 import { filesBytes, type Manifest } from './manifest.ts';
+import { ofTable } from './tables.ts';
 
 /** Below this many rows, half of them may go on any day. */
 const fewRows = 50;
@@ -15,7 +16,7 @@ export function shrunkSince(
   if (before.database && !now.database) found.push('the database is not there any more');
   for (const [table, rows] of Object.entries(before.database?.tables ?? {})) {
     if (!now.database) break;
-    const left = now.database.tables[table];
+    const left = ofTable(now.database.tables, table);
     // another release may have migrated a small one away
     if (left === undefined && (rows >= fewRows || before.release === now.release))
       found.push(`the table ${table} is not there any more`);

@@ -8,6 +8,7 @@ import { Failure } from '../errors.ts';
 import type { Command } from '../host/sh.ts';
 import type { Source } from '../store/s3-source.ts';
 import type { Store } from '../store/store.ts';
+import type { Snapshot } from './at-rest.ts';
 import { sendBucket } from './bucket.ts';
 import { backupsIn, isWhole, keyOf, type Held } from './catalog.ts';
 import { packingFault, recipientsOf, storedName } from './age.ts';
@@ -17,7 +18,6 @@ import { manifestName, prefixOf, readManifest, renderManifest, type Manifest, ty
 import { packFiles, type Send } from './pack-files.ts';
 import { sendOwn, type OwnMade } from './own-way.ts';
 import { shrunkSince } from './shrink.ts';
-import { sendCopy, type Snapshot } from './snapshot.ts';
 
 type Say = (line: string) => void;
 
@@ -70,10 +70,10 @@ export async function take(
   let files: Manifest['files'] = null;
   let base: Manifest['base'];
 
-  if (snapshot && target.database) {
-    const { said: _, ...stored } = await sending('database.sqlite.zst', sendCopy(target, target.database, id));
+  if (snapshot) {
+    const { said: _, ...stored } = await sending(snapshot.part, snapshot.send);
     parts.push({ ...stored, rawBytes: snapshot.bytes, rawSha256: snapshot.sha256 });
-    tools.sqlite = snapshot.sqlite;
+    Object.assign(tools, snapshot.tools);
   }
   const wanted = target.backup?.files;
   if (survey && wanted) {
@@ -93,14 +93,7 @@ export async function take(
     ...(base && { base }),
     ...(recipients.length > 0 && { recipients: [...recipients] }),
     parts,
-    database: snapshot
-      ? {
-          kind: snapshot.kind,
-          tables: snapshot.tables,
-          highWater: snapshot.highWater,
-          foreignKeyFaults: snapshot.foreignKeyFaults,
-        }
-      : null,
+    database: snapshot?.facts ?? null,
     files,
     ...(own && { own: own.facts }),
     ...(bucket && { bucket: bucket.facts }),

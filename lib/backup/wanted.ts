@@ -30,6 +30,11 @@ export function wantedOf(target: Target, { manifest }: Whole, only: readonly str
       );
     if (manifest.database && !target.database)
       throw new Failure(3, `the backup has a database, and ${target.app} ${target.environment} has none in ops.yml`);
+    if (manifest.database && manifest.database.kind !== target.database?.kind)
+      throw new Failure(
+        3,
+        `the backup has a database of ${manifest.database.kind}, and ${target.app} ${target.environment} has ${target.database?.kind ?? 'none'} in ops.yml`,
+      );
     if (manifest.bucket && !target.backup?.bucket)
       throw new Failure(3, `the backup has a bucket, and backup.bucket in ops.yml names none`);
     return { parts: manifest.parts, paths: include, single: false };

@@ -10,6 +10,7 @@ import type {
   AlertSettings,
   Backup,
   CrossCheck,
+  Database,
   EnvFile,
   HostSettings,
   Instances,
@@ -52,14 +53,7 @@ export function buildTarget(
     keep: given(settings.keep),
     runtime: runtimeOf(settings),
     env: (settings.env ?? []).map(envFileOf),
-    database: database && {
-      kind: 'sqlite',
-      file: given(database.sqlite),
-      as: database.as,
-      exclusive: given(database.exclusive),
-      snapshots: given(database.snapshots),
-      keep: given(database.keep),
-    },
+    database: database && databaseOf(database),
     migrate: migrationOf(migrate),
     health: {
       probes: (health?.probes ?? []).map(probeOf),
@@ -76,6 +70,14 @@ export function buildTarget(
     ...(settings.seed && { seed: seedOf(settings.seed) }),
     ...(settings.backup && { backup: { ...backupOf(settings.backup, stores), ...watchOf(settings.backup, alerts) } }),
   };
+}
+
+function databaseOf({ sqlite, postgres, as, exclusive, ...rest }: Part<'database'>): Database {
+  const common = { as, snapshots: given(rest.snapshots), keep: given(rest.keep) };
+  if (!postgres) return { kind: 'sqlite', file: given(sqlite), exclusive: given(exclusive), ...common };
+  const { service, user, name, url } = postgres;
+  const at = service === undefined ? { variable: given(url) } : { service, user: given(user), name: given(name) };
+  return { kind: 'postgres', at, ...common };
 }
 
 function siteOf(site: Part<'site'>, root: string): Site {

@@ -33,8 +33,13 @@ export function copyFaults({ environment, settings }: Draft, { wrong, from }: Sa
   if (settings.site?.proxy === 'caddy') wrong(['instances'], `need nginx (${from('site', 'proxy')})`);
   knownKeys('instances', 'env', instances.env ?? {});
   if (instances.data === 'seed' && !seed) wrong(['instances', 'data'], 'is seed, and there is no seed');
-  if (instances.data === 'snapshot' && !settings.database)
-    wrong(['instances', 'data'], 'is snapshot, and there is no database');
+  if (instances.data === 'snapshot' && !settings.database?.sqlite)
+    wrong(['instances', 'data'], 'is snapshot, and there is no SQLite database to copy');
+  if (settings.database?.postgres?.url)
+    wrong(
+      ['instances'],
+      `would write into the database of their base (${from('database', 'postgres', 'url')}): make it a service of the compose file`,
+    );
   if (!(settings.health?.probes ?? []).some(({ url }) => portHere(url)))
     wrong(['instances'], 'need a probe at a port of the host itself, because the others ask for the base');
   const needed = portsOf(settings).length;

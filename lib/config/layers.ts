@@ -96,7 +96,13 @@ function defaults(app: string, environment: string, merged: Tree): unknown {
     systemd: runtime === 'systemd' ? { shared: [] } : undefined,
     process: runtime === 'process' ? { shared: [] } : undefined,
     env: [],
-    database: has('database') ? { exclusive: true, snapshots: 'backups/snapshots', keep: 7 } : undefined,
+    database: has('database')
+      ? {
+          exclusive: get(merged, 'database', 'postgres') ? undefined : true,
+          snapshots: 'backups/snapshots',
+          keep: 7,
+        }
+      : undefined,
     migrate: has('migrate')
       ? { service: runtime === 'compose' ? textAt(merged, 'compose', 'service') : undefined, seconds: 600 }
       : undefined,

@@ -1,8 +1,8 @@
 // What can only be wrong in a whole target or between two: each rule names the lines that together are wrong.
-import { posix } from 'node:path';
 import { seconds } from '../duration.ts';
 import { backupFaults } from './backup-rules.ts';
 import { copyFaults, isPortName, portHere, rangeOf } from './copy-rules.ts';
+import { databaseFaults } from './database-rules.ts';
 import type { Problem, Source } from './problems.ts';
 import type { Settings, WrittenHost, WrittenStore } from './schema.ts';
 import { siteFaults, unknown } from './site-rules.ts';
@@ -65,10 +65,7 @@ export function faultsWithin(draft: Draft, known: Known): Problem[] {
       `${service} is also in stay (${from('compose', 'stay')}), so no deploy would renew it`,
     );
 
-  if (settings.database) needs(['database', 'sqlite']);
-  for (const folder of ['releases', 'current'])
-    if (settings.root && settings.database?.sqlite?.startsWith(posix.join(settings.root, folder, '/')))
-      wrong(['database', 'sqlite'], `is inside ${folder}/, so each release would have another one: keep it in shared/`);
+  databaseFaults(settings, { wrong, from });
   if (settings.migrate) needs(['migrate', 'command'], ', or a preset');
 
   const { probes = [], deadline = '60s', interval = '500ms' } = settings.health ?? {};

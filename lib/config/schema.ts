@@ -161,10 +161,20 @@ const envFile = shape({
   checks: about('Rules about several keys', v.optional(list(crossCheck))),
 });
 
+const postgres = shape({
+  service: about('compose: the service that is the server', v.optional(name)),
+  user: about('service: its user', v.optional(line)),
+  name: about('service: the database', v.optional(line)),
+  url: about('The variable in an environment file on the host that has the URL', v.optional(variable)),
+});
 const database = shape({
   sqlite: about('The database file on the host', v.optional(hostPath)),
+  postgres: about('A service of the compose project, or a URL', v.optional(postgres)),
   as: about('The user who may read and write it, through sudo', v.optional(user)),
-  exclusive: about('Only one process may have it open (default true): no switch with two at once', v.optional(yes)),
+  exclusive: about(
+    'sqlite: only one process may have it open (default true): no switch with two at once',
+    v.optional(yes),
+  ),
   snapshots: about('Folder for snapshots before a deploy (default backups/snapshots)', v.optional(hostPath)),
   keep: about('How many snapshots stay (default 7)', v.optional(whole(1, 1000))),
 });

@@ -126,7 +126,9 @@ export type CrossCheck =
   | { when: Record<string, string>; then: Record<string, string>; because?: string }
   | { sameOrigin: string[]; because?: string };
 
-export type Database = {
+export type Database = SqliteDatabase | PostgresDatabase;
+
+export type SqliteDatabase = {
   kind: 'sqlite';
   /** Absolute path of the database file on the host. */
   file: string;
@@ -137,6 +139,17 @@ export type Database = {
   /** Folder for the snapshots taken before a deploy changes the database. */
   snapshots: string;
   /** How many of them stay. */
+  keep: number;
+};
+
+export type PostgresDatabase = {
+  kind: 'postgres';
+  /** A service of the compose project that no deploy stops, or the variable of an env file on the host that has its URL. */
+  at: { service: string; user: string; name: string } | { variable: string };
+  /** The user who may read that env file, through `sudo -n -u`; undefined: the user who deploys. */
+  as: string | undefined;
+  /** Folder for the dumps taken before a deploy changes the database, and how many of them stay. */
+  snapshots: string;
   keep: number;
 };
 

@@ -17,9 +17,11 @@ export function watchFaults(
     if (backup.alerts?.indexOf(name) !== index) wrong(['backup', 'alerts', index], `${name} is named twice`);
   }
   if (backup.references !== undefined) {
-    if (!database) wrong(['backup', 'references'], 'is asked of a database, and there is none');
+    if (!database?.sqlite) wrong(['backup', 'references'], 'is asked of a SQLite database, and there is none');
     if (!backup.files) wrong(['backup', 'references'], 'names files, and none are backed up: files: { include: […] }');
   }
+  if (backup.drill && database?.postgres)
+    wrong(['backup', 'drill'], 'starts the app from what was restored, and with Postgres no server is left for it');
   const shared = (systemd ?? process)?.shared ?? [];
   for (const [index, path] of (backup.drill?.shared ?? []).entries()) {
     const at = ['backup', 'drill', 'shared', index];

@@ -47,6 +47,9 @@ const packages: Record<string, string> = {
   find: 'findutils',
   docker: 'docker.io docker-compose-v2',
   systemctl: 'systemd',
+  psql: 'postgresql-client',
+  pg_dump: 'postgresql-client',
+  pg_restore: 'postgresql-client',
 };
 
 function tools(facts: Facts): Finding {

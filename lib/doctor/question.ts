@@ -1,4 +1,5 @@
 // What the doctor asks a host beyond the facts of a target: lines for the same one question, which change nothing.
+import { copyTools } from '../backup/copying.ts';
 import type { Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { fileQuestion } from '../proxy/certificate-look.ts';
@@ -10,9 +11,11 @@ import { siteDoctorQuestion } from './site-findings.ts';
 export function toolsOf(target: Target): string[] {
   const runtime = runtimeOf(target).tools.filter(name => !name.includes(' '));
   const always = ['flock', 'curl', 'setsid', 'base64', 'gzip', 'tail', 'timeout', 'stat', 'df', 'awk', 'grep'];
-  const packing = target.backup ? ['zstd', 'tar', 'sha256sum', 'find', 'sqlite3'] : [];
-  if (target.backup?.encrypt) packing.push('age');
-  return [...new Set([...always, ...runtime, ...(target.database ? ['sqlite3', 'find'] : []), ...packing])];
+  const { database, backup } = target;
+  const packing = backup ? ['zstd', 'tar', 'sha256sum', 'find'] : [];
+  if (backup?.encrypt) packing.push('age');
+  const opening = database ? [...copyTools(database), 'find', ...(database.kind === 'postgres' ? ['zstd'] : [])] : [];
+  return [...new Set([...always, ...runtime, ...opening, ...packing])];
 }
 
 /** What steps run as the app's user. */
@@ -33,7 +36,7 @@ export function doctorQuestion(target: Target): Command {
     access('shared', paths.shared),
     ...target.env.map((one, at) => sh`stat -L -c '%a %U' ${one.file} 2>/dev/null | fact ${`envmode${at}`}`),
     absent(runtime.kind === 'compose' ? [] : runtime.shared, paths.shared),
-    database ? sh`sqlite3 --version 2>/dev/null | fact sqlite` : undefined,
+    database?.kind === 'sqlite' && sh`sqlite3 --version 2>/dev/null | fact sqlite`,
     database?.as ? sh`{ sudo -n -u ${database.as} true && echo yes; } 2>&1 | fact database-user` : undefined,
     runtime.kind === 'compose' && docker(),
     runtime.kind === 'systemd' && systemd(runtime, paths.releases),

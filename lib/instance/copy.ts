@@ -1,7 +1,7 @@
 // A throw-away copy of a target as a target of its own: another root, project, ports and name, and nothing that it shares with its base.
 import { posix } from 'node:path';
 import { hostPorts, isPortName, portHere } from '../config/copy-rules.ts';
-import type { Probe, Site, Target } from '../config/target.ts';
+import type { Database, Probe, Site, Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 
 /** A label of a domain and a part of a Compose project. @throws Failure 2 */
@@ -67,12 +67,7 @@ export function copyOf(base: Target, name: string, ports: readonly number[]): Ta
       limits: instances.limits,
     },
     env: base.env.map(one => ({ ...one, file: inside(one.file) })),
-    database: base.database && {
-      ...base.database,
-      file: inside(base.database.file),
-      snapshots: inside(base.database.snapshots),
-      keep: 1,
-    },
+    database: base.database && databaseOf(base.database, inside),
     health: { ...base.health, probes: base.health.probes.flatMap(probe => probeOf(probe, own)) },
     maintenance: {
       ...base.maintenance,
@@ -82,6 +77,14 @@ export function copyOf(base: Target, name: string, ports: readonly number[]): Ta
     site: siteOf(site, { own, inside, domain: `${name}.${instances.domain}`, folder: posix.join(root, 'proxy') }),
     instance: { name, base: base.environment, folder },
   };
+}
+
+/** A service of the compose file is the copy's own as it is: its project has another name. */
+function databaseOf(database: Database, inside: (path: string) => string): Database {
+  const common = { snapshots: inside(database.snapshots), keep: 1 };
+  return database.kind === 'sqlite'
+    ? { ...database, ...common, file: inside(database.file) }
+    : { ...database, ...common };
 }
 
 /** A probe through the public name would ask for the base. */

@@ -31,8 +31,8 @@ export function birthSteps(birth: Birth): Step[] {
     },
     !was &&
       data === 'snapshot' &&
-      base.database !== undefined &&
-      copy.database !== undefined && {
+      base.database?.kind === 'sqlite' &&
+      copy.database?.kind === 'sqlite' && {
         title: `Copy the database of ${base.environment}`,
         seconds: 1800,
         run: lines(

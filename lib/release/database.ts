@@ -1,6 +1,7 @@
 // The database around a change: a snapshot while the app is stopped, and the exact bytes to put back when the change fails.
-import type { Database, Target } from '../config/target.ts';
+import type { Database, SqliteDatabase, Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
+import { dumpStep, keepDumps, liveDumpStep, restoreDumpStep } from '../postgres/steps.ts';
 import type { Change } from '../runtime/runtime.ts';
 import { inPlace } from './in-place.ts';
 import type { Finish, Step } from './plan.ts';
@@ -9,7 +10,7 @@ import type { Finish, Step } from './plan.ts';
 export const databaseEnds = ['', '-wal', '-shm', '-journal'];
 
 /** `backups/before-deploy/prod-20261120-120004.db`, the form arsvent's own scripts write. */
-export function snapshotFile(database: Database, id: string): string {
+export function snapshotFile(database: SqliteDatabase, id: string): string {
   const { stem, end } = nameOf(database);
   return `${database.snapshots}/${stem}-${id}${end}`;
 }
@@ -19,6 +20,7 @@ export function snapshotFile(database: Database, id: string): string {
  * in a folder beside it, because only those can be put back byte for byte. Needs the app to be stopped.
  */
 export function snapshotStep(target: Target, database: Database, change: Change): Step {
+  if (database.kind === 'postgres') return dumpStep(target, database, change);
   const file = snapshotFile(database, change.id);
   const exact = `${file}.exact`;
   const making = `${exact}.new`;
@@ -64,6 +66,7 @@ export function snapshotStep(target: Target, database: Database, change: Change)
 
 /** A checked copy of a database that is in use. There is no way back to it by itself: the app goes on writing. */
 export function liveSnapshotStep(target: Target, database: Database, change: Change): Step {
+  if (database.kind === 'postgres') return liveDumpStep(target, database, change);
   const file = snapshotFile(database, change.id);
   return {
     title: 'Snapshot the database while it is in use',
@@ -74,7 +77,7 @@ export function liveSnapshotStep(target: Target, database: Database, change: Cha
 }
 
 /** Takes the snapshot by `copy` when there is a database, and notes its name for the release's line. */
-function noted(target: Target, database: Database, change: Change, copy: Command): Pick<Step, 'run' | 'judge'> {
+function noted(target: Target, database: SqliteDatabase, change: Change, copy: Command): Pick<Step, 'run' | 'judge'> {
   const file = snapshotFile(database, change.id);
   return {
     run: lines(
@@ -98,7 +101,7 @@ function noted(target: Target, database: Database, change: Change, copy: Command
 }
 
 /** A checked copy of a database that is in use, as the first one of another target with the same users. */
-export function copyDatabase(target: Target, database: Database, to: string): Command {
+export function copyDatabase(target: Target, database: SqliteDatabase, to: string): Command {
   return inItsPlace(
     target,
     { ...database, snapshots: to.slice(0, to.lastIndexOf('/')) },
@@ -111,12 +114,12 @@ export function copyDatabase(target: Target, database: Database, to: string): Co
 }
 
 /** A copy that is still there after a power cut. */
-export function checkedCopy(database: Database, file: string): Command {
+export function checkedCopy(database: SqliteDatabase, file: string): Command {
   return lines(passingCopy(database, file), sh`sync ${file}`);
 }
 
 /** A copy that is sent on and removed: without the wait for the disk, in which the app's own writes would wait as well. */
-export function passingCopy(database: Database, file: string): Command {
+export function passingCopy(database: SqliteDatabase, file: string): Command {
   return lines(
     sh`sqlite3 -batch -bail -cmd '.timeout 5000' ${database.file} ${`VACUUM INTO '${file.replaceAll("'", "''")}'`}`,
     sh`verdict=$(sqlite3 -batch ${file} 'PRAGMA integrity_check')`,
@@ -133,7 +136,8 @@ function noteSnapshot({ notes }: Change): (answer: string) => undefined {
 }
 
 /** Puts an older snapshot in place of the stopped database. Comes after snapshotStep, whose undo is the way back from this too. */
-export function restoreStep(target: Target, database: Database, snapshot: string): Step {
+export function restoreStep(target: Target, database: Database, change: Change, snapshot: string): Step {
+  if (database.kind === 'postgres') return restoreDumpStep(target, database, change, snapshot);
   const fresh = `${database.file}.restored`;
   return {
     title: 'Put back the database of then',
@@ -156,6 +160,7 @@ export function restoreStep(target: Target, database: Database, snapshot: string
 
 /** After success: the exact copy goes, and of the snapshots the newest stay. */
 export function keepSnapshots(target: Target, database: Database, change: Change): Finish {
+  if (database.kind === 'postgres') return keepDumps(target, database, change);
   const { stem, end } = snapshotNames(database);
   const cleanUp = lines(
     sh`rm -rf ${`${snapshotFile(database, change.id)}.exact`} &&`,
@@ -170,19 +175,24 @@ export function keepSnapshots(target: Target, database: Database, change: Change
 }
 
 /** Runs a script as the user who owns the database, where that user sees its folder and that of the snapshots. */
-export function inItsPlace(target: Target, database: Database, text: Command, after: Command = script('')): Command {
+export function inItsPlace(
+  target: Target,
+  database: SqliteDatabase,
+  text: Command,
+  after: Command = script(''),
+): Command {
   const folders = [database.file.slice(0, database.file.lastIndexOf('/')), database.snapshots];
   return inPlace(target, { as: database.as, folders, scratch: database.snapshots }, text, after);
 }
 
-function nameOf(database: Database): { stem: string; end: string } {
+function nameOf(database: SqliteDatabase): { stem: string; end: string } {
   const name = database.file.slice(database.file.lastIndexOf('/') + 1);
   const dot = name.lastIndexOf('.');
   return dot > 0 ? { stem: name.slice(0, dot), end: name.slice(dot) } : { stem: name, end: '' };
 }
 
 /** For `find -name`: what stands before and after an attempt's id. */
-export function snapshotNames(database: Database): { stem: string; end: string } {
+export function snapshotNames(database: SqliteDatabase): { stem: string; end: string } {
   const { stem, end } = nameOf(database);
   return { stem: globless(stem), end: globless(end) };
 }

@@ -80,7 +80,7 @@ export function factsCommand(target: Target, required?: Target, more?: Command):
     sh`if [ -e ${target.maintenance.flag} ]; then { stat -c %Y ${target.maintenance.flag}; head -c 2000 ${target.maintenance.flag}; } | fact flag; fi`,
     sh`if crontab -l 2>/dev/null | grep -qF ${`${releases}/.keeper`}; then echo yes | fact boot; fi`,
     script('if command -v crontab >/dev/null; then echo yes | fact cron; fi'),
-    target.database && sh`stat -c %s ${target.database.file} 2>/dev/null | fact database`,
+    target.database?.kind === 'sqlite' && sh`stat -c %s ${target.database.file} 2>/dev/null | fact database`,
     required && sh`tail -c 400000 ${`${required.paths.releases}/releases.log`} 2>/dev/null | fact required`,
     proofQuestion(target),
     siteQuestion(target),

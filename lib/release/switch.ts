@@ -55,7 +55,7 @@ function oneAfterTheOther(target: Target, given: Change, options: SwitchOptions)
     site ? holdStep(target, site, on) : maintenanceStep(maintenance, on, why),
     was && runtime.stop(change, waitUntilServing(health)),
     (changesData || restores) && database && snapshotStep(target, database, change),
-    restores && database && restoreStep(target, database, restores),
+    restores && database && restoreStep(target, database, change, restores),
     ...(fill?.first ?? []),
     (changesData || fill?.migrates) &&
       migrate &&

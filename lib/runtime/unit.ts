@@ -14,7 +14,7 @@ export async function renderUnit(target: Target): Promise<string> {
   if (runtime.kind !== 'systemd') throw new Failure(3, `${who} has no systemd unit: its runtime is ${runtime.kind}`);
   // the link of the colour; %i is the word after the @
   const place = coloured ? `${path(target.root, who)}/%i` : path(paths.current, who);
-  const database = target.database && posix.dirname(target.database.file);
+  const database = target.database?.kind === 'sqlite' && posix.dirname(target.database.file);
   const outside = database && !`${database}/`.startsWith(`${paths.shared}/`) ? [database] : [];
 
   const { Liquid } = await import('liquidjs');

@@ -96,7 +96,8 @@ export function makeNights(files: Partial<BackupFiles> = {}, encrypt?: Encryptio
       const { parts, files: packed } = held.manifest;
       const checks: Check[] = [];
       const found = finder({ paths: packed?.include ?? [], single: false });
-      await openBackup(way, held, scratch, report, checks, { parts, identity, unpack: true, finder: found });
+      const how = { parts, identity, unpack: true, finder: found, trial: undefined };
+      await openBackup(way, held, scratch, report, checks, how);
       return { files: join(scratch, 'files'), checks };
     },
     clean() {

@@ -1,12 +1,13 @@
 // The pure parts of backups: manifests, what shrank, what is chosen, and what a question of the host answers.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { readRest } from '../../lib/backup/at-rest.ts';
 import { choose, type Held } from '../../lib/backup/catalog.ts';
 import { readSent, readSurvey } from '../../lib/backup/files.ts';
 import { backupId, isBackupId, readManifest, renderManifest, type Manifest } from '../../lib/backup/manifest.ts';
 import { readAt, size } from '../../lib/backup/settings.ts';
 import { shrunkSince } from '../../lib/backup/shrink.ts';
-import { readCounts, readSnapshot } from '../../lib/backup/snapshot.ts';
+import { readCounts } from '../../lib/backup/snapshot.ts';
 import { readVerdict, renderVerdict } from '../../lib/backup/verdict.ts';
 import { wantedOf } from '../../lib/backup/wanted.ts';
 import { Failure } from '../../lib/errors.ts';
@@ -102,9 +103,9 @@ test('the host’s answers are read, and one that tells too little is a failure'
   });
   assert.is(readCounts('foreign unknown').foreignKeyFaults, null);
   assert.is(failure(() => readCounts('table ["a",3,7]')).exit, 1);
-  assert.is(readSnapshot('none\n', target), undefined);
-  assert.is(failure(() => readSnapshot('busy 1 by=ana@laptop action=deploy\n', target)).exit, 5);
-  assert.match(failure(() => readSnapshot('busy 2 \n', target)).message, 'left');
+  assert.is(readRest('none\n', target), undefined);
+  assert.is(failure(() => readRest('busy 1 by=ana@laptop action=deploy\n', target)).exit, 5);
+  assert.match(failure(() => readRest('busy 2 \n', target)).message, 'left');
   const { noted, vanished, ...sent } = readSent(
     'tar: a: file changed as we read it\ntar: s: socket ignored\nTotal bytes written: 10240 (10KiB, 4MiB/s)\ncount 12\ntar 1.34\n',
   );

@@ -112,7 +112,17 @@ test('what could tell nobody, or prove nothing, is refused with its line', async
   writeFileSync(file, readFileSync(file, 'utf8').replace(/ {4}database: .*\n/, ''));
   await loadConfig(file).then(
     () => assert.unreachable('this was accepted'),
-    (error: unknown) => assert.match(String(error), 'is asked of a database, and there is none'),
+    (error: unknown) => assert.match(String(error), 'is asked of a SQLite database, and there is none'),
+  );
+  write('references: SELECT 1\n      drill: { start: run, ready: / }');
+  const postgres = 'env: [{ file: book.env, keys: { DATABASE_URL: required } }]\n    database: { postgres: { url: DATABASE_URL } }'; // prettier-ignore
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/database: .*/, postgres));
+  await loadConfig(file).then(
+    () => assert.unreachable('this was accepted'),
+    (error: unknown) => {
+      assert.match(String(error), 'is asked of a SQLite database, and there is none');
+      assert.match(String(error), 'with Postgres no server is left for it');
+    },
   );
 });
 

@@ -126,6 +126,15 @@ const refusedInApp: [string, string][] = [
   ['env: [{ file: x }, { file: x }]', 'this file is described twice'],
   ['database: { sqlite: releases/a.db }', 'each release would have another one'],
   ['database: { keep: 3 }', 'database.sqlite: is missing'],
+  ['database: { sqlite: a.db, postgres: { url: URL } }', 'database.postgres: is a second database beside sqlite'],
+  ['database: { postgres: {} }', 'database.postgres: needs either service, with user and name, or url'],
+  ['database: { postgres: { service: db, url: URL } }', 'needs either service, with user and name, or url'],
+  ['database: { postgres: { service: db, user: a, name: a } }', 'db is not in compose.stay, so a deploy would stop it'],
+  ['database: { postgres: { url: URL } }', 'database.postgres.url: unknown key of env URL'],
+  ['env: [{ file: x, keys: { URI: required } }]\ndatabase: { postgres: { url: URL } }', 'did you mean URI?'],
+  ['database: { postgres: { url: URL, user: a } }', 'postgres.user: is for service: the URL says it already'],
+  ['database: { exclusive: false, postgres: { url: URL } }', 'database.exclusive: is for sqlite'],
+  ['database: { postgres: { url: "postgres://a:hunter2@b/c" } }', 'must be the name of a variable, such as PORT'],
   ['migrate: { preset: prisma, command: x }', 'has a preset and a command: say one'],
   ['migrate: { seconds: 5 }', 'migrate.command: is missing, or a preset'],
   ['maintenance: { flag: "a/../../b" }', 'must not contain ..'],
@@ -410,7 +419,10 @@ test('the examples describe the two systems as they are', async () => {
     [production.root, production.requires, production.runtime.kind],
     ['/opt/arsvent-2025/production', 'staging', 'compose'],
   );
-  assert.is(production.database?.file, '/opt/arsvent-2025/production/data/backend/prod.db');
+  assert.is(
+    production.database?.kind === 'sqlite' && production.database.file,
+    '/opt/arsvent-2025/production/data/backend/prod.db',
+  );
   assert.is(arsvent.find(undefined, 'staging').health.probes[1]?.url, 'http://127.0.0.1:4100/readyz');
   assert.equal(production.env[0]?.keys['APP_ENV'], { required: true, oneOf: ['production'] });
   assert.equal(production.site?.domains, ['arsvent25.arsnecandi.de']);
@@ -420,7 +432,10 @@ test('the examples describe the two systems as they are', async () => {
     ['/content-asset/', '/asset/', '/auth/', '/api/', '/'],
   );
   const bibliotheca = (await loadConfig(join(root, 'examples/bibliotheca/ops.yml'))).find(undefined, 'production');
-  assert.is(bibliotheca.database?.file, '/opt/bibliotheca/shared/bibliotheca.db');
+  assert.is(
+    bibliotheca.database?.kind === 'sqlite' && bibliotheca.database.file,
+    '/opt/bibliotheca/shared/bibliotheca.db',
+  );
   assert.is(bibliotheca.runtime.kind === 'systemd' && bibliotheca.runtime.unit, 'bibliotheca');
   assert.is((await loadConfig(join(root, 'ops.yml'))).targets.length, 2);
 });
@@ -488,6 +503,39 @@ test('a store may be a folder on a host, and a backup may take a bucket and what
   assert.equal([attic.folder, attic.host.name, attic.host.address], ['/srv/backups', 'vps', 'deploy@203.0.113.10']);
   assert.equal([bucket?.from.name, bucket?.prefix], ['bucket', 'up']);
   assert.equal(own, { words: ['once', 'a b'], service: undefined, gives: '-', as: undefined, seconds: 600 });
+});
+
+test('Postgres is a service that no deploy stops, or a variable that the host has', async () => {
+  const stays = 'compose: { stay: [db] }\n';
+  for (const [staging, says] of [
+    [`${stays}database: { postgres: { service: db, name: a } }`, 'postgres.user: is missing'],
+    [`${stays}database: { as: x, postgres: { service: db, name: a, user: a } }`, 'database.as: is not used'],
+    [
+      'env: [{ file: x, keys: { URL: required } }]\ndatabase: { postgres: { url: URL } }\nsite: { domains: [x.org], upstreams: { web: 8001 }, routes: { /: web } }\ninstances: { ports: 8400-8499, domain: "*.x.org" }',
+      'would write into the database of their base',
+    ],
+  ] as const)
+    assert.match(await refusal(book({ staging })), says);
+  const config = await load(
+    book({
+      app: 'env: [{ file: x, keys: { URL: required } }]\ndatabase: { keep: 3 }',
+      staging: `${stays}database: { postgres: { service: db, user: it's, name: 'a "b"' } }`,
+      production: 'database: { as: postgres, postgres: { url: URL } }',
+    }),
+  );
+  const common = { kind: 'postgres', keep: 3 };
+  assert.equal(config.find('book', 'staging').database, {
+    ...common,
+    at: { service: 'db', user: "it's", name: 'a "b"' },
+    as: undefined,
+    snapshots: '/srv/book/staging/backups/snapshots',
+  });
+  assert.equal(config.find('book', 'production').database, {
+    ...common,
+    at: { variable: 'URL' },
+    as: 'postgres',
+    snapshots: '/srv/book/production/backups/snapshots',
+  });
 });
 
 test('a backup that could not work, or not be restored, is refused with its line', async () => {

@@ -14,14 +14,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Database } from '../../lib/config/target.ts';
+import type { SqliteDatabase } from '../../lib/config/target.ts';
 import { keepSnapshots, snapshotFile, snapshotStep } from '../../lib/release/database.ts';
 import type { Command } from '../../lib/host/sh.ts';
 import { factsOf, first, sample } from '../torture/targets.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bookops-database-'));
 const prelude = readFileSync(new URL('../../lib/host/prelude.sh', import.meta.url), 'utf8');
-const database: Database = {
+const database: SqliteDatabase = {
   kind: 'sqlite',
   exclusive: true,
   file: join(folder, "it's a [book].db"),

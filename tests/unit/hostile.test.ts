@@ -154,7 +154,8 @@ apps:
         const { targets } = await loadConfig(file);
         const target = targets[0];
         if (!target) throw new Error('no target');
-        const paths = [target.env[0]?.file, target.database?.file, target.maintenance.flag, target.paths.releases];
+        const database = target.database?.kind === 'sqlite' ? target.database.file : undefined;
+        const paths = [target.env[0]?.file, database, target.maintenance.flag, target.paths.releases];
         for (const path of paths) assert.match(path ?? '', /^\/(?!.*(^|\/)\.\.(\/|$))[^\0\n]*$/, `${door} ${value}`);
         const whole = JSON.stringify({ ...target, paths, value: '' });
         if (['start', 'json'].includes(door))

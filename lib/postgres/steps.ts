@@ -1,0 +1,126 @@
+// A Postgres database around a deploy: a dump that stays, and while the app is stopped a copy of it that takes its place when the change fails.
+import type { PostgresDatabase, Target } from '../config/target.ts';
+import { lines, sh, type Command } from '../host/sh.ts';
+import type { Finish, Step } from '../release/plan.ts';
+import type { Change } from '../runtime/runtime.ts';
+import { withClient } from './client.ts';
+import { plainDump } from './dump.ts';
+import { placeWords } from './names.ts';
+
+function stemOf({ app, environment }: Target): string {
+  return `${app}-${environment}`;
+}
+
+export function dumpFile(target: Target, database: PostgresDatabase, id: string): string {
+  return `${database.snapshots}/${stemOf(target)}-${id}.dump.zst`;
+}
+
+/** The names of one attempt: `kept` is the copy, `failed` and `fresh` are only there while databases change places. */
+function named(id: string): Command {
+  return lines(placeWords, sh`kept=\${stem}_kept_${id} failed=\${stem}_failed_${id} fresh=\${stem}_fresh_${id}`);
+}
+
+/** Dumps the stopped app's database and copies it on the server; the way back puts the copy in its place, from wherever it was cut off. */
+export function dumpStep(target: Target, database: PostgresDatabase, change: Change): Step {
+  const file = dumpFile(target, database, change.id);
+  return {
+    title: 'Snapshot the database',
+    seconds: 1800,
+    ...noted(
+      target,
+      database,
+      change,
+      lines(named(change.id), sh`may_make`, plainDump(file), sh`empty_of "$present"`, sh`make_like "$kept" "$present"`),
+    ),
+    undo: lines(
+      withClient(
+        target,
+        database,
+        lines(
+          named(change.id),
+          sh`look "$present" "$kept" "$failed"`,
+          sh`if has "$kept"; then
+  if has "$fresh"; then drop "$kept" "$fresh"; fi
+  if has "$present"; then
+    if has "$failed"; then drop "$kept" "$failed"; fi
+    move "$kept" "$present" "$failed"
+  fi
+  move "$failed" "$kept" "$present"
+  drop "$present" "$failed"
+else
+  for one in "$fresh" "$failed"; do
+    if has "$one"; then drop "$present" "$one"; fi
+  done
+fi`,
+        ),
+      ),
+      sh`rm -f ${[file, `${file}.new`]}`,
+    ),
+  };
+}
+
+/** A dump of a database that is in use. There is no way back to it by itself: the app goes on writing. */
+export function liveDumpStep(target: Target, database: PostgresDatabase, change: Change): Step {
+  const file = dumpFile(target, database, change.id);
+  return {
+    title: 'Snapshot the database while it is in use',
+    seconds: 1800,
+    ...noted(target, database, change, plainDump(file)),
+    undo: sh`rm -f ${[file, `${file}.new`]}`,
+  };
+}
+
+function noted(target: Target, database: PostgresDatabase, change: Change, text: Command): Pick<Step, 'run' | 'judge'> {
+  const file = dumpFile(target, database, change.id);
+  return {
+    run: lines(sh`mkdir -p ${database.snapshots}`, withClient(target, database, text), sh`answer ${file}`),
+    judge: answer => {
+      if (answer.trim()) change.notes.snapshot = answer.trim();
+      return undefined;
+    },
+  };
+}
+
+/** Restores an older dump in place of the stopped database. Comes after dumpStep, whose undo is the way back from this too. */
+export function restoreDumpStep(target: Target, database: PostgresDatabase, change: Change, snapshot: string): Step {
+  return {
+    title: 'Put back the database of then',
+    seconds: 1800,
+    run: withClient(
+      target,
+      database,
+      lines(
+        named(change.id),
+        sh`[ -e ${snapshot} ] || { echo ${`the snapshot ${snapshot} is not there any more`} >&2; exit 1; }`,
+        sh`make_like "$fresh" template0`,
+        sh`zstd -dqc ${snapshot} | fill "$fresh"`,
+        sh`move "$fresh" "$present" "$failed"`,
+        sh`move "$failed" "$fresh" "$present"`,
+        sh`drop "$present" "$failed"`,
+      ),
+    ),
+  };
+}
+
+/** After success: the copy goes, and of the dumps the newest stay. */
+export function keepDumps(target: Target, database: PostgresDatabase, change: Change): Finish {
+  return {
+    title: `Keep the newest ${database.keep} snapshots`,
+    cleanup: true,
+    run: lines(
+      withClient(
+        target,
+        database,
+        lines(
+          named(change.id),
+          sh`look "$present"
+for one in "\${every[@]}"; do
+  # also those that a server left which went down in just this moment
+  if [[ \${one:0:\${#stem}} == "$stem" && \${one:\${#stem}} =~ ^_kept_[0-9]{8}-[0-9]{6}(-[0-9]+)?$ ]]; then drop "$present" "$one"; fi
+done`,
+        ),
+      ),
+      sh`find ${database.snapshots} -maxdepth 1 -type f -name ${`${stemOf(target)}-[0-9]*.dump.zst`} -print0 | sort -rz | tail -zn +${database.keep + 1} | xargs -0r rm -f --`,
+    ),
+  };
+}

@@ -1,0 +1,62 @@
+// Deploys of an app whose database is a real Postgres: a dump before each migration, and the way back after one that fails.
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { startPostgres, usesPostgres } from '../postgres/server.ts';
+import { makeBackedUpBook, type BackedUp } from './backed-up.ts';
+
+const server = await startPostgres();
+const book: BackedUp = await makeBackedUpBook();
+const name = `book's "$HOME" %41`;
+usesPostgres(book, server.make('ana', `it's p@ss`, name));
+test.after(async () => {
+  book.clean();
+  await server.stop();
+});
+const sql = (text: string) => server.sql(`SET ROLE ana; ${text}`, name);
+const titles = () => sql("SELECT string_agg(title, ',' ORDER BY id) FROM chapters");
+const quiet = ['postgres', 'template0', 'template1', name];
+const others = () => server.names().filter(one => !quiet.includes(one));
+sql(`CREATE TABLE chapters (id serial PRIMARY KEY, title text); INSERT INTO chapters (title) VALUES ('one'), ('two')`);
+
+test('a deploy keeps a dump from before its migration', async () => {
+  const first = await book.run('deploy', ['--sha', book.good2]);
+  assert.is(first.code, 0, first.stderr);
+  const migrates = book.commit('migrates', { 'postgres.sql': "INSERT INTO chapters (title) VALUES ('three')" });
+  const { code, stderr } = await book.run('deploy', ['--sha', migrates]);
+  assert.is(code, 0, stderr);
+  assert.is(titles(), 'one,two,three');
+  assert.equal(others(), []);
+  const [, snapshot = ''] = / snapshot=(\S+)/.exec(book.log().at(-1) ?? '') ?? [];
+  assert.is(statSync(snapshot).mode & 0o777, 0o600);
+  const rolled = await book.run('rollback', ['--with-database']);
+  assert.is(rolled.code, 0, rolled.stderr);
+  assert.is(titles(), 'one,two');
+  assert.equal(others(), []);
+});
+
+test('a migration that fails leaves the database as it was before, whatever it had done', async () => {
+  const before = readdirSync(join(book.place().root, 'backups/snapshots'));
+  const breaks = book.commit('breaks', {
+    'postgres.sql': "DELETE FROM chapters; CREATE TABLE half (n int); INSERT INTO half VALUES (1); SELECT 'x'::int;",
+  });
+  const { code, stderr } = await book.run('deploy', ['--sha', breaks]);
+  assert.is(code, 1, stderr);
+  assert.match(stderr, 'invalid input syntax for type integer');
+  assert.is(titles(), 'one,two');
+  assert.is(sql("SELECT to_regclass('half') IS NULL"), 't');
+  assert.equal(others(), []);
+  assert.equal(readdirSync(join(book.place().root, 'backups/snapshots')), before);
+  assert.is(await book.serves(), book.good2);
+});
+
+test('who may not make databases is told so, and the app goes on', async () => {
+  server.sql('ALTER ROLE ana NOCREATEDB');
+  const { code, stderr } = await book.run('deploy', ['--sha', book.good1]);
+  assert.is(code, 1, stderr);
+  assert.match(stderr, 'the user ana may not make databases: ALTER ROLE ana CREATEDB');
+  assert.is(await book.serves(), book.good2);
+});
+
+test.run();
