@@ -1,5 +1,5 @@
 // The app of the visitors with Postgres beside it, both in containers, on a droplet: the server's image is made of this machine's packages.
-import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeVisitors, type Visitors } from '../../apps/visitors.ts';
@@ -33,6 +33,7 @@ export async function postgresOnDroplet(word: string): Promise<PostgresSite> {
   const droplet = await startDroplet(word);
   const registry = await startRegistry();
   const folder = mkdtempSync(join(tmpdir(), 'bookops-postgres-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   const app = await makeVisitors(folder);
   for (const sha of [app.good1, app.good2, app.good3])
     await registry.pushImage('visitors', sha, await app.contextFor(sha));
