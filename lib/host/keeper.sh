@@ -138,7 +138,7 @@ go_forward() { # the attempt is decided: write it down everywhere, then finish; 
   fi
   say "recorded"
   rm -f "$journal"/undo.*
-  finish then "$1"
+  finish 'then' "$1"
   rm -rf "$journal" "$home/holder" "$home/reserve"
   say "$end_word live"
 }

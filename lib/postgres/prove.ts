@@ -86,12 +86,16 @@ async function inCluster(way: Way, folder: string, facts: PostgresFacts): Promis
     [ -d "$other" ] || continue
     (exec 9<"$other" && flock -n 9 && rm -rf "$other") 2>/dev/null
   done
-  place=$(mktemp -d "$base/bookops-cluster.XXXXXXXX") || exit 1
+  # who is ended in just this moment has nothing to leave: the name is known before the folder is there
+  place=$(mktemp -u "$base/bookops-cluster.XXXXXXXX") || exit 1
+  mine= proving=
+  trap 'kill "$proving" 2>/dev/null; wait; [ -z "$mine" ] || rm -rf "$place" || { sleep 1; rm -rf "$place"; }' EXIT
+  trap 'exit 143' TERM INT HUP
+  mine=yes
+  mkdir -m 700 "$place" || { mine=; exit 1; }
   exec 8<"$place"
   flock 8
   chown "$owner" "$place"
-  trap 'kill "$proving" 2>/dev/null; wait; rm -rf "$place"' EXIT
-  trap 'exit 143' TERM INT HUP
   change=(--reuid "$owner" --regid "$(id -gn "$owner")" --clear-groups)
 else
   place=${`${folder}/cluster`}
