@@ -10,6 +10,7 @@ import { isWhole, keyOf, type Held, type Whole } from './catalog.ts';
 import { flowOf, measure, perform, pourInto, type Way } from './flow.ts';
 import type { DatabaseFacts, Manifest, Part } from './manifest.ts';
 import { countsOf, readCounts } from './snapshot.ts';
+import { sumOf } from './sum.ts';
 import { isVerdictName, readVerdict, type Check } from './verdict.ts';
 
 type Say = (line: string) => void;
@@ -30,7 +31,7 @@ export async function fetchPart(way: Way, held: Whole, part: Part, folder: strin
   const meter = measure(telling(part, say));
   const body = await held.store.get(keyOf(held.manifest, held.id, part.name));
   await pourInto(way, sh`cat >${file}`, body, meter.stream, `writing ${part.name}`);
-  const there = (await perform(way, sh`sha256sum <${file} | cut -d' ' -f1`, `reading ${part.name}`)).trim();
+  const there = (await perform(way, sumOf(file), `reading ${part.name}`)).trim();
   const good = meter.bytes() === part.bytes && meter.sha256() === part.sha256 && there === part.sha256;
   return { name, good, found: good ? `${part.bytes} bytes, ${part.sha256.slice(0, 12)}…` : 'its checksum is another' };
 }
@@ -87,7 +88,7 @@ export function openDatabase(folder: string, part: Part): { file: string; comman
       script('set -euo pipefail'),
       // never more than was promised: a few bytes may unpack to a full disk
       sh`zstd -dqc ${`${folder}/${part.name}`} | head -c ${part.rawBytes + 1} >${file} || [ "$(stat -c %s ${file})" -gt ${part.rawBytes} ]`,
-      sh`echo "sha256 $(sha256sum <${file} | cut -d' ' -f1)"`,
+      sh`echo "sha256 $(${sumOf(file)})"`,
       sh`echo "integrity $(sqlite3 -batch ${file} 'PRAGMA integrity_check' 2>&1 | head -n 3 | tr '\\n' ' ')"`,
       sh`{ ${countsOf(file)}; } || true`,
     ),

@@ -52,7 +52,10 @@ async function series(rounds: number, name: string, words: string[], prepare: ()
     await proves(told);
   }
   // a few may all fall on a moment after the end, when the machine is quick that day
-  assert.ok(rounds < 10 || cut >= rounds / 2, `only ${cut} of ${rounds} were cut off: the points are not where the work is`);
+  assert.ok(
+    rounds < 10 || cut >= rounds / 2,
+    `only ${cut} of ${rounds} were cut off: the points are not where the work is`,
+  );
 }
 
 /** What has to hold after each. */
