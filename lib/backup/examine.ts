@@ -10,6 +10,7 @@ import { measure, pourInto, type Way } from './flow.ts';
 import { plainName, type DatabaseFacts, type Part } from './manifest.ts';
 import { neededFor } from './packs.ts';
 import { countsOf, readCounts } from './snapshot.ts';
+import { sumOf } from './sum.ts';
 import { isVerdictName, readVerdict, type Check } from './verdict.ts';
 
 type Say = (line: string) => void;
@@ -59,7 +60,7 @@ export async function fetchPart(
 
 function keepingIn(file: string): Command {
   // read again from the file: cheaper than a tee, and the disk had its part in it
-  return sh`cat >${file} && sha256sum <${file} | cut -d' ' -f1`;
+  return sh`cat >${file} && ${sumOf(file)}`;
 }
 
 /** Reads one part and forgets it. */
@@ -120,7 +121,7 @@ export function openDatabase(folder: string, part: Part): { file: string; comman
       script('set -euo pipefail'),
       // never more than was promised: a few bytes may unpack to a full disk
       sh`zstd -dqc ${`${folder}/${plainName(part)}`} | head -c ${part.rawBytes + 1} >${file} || [ "$(stat -c %s ${file})" -gt ${part.rawBytes} ]`,
-      sh`echo "sha256 $(sha256sum <${file} | cut -d' ' -f1)"`,
+      sh`echo "sha256 $(${sumOf(file)})"`,
       sh`echo "integrity $(sqlite3 -batch ${file} 'PRAGMA integrity_check' 2>&1 | head -n 3 | tr '\\n' ' ')"`,
       sh`{ ${countsOf(file)}; } || true`,
     ),

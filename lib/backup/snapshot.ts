@@ -6,6 +6,7 @@ import { packing, recipientsOf } from './age.ts';
 import { inItsPlace, passingCopy } from '../release/database.ts';
 import { inPlace } from '../release/in-place.ts';
 import type { DatabaseFacts } from './manifest.ts';
+import { sumOf } from './sum.ts';
 
 /** What the snapshot command says of the copy. */
 export type Snapshot = DatabaseFacts & { bytes: number; sha256: string; sqlite: string };
@@ -34,7 +35,7 @@ export function snapshotCommand(target: Target, database: Database, id: string, 
       sh`[ -z "\${OWNER:-}" ] || chown "$OWNER" ${database.snapshots} ${file}`,
       sh`echo "sqlite $(sqlite3 --version | cut -d' ' -f1)"`,
       sh`echo "bytes $(stat -c %s ${file})"`,
-      sh`echo "sha256 $(sha256sum <${file} | cut -d' ' -f1)"`,
+      sh`echo "sha256 $(${sumOf(file)})"`,
       countsOf(file),
     ),
   );
