@@ -360,6 +360,7 @@ test('a new full pack is made when the last one is old, damaged, doubted, or of 
   for (const id of [full.id, changes.id]) assert.match(why(but(id, { verdict })), 'a drill of'); // prettier-ignore
   const { fullEverySeconds: _, ...tarball } = files;
   assert.match(chooseBaseWhy(held, tarball), 'mode is tarball');
+  assert.match(why(but(full.id, { manifest: { ...full, shrunk: ['the files'] } })), 'much was suddenly gone');
   const unfinished = held.map(one => (one.id === full.id ? { ...one, keys: [], manifest: undefined } : one));
   assert.match(why(unfinished), 'the store has none yet');
   assert.ok(held.every(one => one.keys.some(({ key }) => key.endsWith(manifestName))));
