@@ -141,10 +141,11 @@ const columns = ['backup', 'age', 'store', 'size', 'files', 'release', 'state'];
 
 /** What deploys have left on the host. A server that is gone does not hide what is in the stores. */
 async function snapshots({ args, connect, report, signal }: Asking, target: Target): Promise<BeforeDeploy[]> {
-  if (!target.database || args.store !== undefined) return [];
+  const { database } = target;
+  if (database?.kind !== 'sqlite' || args.store !== undefined) return [];
   try {
     const way = { host: await connect(target.host), signal, appUser: undefined };
-    return readBeforeDeploy(await perform(way, beforeDeployQuestion(target, target.database), 'looking for them'));
+    return readBeforeDeploy(await perform(way, beforeDeployQuestion(target, database), 'looking for them'));
   } catch (error) {
     report.warn(`snapshots from before deploys are not listed: ${messageOf(error)}`);
     return [];

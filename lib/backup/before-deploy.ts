@@ -9,6 +9,8 @@ import type { Report } from '../report.ts';
 import type { Result } from '../task.ts';
 import { size } from './settings.ts';
 
+type Sqlite = Extract<Database, { kind: 'sqlite' }>;
+
 export type BeforeDeploy = {
   /** Of the attempt: `20261120-120004`. */
   id: string;
@@ -28,7 +30,7 @@ export function isAttempt(word: string): boolean {
 }
 
 /** Reads only. Prints the host's clock, the log of releases and a line per snapshot. */
-export function beforeDeployQuestion(target: Target, database: Database): Command {
+export function beforeDeployQuestion(target: Target, database: Sqlite): Command {
   const { stem, end } = snapshotNames(database);
   const list = sh`[ ! -d ${database.snapshots} ] || find ${database.snapshots} -maxdepth 1 -type f -name ${`${stem}-[0-9]*${end}`} -printf 'snapshot %s %T@ %p\\n'`;
   return lines(

@@ -42,7 +42,7 @@ function asProcess(
   place: string | undefined,
 ): Command {
   const within = posix.relative(target.root, target.paths.shared);
-  const database = target.database?.file;
+  const database = target.database?.kind === 'sqlite' ? target.database.file : undefined;
   const links = shared.map(path => {
     const inside = sh`"$place"/app/${path}`;
     const real = `${target.paths.shared}/${path}`;

@@ -17,7 +17,7 @@ export function watchFaults(
     if (backup.alerts?.indexOf(name) !== index) wrong(['backup', 'alerts', index], `${name} is named twice`);
   }
   if (backup.references !== undefined) {
-    if (!database) wrong(['backup', 'references'], 'is asked of a database, and there is none');
+    if (!database?.sqlite) wrong(['backup', 'references'], 'is asked of a SQLite database, and there is none');
     if (!backup.files) wrong(['backup', 'references'], 'names files, and none are backed up: files: { include: […] }');
   }
   const shared = (systemd ?? process)?.shared ?? [];

@@ -112,7 +112,7 @@ test('what could tell nobody, or prove nothing, is refused with its line', async
   writeFileSync(file, readFileSync(file, 'utf8').replace(/ {4}database: .*\n/, ''));
   await loadConfig(file).then(
     () => assert.unreachable('this was accepted'),
-    (error: unknown) => assert.match(String(error), 'is asked of a database, and there is none'),
+    (error: unknown) => assert.match(String(error), 'is asked of a SQLite database, and there is none'),
   );
 });
 
