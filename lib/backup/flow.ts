@@ -7,7 +7,6 @@ import type { Host } from '../host/host.ts';
 import type { Command } from '../host/sh.ts';
 import { pour, stream, withWords } from '../host/stream.ts';
 import { secretLine, type Secret } from '../secret.ts';
-import { stream, withWords } from '../host/stream.ts';
 import { sweeper } from './sweep.ts';
 
 const mostText = 16_000_000;
