@@ -25,9 +25,9 @@ def database(file, megabytes):
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("CREATE TABLE pages (id INTEGER PRIMARY KEY, title TEXT NOT NULL, body TEXT NOT NULL, read INTEGER NOT NULL)")
     db.execute("BEGIN")
-    rows = int(megabytes * 385)
+    rows = int(megabytes * 720)  # three of them fill one page of 4096 bytes
     for number in range(1, rows + 1):
-        db.execute("INSERT INTO pages VALUES (?, ?, ?, 0)", (number, f"{chance.choice(known)} {chance.choice(known)} {number}", prose(chance, 2560)))
+        db.execute("INSERT INTO pages VALUES (?, ?, ?, 0)", (number, f"{chance.choice(known)} {chance.choice(known)} {number}", prose(chance, 1180)))
     db.execute("CREATE INDEX pages_by_title ON pages (title)")
     db.execute("COMMIT")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -64,7 +64,7 @@ def change(file, folder, number):
     rows = db.execute("SELECT count(*) FROM pages").fetchone()[0]
     db.execute("BEGIN")
     for row in chance.sample(range(1, rows + 1), rows // 100):
-        db.execute("UPDATE pages SET body = ? WHERE id = ?", (prose(chance, 2560), row))
+        db.execute("UPDATE pages SET body = ? WHERE id = ?", (prose(chance, 1180), row))
     db.execute("COMMIT")
     db.close()
     names = sorted(os.listdir(folder))

@@ -5,6 +5,7 @@ import { script, sh, lines, type Command } from '../host/sh.ts';
 import { placeOf, readSecret, type Secret } from '../secret.ts';
 import type { Whole } from './catalog.ts';
 import type { Part } from './manifest.ts';
+import { summing } from './sum.ts';
 
 /** What opens an encrypted backup, and where it was found. */
 export type Identity = { secret: Secret; place: string };
@@ -73,7 +74,7 @@ export function openingInto(file: string): Command {
     script('set -uo pipefail'),
     // when age gives up, the rest is still summed up: only so can a wrong identity be told from damage
     sh`IFS= read -r key || exit 1
-exec 5> >(sha256sum | cut -d' ' -f1)
+exec 5> >(${summing})
 summing=$!
 tee -p /dev/fd/5 | age --decrypt --identity <(printf %s "$key" | base64 -d) >${file}
 codes=("\${PIPESTATUS[@]}")

@@ -33,6 +33,8 @@ export function chooseBase(
   const pack = partOf(full.manifest, 'files.tar.zst');
   if (!found || !pack) return { why: 'the store has none yet' };
 
+  // it does not count as good when backups are pruned, and neither would what builds on it
+  if (full.manifest.shrunk.length) return { why: `much was suddenly gone when ${full.id} was taken` };
   const doubted = finished.find(
     one => one.verdict?.good === false && (one.id === full.id || one.manifest?.base?.id === full.id),
   );

@@ -11,6 +11,7 @@ import { plainName, type Part, type SqliteFacts } from './manifest.ts';
 import { neededFor } from './packs.ts';
 import { countsOf, readCounts } from './snapshot.ts';
 import { compareRows } from './tables.ts';
+import { sumOf } from './sum.ts';
 import { isVerdictName, readVerdict, type Check } from './verdict.ts';
 
 type Say = (line: string) => void;
@@ -63,7 +64,7 @@ export async function fetchPart(
 
 function keepingIn(file: string): Command {
   // read again from the file: cheaper than a tee, and the disk had its part in it
-  return sh`cat >${file} && sha256sum <${file} | cut -d' ' -f1`;
+  return sh`cat >${file} && ${sumOf(file)}`;
 }
 
 /** Reads one part and forgets it. */
@@ -124,7 +125,7 @@ export function openDatabase(folder: string, part: Part): { file: string; comman
       script('set -euo pipefail'),
       // never more than was promised: a few bytes may unpack to a full disk
       sh`zstd -dqc ${`${folder}/${plainName(part)}`} | head -c ${part.rawBytes + 1} >${file} || [ "$(stat -c %s ${file})" -gt ${part.rawBytes} ]`,
-      sh`echo "sha256 $(sha256sum <${file} | cut -d' ' -f1)"`,
+      sh`echo "sha256 $(${sumOf(file)})"`,
       sh`echo "integrity $(sqlite3 -batch ${file} 'PRAGMA integrity_check' 2>&1 | head -n 3 | tr '\\n' ' ')"`,
       sh`{ ${countsOf(file)}; } || true`,
     ),
@@ -137,7 +138,7 @@ export function unpackDump(folder: string, part: Part): Command {
   return lines(
     script('set -euo pipefail; umask 077'),
     sh`zstd -dqc ${`${folder}/${plainName(part)}`} | head -c ${part.rawBytes + 1} >${file} || [ "$(stat -c %s ${file})" -gt ${part.rawBytes} ]`,
-    sh`echo "sha256 $(sha256sum <${file} | cut -d' ' -f1)"`,
+    sh`echo "sha256 $(${sumOf(file)})"`,
   );
 }
 

@@ -7,6 +7,7 @@ import type { Host } from '../host/host.ts';
 import type { Command } from '../host/sh.ts';
 import { pour, stream, withWords } from '../host/stream.ts';
 import { secretLine, type Secret } from '../secret.ts';
+import { sweeper } from './sweep.ts';
 
 const mostText = 16_000_000;
 
@@ -16,12 +17,14 @@ export type Measure = { stream: Transform; bytes(): number; sha256(): string };
 /** Passes everything on and tells, at the end, how much it was and its checksum. */
 export function measure(progress: (bytes: number) => void = () => {}): Measure {
   const hash = createHash('sha256');
+  const sweep = sweeper();
   let bytes = 0;
   const meter = new Transform({
     transform(piece: Buffer, _encoding, done) {
       hash.update(piece);
       bytes += piece.length;
       progress(bytes);
+      sweep(piece.length);
       done(null, piece);
     },
   });

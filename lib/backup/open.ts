@@ -55,27 +55,23 @@ export async function openBackup(
     const bad = found.find(check => !check.good);
     if (bad) throw new Failure(7, `${held.id} in ${store.name}: ${bad.name}: ${bad.found}`);
   };
-  const needed = neededFor(held, parts);
-  const items: Item[] = needed.map(one => ({
-    title: `Fetch ${one.part.name}${one.held === held ? '' : ` of ${one.held.id}`} from ${store.name} (${size(one.part.bytes)})`,
-    run: async say => {
-      note(await fetchPart(way, one, folder, identity, say));
-      if (one === needed.at(-1) && identity && needed.some(({ part }) => isEncrypted(part)))
-        note({ name: 'decrypted', good: true, found: `with the identity that ops.yml names: ${identity.place}` });
-    },
-  }));
   const { database, files } = manifest;
   const [ofDatabase, ofDump] = ['database.sqlite.zst', 'database.dump.zst'].map(name =>
     parts.find(part => plainName(part) === name),
   );
-  if (ofDatabase && database?.kind === 'sqlite')
-    items.push({
-      title: 'Open the database, check it and count its rows',
-      run: async () => {
-        const { command } = openDatabase(folder, ofDatabase);
-        note(...judgeDatabase(await perform(way, command, 'opening the database'), ofDatabase, database));
-      },
-    });
+  const needed = neededFor(held, parts);
+  // the database is opened beside what is fetched and unpacked meanwhile: there is work for two processors
+  let opening: Promise<Check[]> | undefined;
+  const items: Item[] = needed.map(one => ({
+    title: `Fetch ${one.part.name}${one.held === held ? '' : ` of ${one.held.id}`} from ${store.name} (${size(one.part.bytes)})`,
+    run: async say => {
+      note(await fetchPart(way, one, folder, identity, say));
+      if (one.part === ofDatabase) opening = openCopy(way, folder, one.part, database);
+      opening?.catch(() => {}); // its own item tells
+      if (one === needed.at(-1) && identity && needed.some(({ part }) => isEncrypted(part)))
+        note({ name: 'decrypted', good: true, found: `with the identity that ops.yml names: ${identity.place}` });
+    },
+  }));
   if (ofDump && database?.kind === 'postgres') {
     items.push({
       title: 'Unpack the dump',
@@ -99,18 +95,30 @@ export async function openBackup(
         run: async () => note(await unpacked(way, folder, packs, files, finder)),
       });
   }
+  if (ofDatabase)
+    items.push({
+      title: 'Open the database, check it and count its rows',
+      run: async () => note(...((await opening) ?? [])),
+    });
   const part = (name: Part['name']) => parts.find(one => one.name === name);
   const [index, own] = [part(indexName), part('app.tar.zst') ?? part('app.zst')];
   if (own && manifest.own) items.push(...ownItems(way, folder, own, manifest.own, note));
   if (index && manifest.bucket)
     items.push(...bucketItems(way, held, { folder, part: index, facts: manifest.bucket, sample }, note));
   try {
-    await report.show(items);
+    // what still works in the folder ends before somebody takes it away
+    await report.show(items).finally(() => opening?.catch(() => {}));
   } catch (error) {
     if (!(error instanceof Failure) || error.exit !== 7) throw error;
     if (checks.every(check => check.good)) checks.push({ name: 'it can be opened', good: false, found: error.message });
     throw (await stillThere(held)) ? error : gone(held);
   }
+}
+
+async function openCopy(way: Way, folder: string, part: Part, facts: Manifest['database']): Promise<Check[]> {
+  if (facts?.kind !== 'sqlite') throw new Failure(7, `the manifest does not say what ${part.name} holds`);
+  const { command } = openDatabase(folder, part);
+  return judgeDatabase(await perform(way, command, 'opening the database'), part, facts);
 }
 
 async function unpacked(

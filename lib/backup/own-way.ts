@@ -12,6 +12,7 @@ import { listAll } from './inventory.ts';
 import type { Manifest, Part } from './manifest.ts';
 import { surveyFiles } from './pack-files.ts';
 import { inspectPacks } from './packs.ts';
+import { summing, sumOf } from './sum.ts';
 import type { Check } from './verdict.ts';
 
 type Facts = NonNullable<Manifest['own']>;
@@ -47,7 +48,7 @@ export async function makeOwn(way: Way, target: Target, own: OwnWay, scratch: st
         script('set -uo pipefail'),
         sh`{ ${command}; } | zstd -q -3 -c >${file} || exit 1`,
         sh`echo "bytes $(zstd -dqc ${file} | wc -c)"`,
-        sh`echo "sha256 $(zstd -dqc ${file} | sha256sum | cut -d' ' -f1)"`,
+        sh`echo "sha256 $(zstd -dqc ${file} | { ${summing}; })"`,
       ),
       what,
     );
@@ -133,7 +134,7 @@ export function ownItems(
           const text = lines(
             script('set -uo pipefail'),
             sh`zstd -dqc ${file} | head -c ${part.rawBytes + 1} >${to}`,
-            sh`sha256sum <${to} | cut -d' ' -f1`,
+            sumOf(to),
           );
           const good = (await perform(way, text, 'unpacking')).trim() === part.rawSha256;
           note({ name: "the app's own", good, found: good ? `${part.rawBytes} bytes` : 'its checksum is another' });

@@ -7,6 +7,7 @@ import { inPlace } from '../release/in-place.ts';
 import { packing, recipientsOf } from './age.ts';
 import { readRest, whileAtRest, type Snapshot } from './at-rest.ts';
 import type { SqliteFacts } from './manifest.ts';
+import { sumOf } from './sum.ts';
 import { readTables } from './tables.ts';
 
 /** The copy stands beside the snapshots of deploys, where its owner may write; the next backup removes one that was left. */
@@ -28,7 +29,7 @@ export function snapshotCommand(target: Target, database: SqliteDatabase, id: st
       sh`[ -z "\${OWNER:-}" ] || chown "$OWNER" ${database.snapshots} ${file}`,
       sh`echo "sqlite $(sqlite3 --version | cut -d' ' -f1)"`,
       sh`echo "bytes $(stat -c %s ${file})"`,
-      sh`echo "sha256 $(sha256sum <${file} | cut -d' ' -f1)"`,
+      sh`echo "sha256 $(${sumOf(file)})"`,
       countsOf(file),
     ),
   );

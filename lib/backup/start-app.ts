@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import type { ComposeSettings, DrillStart, ProcessSettings, SystemdSettings, Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
+import { hostPrograms, makeEmptyImage } from '../release/in-place.ts';
 import type { Release } from '../release/names.ts';
 import { composeWords, placeOf } from '../runtime/compose-words.ts';
 import type { Check } from './verdict.ts';
@@ -123,14 +124,13 @@ done`;
 /** The image that serves now, without any network: it is asked from a container that shares its loopback. */
 function inContainer({ target, release, folder, start }: Restored, settings: ComposeSettings): Command {
   const data = `${folder}/drill`;
-  const host = ['/usr', '/bin', '/lib', '/lib64'].flatMap(path => ['-v', `${path}:${path}:ro`]);
   const word = '{{.Image}}';
   return lines(
     composeWords(target, settings),
     script('set +e; set -uo pipefail; port=8080'),
     sh`serving=$(docker ps -q --no-trunc --filter label=com.docker.compose.project="$(project_of ${placeOf(release)})" --filter label=com.docker.compose.service=${settings.service} | head -n 1)
 image=$(docker inspect -f ${word} "$serving") || { echo 'state uncopied'; exit 0; }
-docker image inspect bookops-empty >/dev/null 2>&1 || tar -cf - --files-from /dev/null | docker import - bookops-empty >/dev/null`,
+${makeEmptyImage}`,
     // whoever the image runs as may write there; nobody else of the host comes as far as this folder
     sh`mkdir ${data} && { [ ! -e ${`${folder}/database.sqlite`} ] || mv ${`${folder}/database.sqlite`} ${data}/; } && { [ ! -e ${`${folder}/files`} ] || mv ${`${folder}/files`} ${data}/; } && chmod -R a+rwX ${data} || exit 1`,
     ...variables(start, script('/drill/database.sqlite'), script('/drill/files')),
@@ -138,12 +138,12 @@ docker image inspect bookops-empty >/dev/null 2>&1 || tar -cf - --files-from /de
 over() {
   trap '' TERM INT HUP PIPE
   docker rm -f "$name" >/dev/null 2>&1
-  docker run --rm --network none --user 0 ${host} -v ${`${data}:/drill`} bookops-empty /bin/bash -c ${'find /drill -mindepth 1 -delete'} >/dev/null 2>&1
+  docker run --rm --network none --user 0 ${hostPrograms} -v ${`${data}:/drill`} bookops-empty /bin/bash -c ${'find /drill -mindepth 1 -delete'} >/dev/null 2>&1
 }
 trap over EXIT
 trap 'exit 143' TERM INT HUP PIPE
 alive() { [[ $(docker inspect -f '{{.State.Running}}' "$name" 2>/dev/null) == true ]]; }
-look() { docker run --rm --network "container:$name" ${host} bookops-empty /usr/bin/curl -q -sS --noproxy '*' --max-time 5 -o /dev/null -w '%{http_code}' -- "$1" 2>/dev/null; }
+look() { docker run --rm --network "container:$name" ${hostPrograms} bookops-empty /usr/bin/curl -q -sS --noproxy '*' --max-time 5 -o /dev/null -w '%{http_code}' -- "$1" 2>/dev/null; }
 flags=()
 for one in "\${variables[@]}"; do flags+=(-e "$one"); done
 docker run -d --name "$name" --network none --stop-timeout 5 -v ${`${data}:/drill`} "\${flags[@]}" "$image" sh -c ${start.start} >/dev/null || { echo 'state ended'; exit 0; }`,

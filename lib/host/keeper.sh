@@ -115,7 +115,7 @@ go_back() { # go_back outcome reason tries
 }
 
 # `first` is what visitors wait for: the decision is on the disk, and the record can be written behind it.
-finish() { # first|then tries
+finish() { # first|after tries
   local file number code
   for file in "$journal/$1".[0-9][0-9][0-9]; do
     [[ -e $file ]] || continue
@@ -138,7 +138,7 @@ go_forward() { # the attempt is decided: write it down everywhere, then finish; 
   fi
   say "recorded"
   rm -f "$journal"/undo.*
-  finish 'then' "$1"
+  finish after "$1"
   rm -rf "$journal" "$home/holder" "$home/reserve"
   say "$end_word live"
 }

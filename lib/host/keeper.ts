@@ -288,7 +288,7 @@ async function converse(
       steps = given;
       for (const [index, step] of finish.entries())
         send(
-          `finish ${index} ${Math.ceil(step.seconds ?? 300)} ${pack(step.title)} ${pack(step.run.text)} ${step.closesWindow ? 'first' : 'then'}`,
+          `finish ${index} ${Math.ceil(step.seconds ?? 300)} ${pack(step.title)} ${pack(step.run.text)} ${step.closesWindow ? 'first' : 'after'}`,
         );
       sendAhead();
     },

@@ -67,7 +67,7 @@ wait_until_ready() {
     good=''
     # visitors may be waiting: while the first probe is not good, the others and the app's life are looked at less often
     if all_probes "$seen" $((now > end ? 1 : 0)); then good=yes; fi
-    if [[ ! $good ]] && ((now - looked > 200000 || now > end)); then
+    if [[ ! $good ]] && ((now - looked > 200000 && now <= end)); then
       looked=$now
       alive >"$seen/alive" 2>&1 || : >"$seen/dead"
     fi

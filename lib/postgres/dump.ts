@@ -1,6 +1,7 @@
 // A dump of a Postgres database, known to be whole: pg_dump's exit code, what was counted at the same moment, and its list of contents.
 import { recipientsOf, sealing } from '../backup/age.ts';
 import { readRest, whileAtRest, type Snapshot } from '../backup/at-rest.ts';
+import { summing } from '../backup/sum.ts';
 import type { PostgresDatabase, Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { giveWay, withClient } from './client.ts';
@@ -26,7 +27,7 @@ tell() { (cat >&5 <<<"$1") 2>/dev/null || true; }
 tell ${holding}
 IFS= read -r snapshot <&6 || exit 1
 tell ${counting}`,
-      sh`sha256sum <summed >sum &
+      sh`{ ${summing}; } <summed >sum &
 summing=$!
 wc -c <counted >bytes &
 counting=$!
@@ -52,7 +53,7 @@ fi`,
       // a first deploy has not been yet
       sh`if ((tables == 0)); then echo none; fi`,
       sh`sync ${file}`,
-      sh`echo "bytes $(<bytes)"; echo "sha256 $(cut -d' ' -f1 <sum)"`,
+      sh`echo "bytes $(<bytes)"; echo "sha256 $(<sum)"`,
       sh`echo "pg_dump $(client pg_dump --version </dev/null | grep -oE '[0-9]+(\\.[0-9]+)*' | head -n 1)"`,
     ),
     true,

@@ -11,6 +11,13 @@ export type Place = {
   scratch: string;
 };
 
+/** An image `bookops-empty` with nothing in it: with `hostPrograms` it has the host's own programs. */
+export const makeEmptyImage: Command = sh`docker image inspect bookops-empty >/dev/null 2>&1 || tar -cf - --files-from /dev/null | docker import - bookops-empty >/dev/null`;
+export const hostPrograms: readonly string[] = ['/usr', '/bin', '/lib', '/lib64'].flatMap(path => [
+  '-v',
+  `${path}:${path}:ro`,
+]);
+
 /**
  * Runs a script as that user. For compose that is often a container's root, and the user who deploys reaches it through
  * Docker, not sudo: an empty image that sees the host's own programs and the named folders, nothing else.
@@ -27,10 +34,9 @@ export function inPlace(
   if (as === undefined) return sh`bash -c ${careful} ${after}`;
   if (target.runtime.kind !== 'compose')
     return sh`${reads ? sh`feed_user` : sh`as_user`} ${as} bash -c ${careful} ${after}`;
-  const seen = ['/usr', '/bin', '/lib', '/lib64'].flatMap(path => ['-v', `${path}:${path}:ro`]);
   const input = reads ? sh`-i ` : sh``;
   return lines(
-    sh`docker image inspect bookops-empty >/dev/null 2>&1 || tar -cf - --files-from /dev/null | docker import - bookops-empty >/dev/null`,
-    sh`docker run --rm ${input}--network none --user "$(id -u ${as} 2>/dev/null || echo ${as})" ${seen} ${[...new Set(folders)].flatMap(path => ['-v', `${path}:${path}`])} -e SQLITE_TMPDIR=${scratch} -e PATH=/usr/bin:/bin -e OWNER="$(id -u):$(id -g)" bookops-empty /bin/bash -c ${careful} ${after}`,
+    makeEmptyImage,
+    sh`docker run --rm ${input}--network none --user "$(id -u ${as} 2>/dev/null || echo ${as})" ${hostPrograms} ${[...new Set(folders)].flatMap(path => ['-v', `${path}:${path}`])} -e SQLITE_TMPDIR=${scratch} -e PATH=/usr/bin:/bin -e OWNER="$(id -u):$(id -g)" bookops-empty /bin/bash -c ${careful} ${after}`,
   );
 }

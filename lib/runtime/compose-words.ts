@@ -73,7 +73,10 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   # containers that are there already may be candidates with their policy taken away: what was noted stays true
   if cmp -s "$folder/ids.new" "$folder/ids" && [[ -s $folder/policies ]]; then rm "$folder/ids.new"; return 0; fi
   mv "$folder/ids.new" "$folder/ids"
-  docker inspect -f '{{.Id}} {{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}' $(<"$folder/ids") >"$folder/policies"
+  note_policies "$folder"
+}`,
+    sh`note_policies() {
+  docker inspect -f '{{.Id}} {{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}' $(<"$1/ids") >"$1/policies"
 }`,
     // make_ahead place: one container of one service gets its successor beside it, which is not started yet, so that a
     // switch only has to stop the one and start the other. Compose moves volumes without a name to a successor when it
@@ -92,7 +95,7 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   fi
   docker inspect -f '{{.Name}}' "$old" >"$place/replaces"
   printf '%s\n' "$new" >"$place/ids"
-  docker inspect -f '{{.Id}} {{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}' "$new" >"$place/policies"
+  note_policies "$place"
   docker update --restart no "$new" >/dev/null
 }`,
     // drop_ahead place: the way back from make_ahead

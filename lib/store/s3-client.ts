@@ -1,4 +1,5 @@
 // The only maker of an S3 client: with the settings that stores beside Amazon's need, and an end when the task is to end.
+import { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { StoreSettings } from '../config/target.ts';
 import { readSecret } from '../secret.ts';
@@ -27,12 +28,28 @@ export async function openClient(settings: S3Settings, { environment, signal }: 
   return client;
 }
 
+/** What goes out at once: TLS makes a second copy of it, and of a whole part that would be as much memory again. */
+const pieceBytes = 256 * 1024;
+
 /** What is under way ends with the signal, and only the removal of an unfinished upload may still begin. */
 function endWith(client: S3Client, signal: AbortSignal): void {
   const handler = client.config.requestHandler;
   const handle = handler.handle.bind(handler);
   handler.handle = (request, options) => {
     const tidies = request.method === 'DELETE' && 'uploadId' in request.query;
-    return handle(request, tidies ? options : { ...options, abortSignal: signal });
+    const body: unknown = request.body;
+    // a copy for each try: what was read once cannot be sent again
+    const sent =
+      body instanceof Uint8Array && body.length > pieceBytes
+        ? Object.assign(Object.create(Object.getPrototypeOf(request)), request, { body: inPieces(body) })
+        : request;
+    return handle(sent, tidies ? options : { ...options, abortSignal: signal });
   };
+}
+
+function inPieces(body: Uint8Array): Readable {
+  function* pieces() {
+    for (let at = 0; at < body.length; at += pieceBytes) yield body.subarray(at, at + pieceBytes);
+  }
+  return Readable.from(pieces(), { objectMode: false, highWaterMark: pieceBytes });
 }

@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
 import { Writable, type Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import { measure, perform, type Way } from '../backup/flow.ts';
+import { sumOf } from '../backup/sum.ts';
 import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { withWords } from '../host/stream.ts';
@@ -49,7 +50,7 @@ function publish(making: string, file: string, sent: Sent): Command {
   return lines(
     script('set -euo pipefail; umask 077'),
     sh`sync ${making}`,
-    sh`found="$(stat -c %s ${making}) $(sha256sum <${making} | cut -d' ' -f1)"`,
+    sh`found="$(stat -c %s ${making}) $(${sumOf(making)})"`,
     sh`if [ "$found" != ${words(sent)} ]; then printf 'differs %s\\n' "$found"; exit 0; fi`,
     sh`if ! ln -T ${making} ${file} 2>/dev/null; then
   if [ -e ${file} ]; then echo taken; exit 0; fi
@@ -68,6 +69,7 @@ async function pour({ host, signal }: Way, receiving: Command, body: Readable): 
   let said = '';
   channel.output.resume();
   channel.errors.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4000)));
+  const told = finished(channel.errors, { writable: false }).catch(() => {});
   const meter = measure();
   let whole = false;
   // the far end took no more
@@ -108,9 +110,9 @@ async function pour({ host, signal }: Way, receiving: Command, body: Readable): 
     if (ofTheBody) throw broken;
     if ('error' in end) throw end.error;
     if (end.code === taken) throw isTaken();
-    if (end.code !== 0 || !whole)
-      throw new Failure(1, said.trim().split('\n').at(-1) || `it ended with code ${end.code}`);
-    return { bytes: meter.bytes(), sha256: meter.sha256() };
+    if (end.code === 0 && whole) return { bytes: meter.bytes(), sha256: meter.sha256() };
+    await told; // the end of a command may be known before its last words
+    throw new Failure(1, said.trim().split('\n').at(-1) || `it ended with code ${end.code}`);
   } finally {
     signal.removeEventListener('abort', giveUp);
   }

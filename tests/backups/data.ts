@@ -50,7 +50,7 @@ ${Object.entries(stores)
     runtime: process
     process: { start: 'true' }
     database: { sqlite: shared/book.db }
-    backup: { stores: [${Object.keys(stores).join(', ')}], files: { include: [shared/uploads] }, keep: ${keep} }
+    backup: { stores: [${Object.keys(stores).join(', ')}], mode: tarball, files: { include: [shared/uploads] }, keep: ${keep} }
     health: { ready: http://127.0.0.1:9/ }
     environments:
       staging: { root: ${root} }

@@ -1,4 +1,5 @@
-// Backups of a server over ssh: the data flow through the connection, and what is cut off there ends there.
+// Encrypted backups of a server over ssh: the data flow through the connection, and what is cut off there ends there.
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +11,13 @@ import { processesIn, until } from './book.ts';
 
 const home = makeHome();
 const sshd = await startSshd(home.file('id_ed25519.pub'));
-const book: BackedUp = await makeBackedUpBook();
+const key = execFileSync('age-keygen', { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+const recipient = /age1\w+/.exec(key)?.[0] ?? '';
+// the identity has to go through the connection, too
+const book: BackedUp = await makeBackedUpBook(
+  `mode: tarball, encrypt: { recipients: [${recipient}], identity: { file: ./backup.key } }`,
+);
+writeFileSync(join(book.folder, 'backup.key'), key);
 test.after(() => {
   book.clean();
   sshd.stop();

@@ -46,12 +46,15 @@ test('a deploy goes through while backups are taken one after the other', async 
   const backups = (async () => {
     while (!over) codes.push((await book.run('backup')).code);
   })();
-  for (const sha of [book.good1, book.good2]) {
-    const { code, stderr } = await book.run('deploy', ['--sha', sha]);
-    assert.is(code, 0, stderr);
+  try {
+    for (const sha of [book.good1, book.good2]) {
+      const { code, stderr } = await book.run('deploy', ['--sha', sha]);
+      assert.is(code, 0, stderr);
+    }
+  } finally {
+    over = true;
+    await backups;
   }
-  over = true;
-  await backups;
   assert.ok(codes.length > 0 && codes.every(code => code === 0), codes.join());
 });
 

@@ -9,9 +9,9 @@ import { isWhole, type Whole } from '../../lib/backup/catalog.ts';
 import { leaveGuide } from '../../lib/backup/guide.ts';
 import type { Manifest } from '../../lib/backup/manifest.ts';
 import type { SecretReference } from '../../lib/config/target.ts';
-import { Failure } from '../../lib/errors.ts';
 import { Secret } from '../../lib/secret.ts';
 import { contentOf, makeNights, type Nights } from '../task/nights.ts';
+import { failure } from '../ssh/failing.ts';
 
 const nights: Nights = makeNights({}, { recipients: [], identity: undefined });
 test.after(() => nights.clean());
@@ -34,14 +34,6 @@ const ssh = readFileSync(file('ssh.key.pub'), 'utf8').trim();
 function encryptFor(recipients: string[], opens?: SecretReference): void {
   const { backup } = nights.target;
   if (backup) nights.target = { ...nights.target, backup: { ...backup, encrypt: { recipients, identity: opens } } };
-}
-async function failing(work: Promise<unknown>): Promise<Failure> {
-  const error: unknown = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  assert.instance(error, Failure);
-  return error as Failure;
 }
 const stored = (id: string, name: string) => file(`store/book-staging/${id}/${name}`);
 
@@ -71,7 +63,7 @@ test('a wrong identity is no damage, and says what to do', async () => {
     ['ben.key', /the identity in .*ben\.key does not open files\.tar\.zst\.age of /],
     ['none.key', /files\.tar\.zst\.age of .* cannot be decrypted: /],
   ] as const) {
-    const error = await failing(nights.open(sealed.id, identity(name)));
+    const error = await failure(nights.open(sealed.id, identity(name)));
     assert.equal([error.exit, says.test(error.message)], [3, true], error.message);
     assert.match(error.advice ?? '', file(name));
   }
@@ -79,7 +71,7 @@ test('a wrong identity is no damage, and says what to do', async () => {
   assert.ok(held);
   const look = async (reference: SecretReference | undefined) => {
     encryptFor([ana], reference);
-    return failing(identityFor(nights.target, held, {}));
+    return failure(identityFor(nights.target, held, {}));
   };
   assert.match((await look(undefined)).message, `is encrypted for ${ana.slice(0, 24)}… and ssh-ed25519`);
   assert.match((await look(undefined)).message, 'ops.yml names no identity to open it');
@@ -97,7 +89,7 @@ test('a flipped byte is damage and no wrong identity, wherever in the object it 
     flipped[at] = (flipped[at] ?? 0) ^ 1;
     writeFileSync(place, flipped);
     for (const name of ['ana.key', 'ben.key']) {
-      const error = await failing(nights.open(sealed.id, identity(name)));
+      const error = await failure(nights.open(sealed.id, identity(name)));
       assert.equal(
         [error.exit, error.message.includes('its checksum is another')],
         [7, true],
@@ -118,7 +110,7 @@ test('other recipients begin a new full pack, none at all an open one, and those
   assert.equal([open.recipients, open.parts.map(part => part.name)], [undefined, ['files.tar.zst']]);
   await nights.open(open.id);
   encryptFor([`${ben.slice(0, -1)}${ben.endsWith('q') ? 'p' : 'q'}`]);
-  const error = await failing(nights.backUp());
+  const error = await failure(nights.backUp());
   assert.equal([error.exit, error.message], [3, 'age does not take a recipient of backup.encrypt.recipients']);
   assert.match(error.detail ?? '', 'malformed recipient');
 });

@@ -31,6 +31,8 @@ import { perform } from '../../lib/backup/flow.ts';
 import type { BackupFiles } from '../../lib/config/target.ts';
 import { Failure } from '../../lib/errors.ts';
 import { contentOf, makeNights, type Nights } from '../task/nights.ts';
+import { failure } from '../ssh/failing.ts';
+import { below, seeded } from '../torture/hostile.ts';
 
 const open: Nights[] = [];
 const nightsOf = (...more: Parameters<typeof makeNights>): Nights => {
@@ -45,15 +47,6 @@ test.after(() => {
 /** What changed in the last seconds never counts as unchanged. */
 const settle = () => pause(3100);
 const big = Buffer.alloc(600_000, 'a page of a book ');
-
-async function failing(work: Promise<unknown>): Promise<Failure> {
-  const error: unknown = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  assert.instance(error, Failure);
-  return error as Failure;
-}
 
 function writeTree(uploads: string): void {
   const at = (path: string) => join(uploads, path);
@@ -139,14 +132,8 @@ test('whatever was done to the files, a full pack and one pack of changes give t
 
 /** Made anew from its number, so that a failure can be looked at. */
 function random(seed: number) {
-  let state = seed * 2_654_435_761 + 1;
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-  return (limit: number) => Math.floor(next() * limit);
+  const next = seeded(seed * 2_654_435_761 + 1);
+  return (limit: number) => below(next, limit);
 }
 
 const words = [
@@ -360,6 +347,7 @@ test('a new full pack is made when the last one is old, damaged, doubted, or of 
   for (const id of [full.id, changes.id]) assert.match(why(but(id, { verdict })), 'a drill of'); // prettier-ignore
   const { fullEverySeconds: _, ...tarball } = files;
   assert.match(chooseBaseWhy(held, tarball), 'mode is tarball');
+  assert.match(why(but(full.id, { manifest: { ...full, shrunk: ['the files'] } })), 'much was suddenly gone');
   const unfinished = held.map(one => (one.id === full.id ? { ...one, keys: [], manifest: undefined } : one));
   assert.match(why(unfinished), 'the store has none yet');
   assert.ok(held.every(one => one.keys.some(({ key }) => key.endsWith(manifestName))));
@@ -397,7 +385,7 @@ test('changes whose full pack is gone, damaged or another one are no backup', as
   const bytes = readFileSync(join(place, 'files.tar.zst'));
   bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
   writeFileSync(join(place, 'files.tar.zst'), bytes);
-  const flipped = await failing(nights.open(changes.id));
+  const flipped = await failure(nights.open(changes.id));
   assert.is(flipped.exit, 7);
   assert.match(flipped.message, 'files.tar.zst is what was stored: its checksum is another');
 });

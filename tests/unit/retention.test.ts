@@ -9,6 +9,7 @@ import {
   type Dated,
   type Keep,
 } from '../../lib/backup/retention.ts';
+import { seeded } from '../torture/hostile.ts';
 
 const day = 86_400_000;
 const hour = day / 24;
@@ -146,13 +147,7 @@ test('the nights on which clocks change are nights like others', () => {
 // Rules for made-up histories; each is made anew from its number, so a failure can be looked at.
 
 function random(seed: number) {
-  let state = seed * 2_654_435_761 + 1;
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = seeded(seed * 2_654_435_761 + 1);
   const below = (limit: number) => Math.floor(next() * limit);
   return { next, below, chance: (share: number) => next() < share };
 }

@@ -11,6 +11,7 @@ import type { S3Settings } from '../../lib/store/s3-client.ts';
 import { conforms } from '../store/conformance.ts';
 import { startFaults } from '../store/faults.ts';
 import { startSwift } from '../store/swift.ts';
+import { failure } from '../ssh/failing.ts';
 
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 const MiB = 1024 * 1024;
@@ -35,14 +36,6 @@ const badLine = async () => {
 const body = (bytes: number) => Readable.from(pieces(randomBytes(bytes)));
 function* pieces(whole: Buffer): Generator<Buffer> {
   for (let at = 0; at < whole.length; at += 65_536) yield whole.subarray(at, at + 65_536);
-}
-async function failure(work: Promise<unknown>): Promise<Failure> {
-  const error: unknown = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof Failure) return error;
-  throw new Error(`no Failure but ${String(error)}`, { cause: error });
 }
 async function keys(settings: S3Settings): Promise<string[]> {
   const found: string[] = [];

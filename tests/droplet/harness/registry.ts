@@ -1,6 +1,6 @@
 // A registry with a password, on this machine, for the images that droplets pull.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { alone, cache, ensureEngine, type Engine } from './engine.ts';
@@ -40,6 +40,7 @@ async function startAt(engine: Engine): Promise<Registry> {
   const storage = join(cache, 'registry', String(port));
   mkdirSync(folder, { recursive: true });
   mkdirSync(storage, { recursive: true });
+  writeFileSync(ownerOf(port), String(process.pid));
   await bash(
     `rm -rf '${storage}'/docker/registry/v2/repositories/*/_manifests '${storage}'/docker/registry/v2/repositories/*/_uploads`,
   );
@@ -125,8 +126,14 @@ auth: { htpasswd: { realm: bookops, path: '${folder}/htpasswd' } }
   };
 }
 
+/** Who has a port, also while its registry is stopped for a test. */
+const ownerOf = (port: number) => join(cache, 'registry', `${port}.owner`);
+
 async function freePort(): Promise<number> {
   for (let port = 5055; port < 5075; port++) {
+    const file = ownerOf(port);
+    const owner = existsSync(file) ? Number(readFileSync(file, 'utf8')) : process.pid;
+    if (owner !== process.pid && existsSync(`/proc/${owner}`)) continue;
     const free = await new Promise<boolean>(resolve => {
       const server = createServer();
       server.once('error', () => resolve(false));
