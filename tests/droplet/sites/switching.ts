@@ -50,29 +50,38 @@ export function switchSeries(all: VisitorsSite, how: Switch): void {
     ...(at % 4 === 3 ? [{ task: 'rollback', sha: good[at % 3] ?? '' }] : []),
   ]).flat();
   const sample = all20.filter((_, at) => at === 0 || (at === 4 && !all.registry));
-  let load: Load;
+  let begun: Load | undefined;
   let serving = app.good1;
   let supervisor = 0;
 
   test.before(async () => {
     ended(await site.task('deploy', '--env', 'production', '--sha', app.good1), 0);
-    if (torture && how !== 'blue-green') supervisor = await bySupervisor(all);
     // a greeting of TLS costs this machine more than a request: with the limits in seconds, all have been said before
-    load = all.visit({ page, perSecond, connections: torture ? 1000 : 0 });
+    const visit = () => all.visit({ page, perSecond, connections: torture ? 1000 : 0 });
+    if (torture && how !== 'blue-green') {
+      const others = visit();
+      await pause(10_000);
+      supervisor = await bySupervisor(all, how).finally(() => others.stop());
+    }
+    begun = visit();
     await pause(torture ? 10_000 : 1500);
   });
   test.after(async () => {
-    await load.stop();
+    await begun?.stop();
   });
+  const visits = () => {
+    if (!begun) throw new Error('nobody visits yet');
+    return begun;
+  };
 
   async function change(task: string, sha: string, code: number): Promise<Change> {
     const from = await now();
-    load.lap();
+    visits().lap();
     const words = task === 'deploy' ? ['--sha', sha] : ['--to', sha];
     const { seconds } = ended(await site.task(task, '--env', 'production', ...words), code);
     // an answer that is on its way belongs to this change, and who waited last has its turn last
     await pause(300 + (how === 'hold' ? seconds * 500 : 0));
-    const report = load.lap();
+    const report = visits().lap();
     const [times = '', line = ''] = (
       await droplet.root(`cat ${visitorsRoot}/data/times ${visitorsRoot}/shared/data/times 2>/dev/null
         echo =; tail -n 1 ${visitorsRoot}/releases/releases.log`)
@@ -142,7 +151,7 @@ export function switchSeries(all: VisitorsSite, how: Switch): void {
     });
 
   test(`${how}: of all requests, slow ones, uploads and websockets, none was lost`, async () => {
-    const report = await load.stop();
+    const report = await visits().stop();
     console.log(JSON.stringify({ ...report, versions: report.versions.length }));
     if (how === 'maintenance') answeredOrTold(report);
     else lostNothing(report);
@@ -153,17 +162,21 @@ export function switchSeries(all: VisitorsSite, how: Switch): void {
 }
 
 /**
- * Seconds that stopping and starting takes by hand beyond the app's own times, when nobody visits: the middle one of
- * five. `systemctl restart`, or `docker compose up` with the container made anew, as a new version needs one.
+ * Seconds that stopping and starting takes by hand beyond the app's own times, under the same load and with the gate closed
+ * by hand: the middle one of five. `systemctl restart`, or `docker compose up` with the container made anew, as a new
+ * version needs one.
  */
-async function bySupervisor({ droplet, registry }: VisitorsSite): Promise<number> {
+async function bySupervisor({ droplet, registry }: VisitorsSite, how: Switch): Promise<number> {
   const again = registry
     ? `at=$(ls -d ${visitorsRoot}/releases/*/compose.yml | tail -n 1); at=\${at%/*}
        docker compose -p visitors-production --project-directory ${visitorsRoot} --env-file $at/compose.env -f $at/compose.yml up -d --no-deps --force-recreate web 2>&1`
-    : 'systemctl restart bibliotheca-visitors';
+    : // five starts within ten seconds are as many as systemd allows
+      'systemctl reset-failed bibliotheca-visitors; systemctl restart bibliotheca-visitors';
+  const gate = `${visitorsRoot}/${how === 'hold' ? 'proxy/hold' : 'maintenance/MAINTENANCE_ON'}`;
   const found: number[] = [];
   for (let round = 0; round < 5; round++) {
-    const said = await droplet.root(`from=$(date +%s%3N); { ${again}; } >/dev/null; sleep 3; echo $from
+    const said = await droplet.root(`: >${gate}; sleep 0.05
+      from=$(date +%s%3N); { ${again}; } >/dev/null; sleep 1; rm ${gate}; sleep 2; echo $from
       tail -n 4 ${visitorsRoot}/data/times ${visitorsRoot}/shared/data/times 2>/dev/null | grep -E '^[0-9]'`);
     const [from = 0, stops = 0, ends = 0, begins = 0, listens = 0] = said.stdout
       .trim()
