@@ -16,8 +16,8 @@ rings        unit, task, droplet; all of them unless named
 
 type Ring = { name: string; seconds: number; atOnce: number };
 const rings: Ring[] = [
-  { name: 'unit', seconds: 120, atOnce: 2 },
-  { name: 'task', seconds: 150, atOnce: 2 },
+  { name: 'unit', seconds: 120, atOnce: 3 },
+  { name: 'task', seconds: 150, atOnce: 3 },
   // they wait more than they work
   { name: 'droplet', seconds: 10 * 60, atOnce: 3 },
 ];

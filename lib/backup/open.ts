@@ -106,9 +106,10 @@ export async function openBackup(
   if (index && manifest.bucket)
     items.push(...bucketItems(way, held, { folder, part: index, facts: manifest.bucket, sample }, note));
   try {
-    // what still works in the folder ends before somebody takes it away
-    await report.show(items).finally(() => opening?.catch(() => {}));
+    await report.show(items);
   } catch (error) {
+    // what still works in the folder ends before somebody takes it away
+    await opening?.catch(() => {});
     if (!(error instanceof Failure) || error.exit !== 7) throw error;
     if (checks.every(check => check.good)) checks.push({ name: 'it can be opened', good: false, found: error.message });
     throw (await stillThere(held)) ? error : gone(held);

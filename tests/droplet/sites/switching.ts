@@ -61,7 +61,11 @@ export function switchSeries(all: VisitorsSite, how: Switch): void {
     if (torture && how !== 'blue-green') {
       const others = visit();
       await pause(10_000);
-      supervisor = await bySupervisor(all, how).finally(() => others.stop());
+      try {
+        supervisor = await bySupervisor(all, how);
+      } finally {
+        await others.stop();
+      }
     }
     begun = visit();
     await pause(torture ? 10_000 : 1500);
