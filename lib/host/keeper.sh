@@ -18,6 +18,22 @@ hundredths() {
   printf -v "$1" '%s' "$((10#${up//./}))"
 }
 
+# bash may lose the byte at which the time of `read -t` is over, so its time is never over while somebody speaks: `read -t 0`
+# takes nothing and says whether there is something. A line that does not go on for 5 s is taken up again later.
+next_line() { # as read: 0 line, 1 the end, above 128 only a part of it came
+  local code
+  IFS= read -r -t 5 chunk
+  code=$?
+  partial+=$chunk
+  ((code == 0)) || return "$code"
+  line=$partial
+  partial=''
+}
+
+pause() { # seconds; nobody ever writes there
+  IFS= read -r -t "$1" -u 9 _
+}
+
 say() {
   printf '\n%s %s\n' "$nonce" "$*" >>"$out"
 }
@@ -67,7 +83,7 @@ pointer() { # pointer name sha; - removes it
 
 run_file() { # run_file file seconds: one undo or finish script, in a group of its own
   KEEPER_UNDO=yes KEEPER_RUN=$run timeout -k 5 "$2" bash -c '. "$1"; . "$2"' bash "$journal/prelude.sh" "$1" \
-    </dev/null 3>/dev/null 8>&- >>"$out" 2>&1
+    </dev/null 3>/dev/null 8>&- 9>&- >>"$out" 2>&1
 }
 
 persist() { # persist file seconds tries
@@ -206,6 +222,7 @@ start_of() { # the kernel's start time of a process: tells it from a later one w
 hear() { # one line of the client
   local verb=$1
   shift
+  [[ $verb != @(step|again) ]] || (($# == 6)) || verb=garbled
   case $verb in
     beat) ;;
     step)
@@ -233,6 +250,7 @@ hear() { # one line of the client
       go_back "$1" "$(plain "$(decode "$2")")" 3
       exit 0
       ;;
+    *) gone="what $client says does not arrive as it was sent" ;;
   esac
 }
 
@@ -264,7 +282,7 @@ start_step() { # number seconds title undo script input
       launch "$name" "$run/stream.$name" 6</dev/null
       say "stream $number $(encode "$run/stream.$name")"
       ;;
-    *) launch "$name" 6< <(exec 8>&- && decode "$6") ;;
+    *) launch "$name" 6< <(exec 8>&- 9>&- && decode "$6") ;;
   esac
   current_step=$number
   now step_began
@@ -274,7 +292,7 @@ start_step() { # number seconds title undo script input
 
 launch() {
   (
-    exec 8>&- <&6 6<&-
+    exec 8>&- 9>&- <&6 6<&-
     [[ ${2:-} ]] && exec <"$2" # waits here until the client opens its end
     KEEPER_RUN=$run exec setsid bash -c '. "$1"; . "$2"' bash "$journal/prelude.sh" "$run/step.$1" 3>"$run/answer.$1" >>"$out" 2>&1
   ) &
@@ -299,7 +317,7 @@ look_after_step() {
   wait "$running"
   code=$?
   running=''
-  tick=1
+  tick=0.01
   rm -f "$journal/running"
   printf -v name '%03d' "$current_step"
   local ended=$current_step
@@ -308,6 +326,7 @@ look_after_step() {
     queue=()
   elif ((${#queue[@]})); then
     local next=${queue[0]}
+    say next # what the next one prints does not go on in a line that this one did not end
     queue=("${queue[@]:1}")
     # shellcheck disable=SC2086
     start_step $next
@@ -348,8 +367,8 @@ take_lock() { # waits at most $wait seconds, telling who holds it whenever that 
     fi
     # who leaves takes the name away before the lock is free
     [[ $is && $is != "$seen" ]] && say "waiting $(encode "$is")." && seen=$is
-    IFS= read -r -t 0.5 line
-    (($? == 1)) && exit 5 # the client gave up
+    pause 0.5
+    if read -r -t 0; then next_line || (($? > 128)) || exit 5; fi # the client gave up
   done
 }
 
@@ -358,7 +377,8 @@ main() {
   run=$(mktemp -d /dev/shm/bookops.XXXXXXXX 2>/dev/null || mktemp -d) || exit 70
   out=$run/out
   : >"$out"
-  tail -n +1 -s 0.05 -f --pid=$$ "$out" 8>&- </dev/null 2>/dev/null &
+  mkfifo "$run/pause" && exec 9<>"$run/pause" || exit 70
+  tail -n +1 -s 0.05 -f --pid=$$ "$out" 8>&- 9>&- </dev/null 2>/dev/null &
   trap 'rm -rf "$run"' EXIT
   if ! { mkdir -p "$releases" && mkdir -p -m 700 "$home"; } 2>>"$out"; then
     say "refused $(encode "the folder $home cannot be made")"
@@ -374,7 +394,7 @@ main() {
   eval "$mine"
   settle_leftover 3 || { sleep 0.2; exit 6; }
   eval "$mine"
-  gone='' failed='' trouble='' running='' tick=1 queue=()
+  gone='' failed='' trouble='' running='' tick=0.01 queue=()
   hundredths started
   if ! { mkdir -p "$journal" && printf '%s' "$prelude" | keep "$journal/prelude.sh" &&
     cat /proc/sys/kernel/random/boot_id | keep "$journal/boot" &&
@@ -391,21 +411,24 @@ main() {
   say "ready $(stamp)"
   now heard
   while :; do
-    IFS= read -r -t "$tick" chunk
-    code=$?
-    now now_
-    if ((code == 0)); then
-      heard=$now_
-      line=$partial$chunk
-      partial=''
-      # shellcheck disable=SC2086
-      hear $line
-    elif ((code > 128)); then
-      [[ $chunk ]] && partial+=$chunk && heard=$now_
-      ((now_ - heard > silence)) && gone="no sign of life from $client for $silence s"
+    if read -r -t 0; then
+      next_line
+      code=$?
+      now now_
+      if ((code == 0)); then
+        heard=$now_
+        # shellcheck disable=SC2086
+        hear $line
+      elif ((code > 128)); then
+        [[ $chunk ]] && heard=$now_
+      else
+        gone="$client is gone"
+      fi
     else
-      gone="$client is gone"
+      pause "$tick"
+      now now_
     fi
+    ((now_ - heard > silence)) && gone="no sign of life from $client for $silence s"
     look_after_step
     if [[ $gone ]]; then
       gone+=" during: $(plain "$(cat "$journal/step" 2>/dev/null)")"
