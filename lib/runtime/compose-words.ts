@@ -87,22 +87,25 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   service=$(<"$place/services")
   old=$(services_now "$place")
   [[ $service != *$'\n'* && $old && $old != *$'\n'* && $(services_now "$place" -a) == "$old" ]] || return 0
+  docker inspect -f '{{.Name}}' "$old" >"$place/replaces"
   dc "$place" up --no-start --no-deps --no-recreate --quiet-pull --scale "$service=2" "$service" >/dev/null 2>&1 || true
-  new=$(services_now "$place" -a | grep -vxF "$old") || return 0
+  new=$(services_now "$place" -a | grep -vxF "$old") || { rm "$place/replaces"; return 0; }
   if [[ $new == *$'\n'* ]] || docker inspect -f '{{range .Mounts}}{{println .Name}}{{end}}' "$old" $new | grep -qxE '[0-9a-f]{64}'; then
     docker rm -f $new >/dev/null
+    rm "$place/replaces"
     return 0
   fi
-  docker inspect -f '{{.Name}}' "$old" >"$place/replaces"
   printf '%s\n' "$new" >"$place/ids"
   note_policies "$place"
   docker update --restart no "$new" >/dev/null
 }`,
-    // drop_ahead place: the way back from make_ahead
+    // drop_ahead place: the way back from make_ahead, also when that was cut off: what is not the one before goes
     sh`drop_ahead() {
+  local old
   [[ -e $1/replaces ]] || return 0
   until docker version >/dev/null 2>&1; do sleep 1; done
-  docker rm -f $(<"$1/ids") >/dev/null 2>&1 || true
+  old=$(docker inspect -f '{{.Id}}' "$(tail -c +2 "$1/replaces")" 2>/dev/null || true)
+  if [[ $old ]]; then docker rm -f $(services_now "$1" -a | grep -vxF "$old") >/dev/null 2>&1 || true; fi
   rm -f "$1/replaces" "$1/ids" "$1/policies"
 }`,
     // take_place place: the one before goes, and its name is that of its successor
