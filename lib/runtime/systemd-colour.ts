@@ -19,7 +19,10 @@ export function systemdColours(target: Target, settings: SystemdSettings): Colou
   const remove = (release: Release, colour: Colour): Command =>
     lines(
       sh`as_root systemctl stop ${serviceOf(settings, release)}`,
-      sh`rm -f ${link(colour)} ${file(colour, 'start')} ${file(colour, 'env')}`,
+      // a boot that begins to start it in this moment is cut off in its ExecCondition, and that is no failure of anybody's
+      sh`if systemctl is-failed --quiet ${serviceOf(settings, release)}; then as_root systemctl reset-failed ${serviceOf(settings, release)} || true; fi`,
+      // with what a step was just writing
+      sh`rm -f ${[link(colour), file(colour, 'start'), file(colour, 'env')].flatMap(path => [path, `${path}.new`])}`,
     );
 
   return {
