@@ -29,7 +29,7 @@ export async function openClient(settings: S3Settings, { environment, signal }: 
 }
 
 /** What goes out at once: TLS makes a second copy of it, and of a whole part that would be as much memory again. */
-const pieceBytes = 256 * 1024;
+const pieceBytes = 64 * 1024;
 
 /** What is under way ends with the signal, and only the removal of an unfinished upload may still begin. */
 function endWith(client: S3Client, signal: AbortSignal): void {
