@@ -99,6 +99,11 @@ export async function interruptSwitches(
         await droplet.startAgain();
       });
       serving = await settled();
+      // what nobody had stopped starts with the server, and takes its time
+      await until('visitors are answered', 30, async () => {
+        const asked = `curl -skf --resolve ${visitorsDomain}:443:127.0.0.1 https://${visitorsDomain}/version.json`;
+        return (await droplet.root(asked)).code === 0 ? true : undefined;
+      });
       await onlyServes(all, serving);
       console.log(`power cut ${told(moment)}: ${cut ? '' : 'not reached, '}${serving.slice(0, 7)} serves`);
     });
