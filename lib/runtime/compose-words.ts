@@ -78,6 +78,15 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
     sh`note_policies() {
   docker inspect -f '{{.Id}} {{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}' $(<"$1/ids") >"$1/policies"
 }`,
+    // once_only container…: none of them is started again when it ends. Docker refuses that for one that ends in this moment.
+    sh`once_only() {
+  local try
+  for try in 1 2 3 4; do
+    if docker update --restart no "$@" >/dev/null 2>&1; then return 0; fi
+    sleep 0.2
+  done
+  docker update --restart no "$@" >/dev/null
+}`,
     // make_ahead place: one container of one service gets its successor beside it, which is not started yet, so that a
     // switch only has to stop the one and start the other. Compose moves volumes without a name to a successor when it
     // makes one by itself, so these are left to it, as is everything it does not like to have twice.

@@ -106,7 +106,7 @@ dc ${change.next.folder} rm -f $(<${`${change.next.folder}/services`})`
 else
   dc ${placeOf(next)} up -d --no-deps --quiet-pull ${services(next)}
   note_containers ${placeOf(next)}
-  docker update --restart no $(<${`${placeOf(next)}/ids`}) >/dev/null
+  once_only $(<${`${placeOf(next)}/ids`})
 fi`,
                 target.health.probes.length === 0 && up,
               ),

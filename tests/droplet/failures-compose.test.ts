@@ -22,7 +22,8 @@ async function gives(sha: string, why: RegExp, by?: Site): Promise<string> {
   const before = await now();
   const said = ended(await deploy(sha, by), 1);
   const line = stayedBut(before, await now(), 'reverted');
-  assert.match(inLine(line, 'reason') ?? '', why);
+  const reason = inLine(line, 'reason') ?? '';
+  assert.match(reason, why, `${reason}\nand not ${why.source}`);
   const told = explanationOf(said);
   assert.match(told.join('\n'), why);
   assert.ok(told.length > 0 && told.length <= 25, `${told.length} lines:\n${told.join('\n')}`);
