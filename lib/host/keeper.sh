@@ -449,6 +449,7 @@ settle_at_boot() { # home; Docker and the like may still be on their way up, hen
   trap 'rm -rf "$run"' EXIT
   exec 8>>"$home/lock"
   flock -n 8 || exit 0
+  export KEEPER_BOOT=yes # an undo may do now what would disturb others later
   settle_leftover 60
 }
 

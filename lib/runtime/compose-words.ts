@@ -87,6 +87,18 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   done
   docker update --restart no "$@" >/dev/null
 }`,
+    // despite_kept_port command…: of a container that was only being started when the power went, Docker 20.10 keeps the port
+    // until it is started once more itself (moby/libnetwork#1790). At boot that is done, once; later it is said.
+    sh`despite_kept_port() {
+  "$@" 2>"$KEEPER_RUN/complaint" && return 0
+  cat "$KEEPER_RUN/complaint" >&2
+  grep -q 'port is already allocated' "$KEEPER_RUN/complaint" || return 1
+  if [[ ! \${KEEPER_BOOT:-} ]] || ! mkdir "$KEEPER_RUN/docker" 2>/dev/null || ! as_root systemctl restart docker; then
+    fail 'if no container has that port, Docker kept it when the server lost its power: sudo systemctl restart docker'
+  fi
+  until docker version >/dev/null 2>&1; do sleep 1; done
+  "$@"
+}`,
     // make_ahead place: one container of one service gets its successor beside it, which is not started yet, so that a
     // switch only has to stop the one and start the other. Compose moves volumes without a name to a successor when it
     // makes one by itself, so these are left to it, as is everything it does not like to have twice.
@@ -136,6 +148,15 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
     if wait $! && [[ ! $now || $now == "$ids" ]]; then return 0; fi
   fi
   dc "$place" stop -t "$seconds" $(<"$place/services")
+}`,
+    // stop_new seconds container: one that may have begun only just now. As the first process of a container, a program that
+    // does not listen yet lets a signal pass, and Docker says it once: it is said again until the container has ended.
+    sh`stop_new() {
+  local signal
+  signal=$(docker inspect -f '{{.Config.StopSignal}}' "$2" 2>/dev/null) || return 0
+  docker stop -t "$1" "$2" >/dev/null 2>&1 &
+  while sleep 0.5 && kill -0 $! 2>/dev/null; do docker kill -s "\${signal:-SIGTERM}" "$2" >/dev/null 2>&1 || true; done
+  wait $! || true
 }`,
     // what another tool started has no list of ours until a deploy takes it over
     sh`ids_of() {

@@ -41,7 +41,7 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
       sh`until docker version >/dev/null 2>&1; do sleep 1; done`,
       sh`drop_ahead ${placeOf(next)}`,
       sh`start_release ${placeOf(was)}`,
-      sh`dc ${placeOf(was)} up -d --no-deps --no-recreate ${services(was)}`,
+      sh`despite_kept_port dc ${placeOf(was)} up -d --no-deps --no-recreate ${services(was)}`,
       sh`permanent ${placeOf(was)}`,
       vitals(was),
       ready,
@@ -53,7 +53,7 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
       sh`until docker version >/dev/null 2>&1; do sleep 1; done`,
       sh`[ -e ${`${change.next.folder}/services`} ] || exit 0`,
       sh`if [ -e ${`${change.next.folder}/replaces`} ]; then
-  docker stop -t ${stopSeconds} $(<${`${change.next.folder}/ids`}) >/dev/null 2>&1 || true
+  stop_new ${stopSeconds} $(<${`${change.next.folder}/ids`})
   drop_ahead ${change.next.folder}
   exit 0
 fi`,
@@ -139,7 +139,7 @@ fi`,
           sh`until docker version >/dev/null 2>&1; do sleep 1; done`,
           sh`permanent ${placeOf(next)}`,
           // a server that went down right after the record has not brought the candidate back; no effect on what runs
-          sh`docker start $(<${`${placeOf(next)}/ids`}) >/dev/null`,
+          sh`despite_kept_port docker start $(<${`${placeOf(next)}/ids`}) >/dev/null`,
           sh`take_place ${placeOf(next)}`,
           was && was.folder !== next.folder && !was.colour && !next.colour
             ? sh`gone=$(grep -vxF -f ${`${next.folder}/services`} ${`${was.folder}/services`} 2>/dev/null || true)

@@ -38,6 +38,9 @@ export async function interruptSwitches(
         `cd ${releases} && [ ! -e .keeper/journal ] && flock -n .keeper/lock true && ! ls -d /dev/shm/bookops.* 2>/dev/null && echo free`,
       );
       return said.stdout.trim() === 'free' ? true : undefined;
+    }).catch(async (error: unknown) => {
+      console.log((await droplet.root(`cd ${releases}/.keeper && ls -la . journal; tail -n 30 settle.log`)).stdout);
+      throw error;
     });
     return (await droplet.root(`cat ${releases}/current_release`)).stdout.trim();
   };
@@ -57,6 +60,10 @@ export async function interruptSwitches(
   };
 
   test.before(async () => {
+    if (runtime === 'compose')
+      await droplet.root(
+        `echo 'deploy ALL=(root) NOPASSWD: /usr/bin/systemctl restart docker' >/etc/sudoers.d/docker && visudo -cq`,
+      );
     ended(await deploy(app.good1).ended, 0);
     load = all.visit({ perSecond: torture ? 200 : 70 });
   });
@@ -89,9 +96,10 @@ export async function interruptSwitches(
     lostNothing(report);
   });
 
-  for (const moment of torture
-    ? Array.from({ length: 20 }, (_, at) => at)
-    : moments.slice(1, runtime === 'systemd' ? 2 : 1))
+  // a power cut within `docker start` makes Docker 20.10 keep the port: a moment of its own
+  const dark = runtime === 'systemd' ? moments.slice(1, 2) : how === 'hold' ? moments.slice(0, 1) : [];
+  const cuts = [...(torture ? Array.from({ length: 20 }, (_, at) => at) : []), ...dark];
+  for (const moment of cuts)
     test(`${runtime}: a server that went down ${told(moment)} comes back with one version, the one of the record`, async () => {
       const cut = await cutAt(moment, async kill => {
         await droplet.killHard();
