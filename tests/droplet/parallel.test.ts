@@ -5,25 +5,27 @@ import { bibliothecaOnDroplet, bibliothecaPlace } from './sites/bibliotheca.ts';
 import { ended, inLine, isLive, look } from './sites/look.ts';
 
 const { droplet, app, site } = await bibliothecaOnDroplet('parallel');
+/** Twenty are as many as two cores start in half a minute; tests/task/crowd.test.ts has them in every run. */
+const [crowd, patience] = process.env['BOOKOPS_TORTURE'] === '1' ? [20, 25] : [8, 10];
 const staging = () => look(droplet, bibliothecaPlace('staging'));
-// sshd lets in ten strangers at a time by default and drops some of more; twenty people come at once here
+// sshd lets in ten strangers at a time by default and drops some of more
 await droplet.root(`echo 'MaxStartups 60' >/etc/ssh/sshd_config.d/crowd.conf; systemctl reload ssh`);
 
-test('of twenty deploys of one target one runs; the others say who holds the lock, since when and at which step', async () => {
+test(`of ${crowd} deploys of one target one runs; the others say who holds the lock, since when and at which step`, async () => {
   ended(await site.task('deploy', '--env', 'staging', '--sha', app.good1), 0);
-  // long enough that the last of twenty programs on two cores starts before the first is done
+  // long enough that the last program starts before the first is done
   await droplet.write(
     '/etc/systemd/system/bibliotheca-staging.service.d/slow.conf',
-    '[Service]\nExecStartPre=/bin/sleep 25\nTimeoutStartSec=60\n',
+    `[Service]\nExecStartPre=/bin/sleep ${patience}\nTimeoutStartSec=60\n`,
   );
   await droplet.root('systemctl daemon-reload');
   const all = await Promise.all(
-    Array.from({ length: 20 }, () => site.task('deploy', '--env', 'staging', '--sha', app.good2, '--json')),
+    Array.from({ length: crowd }, () => site.task('deploy', '--env', 'staging', '--sha', app.good2, '--json')),
   );
   await droplet.root('rm -r /etc/systemd/system/bibliotheca-staging.service.d; systemctl daemon-reload');
   assert.equal(
     all.map(said => said.code).sort((one, two) => one - two),
-    [0, ...Array.from({ length: 19 }, () => 5)],
+    [0, ...Array.from({ length: crowd - 1 }, () => 5)],
   );
   for (const said of all.filter(one => one.code === 5)) {
     const { message } = said.json.error as { message: string };
