@@ -1,7 +1,7 @@
 // The database around a change: a snapshot while the app is stopped, and the exact bytes to put back when the change fails.
 import type { Database, SqliteDatabase, Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
-import { dumpStep, keepDumps, liveDumpStep, restoreDumpStep } from '../postgres/steps.ts';
+import { keepDumps, liveDump, restoreDump, stoppedDump } from '../postgres/snapshot.ts';
 import type { Change } from '../runtime/runtime.ts';
 import { inPlace } from './in-place.ts';
 import type { Finish, Step } from './plan.ts';
@@ -15,24 +15,35 @@ export function snapshotFile(database: SqliteDatabase, id: string): string {
   return `${database.snapshots}/${stem}-${id}${end}`;
 }
 
-/**
- * Takes two copies of a stopped database: a checked VACUUM INTO that stays, and the files as they are (with -wal and -shm)
- * in a folder beside it, because only those can be put back byte for byte. Needs the app to be stopped.
- */
+/** Needs the app to be stopped; its undo puts the database back. */
 export function snapshotStep(target: Target, database: Database, change: Change): Step {
-  if (database.kind === 'postgres') return dumpStep(target, database, change);
-  const file = snapshotFile(database, change.id);
+  const copy =
+    database.kind === 'postgres' ? stoppedDump(target, database, change.id) : stoppedCopy(target, database, change.id);
+  return { title: 'Snapshot the database', seconds: 1800, ...copy, judge: noteSnapshot(change) };
+}
+
+/** A copy of a database that is in use. There is no way back to it by itself: the app goes on writing. */
+export function liveSnapshotStep(target: Target, database: Database, change: Change): Step {
+  const copy =
+    database.kind === 'postgres' ? liveDump(target, database, change.id) : liveCopy(target, database, change.id);
+  return { title: 'Snapshot the database while it is in use', seconds: 1800, ...copy, judge: noteSnapshot(change) };
+}
+
+/**
+ * Two copies: a checked VACUUM INTO that stays, and the files as they are (with -wal and -shm) in a folder beside it,
+ * because only those can be put back byte for byte.
+ */
+function stoppedCopy(target: Target, database: SqliteDatabase, id: string): { run: Command; undo: Command } {
+  const file = snapshotFile(database, id);
   const exact = `${file}.exact`;
   const making = `${exact}.new`;
   const parts = databaseEnds.map(end => `${database.file}${end}`);
   const copyOf = (part: string) => `${exact}/${part.slice(part.lastIndexOf('/') + 1)}`;
   return {
-    title: 'Snapshot the database',
-    seconds: 1800,
-    ...noted(
+    run: taking(
       target,
       database,
-      change,
+      id,
       lines(
         // whole or not at all: the way back must never find half a copy, not even after a power cut
         sh`rm -rf ${making} && mkdir -m 700 ${making}`,
@@ -64,39 +75,40 @@ export function snapshotStep(target: Target, database: Database, change: Change)
   };
 }
 
-/** A checked copy of a database that is in use. There is no way back to it by itself: the app goes on writing. */
-export function liveSnapshotStep(target: Target, database: Database, change: Change): Step {
-  if (database.kind === 'postgres') return liveDumpStep(target, database, change);
-  const file = snapshotFile(database, change.id);
+function liveCopy(target: Target, database: SqliteDatabase, id: string): { run: Command; undo: Command } {
+  const file = snapshotFile(database, id);
   return {
-    title: 'Snapshot the database while it is in use',
-    seconds: 1800,
-    ...noted(target, database, change, checkedCopy(database, file)),
+    run: taking(target, database, id, checkedCopy(database, file)),
     undo: inItsPlace(target, database, sh`rm -f ${file}`),
   };
 }
 
-/** Takes the snapshot by `copy` when there is a database, and notes its name for the release's line. */
-function noted(target: Target, database: SqliteDatabase, change: Change, copy: Command): Pick<Step, 'run' | 'judge'> {
-  const file = snapshotFile(database, change.id);
-  return {
-    run: lines(
-      inItsPlace(
-        target,
-        database,
-        lines(
-          sh`mkdir -p ${database.snapshots}`,
-          sh`[ -e ${database.file} ] || { echo none; exit 0; }`,
-          copy,
-          // to the user who deploys, so that the clean-up needs no container
-          sh`[ -z "\${OWNER:-}" ] || chown "$OWNER" ${database.snapshots} ${file}`,
-          script('echo taken'),
-        ),
-        script('| tee "$KEEPER_RUN/snapshot"'),
+/** Takes the snapshot by `copy` when there is a database, and answers its name. */
+function taking(target: Target, database: SqliteDatabase, id: string, copy: Command): Command {
+  const file = snapshotFile(database, id);
+  return lines(
+    inItsPlace(
+      target,
+      database,
+      lines(
+        sh`mkdir -p ${database.snapshots}`,
+        sh`[ -e ${database.file} ] || { echo none; exit 0; }`,
+        copy,
+        // to the user who deploys, so that the clean-up needs no container
+        sh`[ -z "\${OWNER:-}" ] || chown "$OWNER" ${database.snapshots} ${file}`,
+        script('echo taken'),
       ),
-      sh`if grep -q taken "$KEEPER_RUN/snapshot"; then answer ${file}; fi`,
+      script('| tee "$KEEPER_RUN/snapshot"'),
     ),
-    judge: noteSnapshot(change),
+    sh`if grep -q taken "$KEEPER_RUN/snapshot"; then answer ${file}; fi`,
+  );
+}
+
+/** Its name stands in the release's line. */
+function noteSnapshot({ notes }: Change): (answer: string) => undefined {
+  return answer => {
+    if (answer.trim()) notes.snapshot = answer.trim();
+    return undefined;
   };
 }
 
@@ -128,50 +140,47 @@ export function passingCopy(database: SqliteDatabase, file: string): Command {
   );
 }
 
-function noteSnapshot({ notes }: Change): (answer: string) => undefined {
-  return answer => {
-    if (answer.trim()) notes.snapshot = answer.trim();
-    return undefined;
-  };
-}
-
 /** Puts an older snapshot in place of the stopped database. Comes after snapshotStep, whose undo is the way back from this too. */
 export function restoreStep(target: Target, database: Database, change: Change, snapshot: string): Step {
-  if (database.kind === 'postgres') return restoreDumpStep(target, database, change, snapshot);
-  const fresh = `${database.file}.restored`;
-  return {
-    title: 'Put back the database of then',
-    seconds: 1800,
-    run: inItsPlace(
-      target,
-      database,
-      lines(
-        sh`[ -e ${snapshot} ] || { echo ${`the snapshot ${snapshot} is not there any more`} >&2; exit 1; }`,
-        sh`verdict=$(sqlite3 -batch ${snapshot} 'PRAGMA integrity_check')`,
-        sh`[ "$verdict" = ok ] || { echo "the snapshot is damaged: $verdict" >&2; exit 1; }`,
-        sh`cp --reflink=auto ${snapshot} ${fresh}`,
-        sh`if [ -e ${database.file} ]; then chmod --reference=${database.file} ${fresh}; chown --reference=${database.file} ${fresh} 2>/dev/null || true; fi`,
-        sh`mv -fT ${fresh} ${database.file}`,
-        sh`rm -f ${`${database.file}-wal`} ${`${database.file}-shm`} ${`${database.file}-journal`}`,
-      ),
-    ),
-  };
+  const run =
+    database.kind === 'postgres'
+      ? restoreDump(target, database, change.id, snapshot)
+      : restoreCopy(target, database, snapshot);
+  return { title: 'Put back the database of then', seconds: 1800, run };
 }
 
-/** After success: the exact copy goes, and of the snapshots the newest stay. */
+function restoreCopy(target: Target, database: SqliteDatabase, snapshot: string): Command {
+  const fresh = `${database.file}.restored`;
+  return inItsPlace(
+    target,
+    database,
+    lines(
+      sh`[ -e ${snapshot} ] || { echo ${`the snapshot ${snapshot} is not there any more`} >&2; exit 1; }`,
+      sh`verdict=$(sqlite3 -batch ${snapshot} 'PRAGMA integrity_check')`,
+      sh`[ "$verdict" = ok ] || { echo "the snapshot is damaged: $verdict" >&2; exit 1; }`,
+      sh`cp --reflink=auto ${snapshot} ${fresh}`,
+      sh`if [ -e ${database.file} ]; then chmod --reference=${database.file} ${fresh}; chown --reference=${database.file} ${fresh} 2>/dev/null || true; fi`,
+      sh`mv -fT ${fresh} ${database.file}`,
+      sh`rm -f ${`${database.file}-wal`} ${`${database.file}-shm`} ${`${database.file}-journal`}`,
+    ),
+  );
+}
+
+/** After success: what only the way back needed goes, and of the snapshots the newest stay. */
 export function keepSnapshots(target: Target, database: Database, change: Change): Finish {
-  if (database.kind === 'postgres') return keepDumps(target, database, change);
+  const run =
+    database.kind === 'postgres' ? keepDumps(target, database, change.id) : keepCopies(target, database, change.id);
+  return { title: `Keep the newest ${database.keep} snapshots`, cleanup: true, run };
+}
+
+function keepCopies(target: Target, database: SqliteDatabase, id: string): Command {
   const { stem, end } = snapshotNames(database);
   const cleanUp = lines(
-    sh`rm -rf ${`${snapshotFile(database, change.id)}.exact`} &&`,
+    sh`rm -rf ${`${snapshotFile(database, id)}.exact`} &&`,
     sh`{ [ ! -d ${database.snapshots} ] ||`,
     sh`find ${database.snapshots} -maxdepth 1 -type f -name ${`${stem}-[0-9]*${end}`} -print0 | sort -rz | tail -zn +${database.keep + 1} | xargs -0r rm -f -- ; }`,
   );
-  return {
-    title: `Keep the newest ${database.keep} snapshots`,
-    cleanup: true,
-    run: lines(sh`{ ${cleanUp}; } 2>/dev/null || {`, inItsPlace(target, database, cleanUp), script('}')),
-  };
+  return lines(sh`{ ${cleanUp}; } 2>/dev/null || {`, inItsPlace(target, database, cleanUp), script('}'));
 }
 
 /** Runs a script as the user who owns the database, where that user sees its folder and that of the snapshots. */

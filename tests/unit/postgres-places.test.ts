@@ -8,7 +8,8 @@ import * as assert from 'uvu/assert';
 import type { PostgresDatabase } from '../../lib/config/target.ts';
 import type { Command } from '../../lib/host/sh.ts';
 import { exchangeDumps, sweepDumps } from '../../lib/postgres/put-back.ts';
-import { dumpFile, dumpStep, keepDumps, restoreDumpStep } from '../../lib/postgres/steps.ts';
+import { dumpFile } from '../../lib/postgres/snapshot.ts';
+import { keepSnapshots, restoreStep, snapshotStep } from '../../lib/release/database.ts';
 import { startPostgres } from '../postgres/server.ts';
 import { factsOf, first, sample } from '../torture/targets.ts';
 
@@ -107,7 +108,7 @@ test('a restore, exchanged and taken back, at any point', () => {
 test('a deploy whose migration fails has its database back, at any point, also under a client that does not leave', () => {
   set('before');
   const rights = about();
-  const step = dumpStep(target, database, change('20261120-000001'));
+  const step = snapshotStep(target, database, change('20261120-000001'));
   const before = server.names().toSorted();
   let calls = 0;
   for (; calls < 20; calls++) {
@@ -136,15 +137,15 @@ test('a deploy whose migration fails has its database back, at any point, also u
 test('an older dump takes the place of the database, and the way back from that too is at any point', () => {
   set('then');
   const old = change('20261120-000002');
-  fine(dumpStep(target, database, old).run);
+  fine(snapshotStep(target, database, old).run);
   const snapshot = dumpFile(target, database, old.id);
   assert.is(readFileSync(join(folder, 'answer'), 'utf8').trim(), snapshot);
-  fine(keepDumps(target, database, old).run);
+  fine(keepSnapshots(target, database, old).run);
   set('now');
   const before = server.names().toSorted();
   const next = change('20261120-000003');
-  const step = dumpStep(target, database, next);
-  const restore = restoreDumpStep(target, database, next, snapshot);
+  const step = snapshotStep(target, database, next);
+  const restore = restoreStep(target, database, next, snapshot);
   let calls = 0;
   for (; calls < 20; calls++) {
     fine(step.run);
@@ -159,8 +160,8 @@ test('an older dump takes the place of the database, and the way back from that 
   fine(step.run);
   fine(restore.run);
   assert.is(is(), 'then');
-  for (const id of ['20261120-000004', '20261120-000005']) fine(dumpStep(target, database, change(id)).run);
-  fine(keepDumps(target, database, next).run);
+  for (const id of ['20261120-000004', '20261120-000005']) fine(snapshotStep(target, database, change(id)).run);
+  fine(keepSnapshots(target, database, next).run);
   assert.equal(server.names().toSorted(), before);
   assert.equal(readdirSync(database.snapshots).toSorted(), [
     'book-staging-20261120-000004.dump.zst',
@@ -171,7 +172,7 @@ test('an older dump takes the place of the database, and the way back from that 
 test('who may not make databases is told what to type, before anything is changed', () => {
   server.sql(`ALTER ROLE ${role} NOCREATEDB`);
   const before = server.names().toSorted();
-  const { status, stderr } = run(dumpStep(target, database, change('20261120-000006')).run);
+  const { status, stderr } = run(snapshotStep(target, database, change('20261120-000006')).run);
   assert.is(status, 1);
   assert.match(stderr, `the user ${user} may not make databases: ALTER ROLE "it's ""ana""" CREATEDB`);
   assert.equal(server.names().toSorted(), before);
