@@ -79,5 +79,13 @@ fi`,
   exit 1
 }`,
   sh`drop() { ask_in "$1" -v from="$2" <<<${`${leave}\nDROP DATABASE IF EXISTS :"from";`} >/dev/null; }`,
+  // drop_all REGEX: those whose name is that of the present one and an end of ours
+  sh`drop_all() {
+  local one
+  look "$present"
+  for one in "\${every[@]}"; do
+    if [[ \${one:0:\${#stem}} == "$stem" && \${one:\${#stem}} =~ $1 ]]; then drop "$present" "$one"; fi
+  done
+}`,
   sh`empty_of() { ask -v from="$1" <<<${leave} >/dev/null; }`,
 );

@@ -50,17 +50,7 @@ export async function bringDump(
 
 /** Removes what a restore that was cut off has brought and not used. */
 export function sweepDumps(target: Target, database: PostgresDatabase): Command {
-  return withClient(
-    target,
-    database,
-    lines(
-      placeWords,
-      sh`look "$present"
-for one in "\${every[@]}"; do
-  if [[ \${one:0:\${#stem}} == "$stem" && \${one:\${#stem}} =~ ^_restored_[0-9]{8}T[0-9]{6}Z$ ]]; then drop "$present" "$one"; fi
-done`,
-    ),
-  );
+  return withClient(target, database, lines(placeWords, sh`drop_all ${'^_restored_[0-9]{8}T[0-9]{6}Z$'}`));
 }
 
 export function exchangeDumps({ target, stamp }: Place, database: PostgresDatabase): Step {

@@ -83,21 +83,11 @@ export function restoreDump(target: Target, database: PostgresDatabase, id: stri
   );
 }
 
-/** After success: the copy goes, and of the dumps the newest stay. */
-export function keepDumps(target: Target, database: PostgresDatabase, id: string): Command {
+/** After success: the copies go, and of the dumps the newest stay. */
+export function keepDumps(target: Target, database: PostgresDatabase): Command {
   return lines(
-    withClient(
-      target,
-      database,
-      lines(
-        named(id),
-        sh`look "$present"
-for one in "\${every[@]}"; do
-  # also those that a server left which went down in just this moment
-  if [[ \${one:0:\${#stem}} == "$stem" && \${one:\${#stem}} =~ ^_kept_[0-9]{8}-[0-9]{6}(-[0-9]+)?$ ]]; then drop "$present" "$one"; fi
-done`,
-      ),
-    ),
+    // also those that a server left which went down in just this moment
+    withClient(target, database, lines(placeWords, sh`drop_all ${'^_kept_[0-9]{8}-[0-9]{6}(-[0-9]+)?$'}`)),
     sh`find ${database.snapshots} -maxdepth 1 -type f -name ${`${stemOf(target)}-[0-9]*.dump.zst`} -print0 | sort -rz | tail -zn +${database.keep + 1} | xargs -0r rm -f --`,
   );
 }

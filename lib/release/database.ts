@@ -168,8 +168,7 @@ function restoreCopy(target: Target, database: SqliteDatabase, snapshot: string)
 
 /** After success: what only the way back needed goes, and of the snapshots the newest stay. */
 export function keepSnapshots(target: Target, database: Database, change: Change): Finish {
-  const run =
-    database.kind === 'postgres' ? keepDumps(target, database, change.id) : keepCopies(target, database, change.id);
+  const run = database.kind === 'postgres' ? keepDumps(target, database) : keepCopies(target, database, change.id);
   return { title: `Keep the newest ${database.keep} snapshots`, cleanup: true, run };
 }
 
