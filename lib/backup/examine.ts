@@ -116,27 +116,25 @@ function telling(part: Part, say: Say): (bytes: number) => void {
   };
 }
 
-/** Opens the database in the folder and counts it. `text` is run where the file can be read. */
-export function openDatabase(folder: string, part: Part): { file: string; command: Command } {
+/** Opens the database in the folder, as database.sqlite, and counts it. */
+export function openDatabase(folder: string, part: Part): Command {
   const file = `${folder}/database.sqlite`;
-  return {
-    file,
-    command: lines(
-      script('set -euo pipefail'),
-      // never more than was promised: a few bytes may unpack to a full disk
-      sh`zstd -dqc ${`${folder}/${plainName(part)}`} | head -c ${part.rawBytes + 1} >${file} || [ "$(stat -c %s ${file})" -gt ${part.rawBytes} ]`,
-      sh`echo "sha256 $(${sumOf(file)})"`,
-      sh`echo "integrity $(sqlite3 -batch ${file} 'PRAGMA integrity_check' 2>&1 | head -n 3 | tr '\\n' ' ')"`,
-      sh`{ ${countsOf(file)}; } || true`,
-    ),
-  };
+  return lines(
+    script('set -euo pipefail'),
+    unpackInto(file, folder, part),
+    sh`echo "integrity $(sqlite3 -batch ${file} 'PRAGMA integrity_check' 2>&1 | head -n 3 | tr '\\n' ' ')"`,
+    sh`{ ${countsOf(file)}; } || true`,
+  );
 }
 
 /** Unpacks a dump in the folder, as database.dump. */
 export function unpackDump(folder: string, part: Part): Command {
-  const file = `${folder}/database.dump`;
+  return lines(script('set -euo pipefail; umask 077'), unpackInto(`${folder}/database.dump`, folder, part));
+}
+
+function unpackInto(file: string, folder: string, part: Part): Command {
   return lines(
-    script('set -euo pipefail; umask 077'),
+    // never more than was promised: a few bytes may unpack to a full disk
     sh`zstd -dqc ${`${folder}/${plainName(part)}`} | head -c ${part.rawBytes + 1} >${file} || [ "$(stat -c %s ${file})" -gt ${part.rawBytes} ]`,
     sh`echo "sha256 $(${sumOf(file)})"`,
   );

@@ -118,8 +118,7 @@ export async function openBackup(
 
 async function openCopy(way: Way, folder: string, part: Part, facts: Manifest['database']): Promise<Check[]> {
   if (facts?.kind !== 'sqlite') throw new Failure(7, `the manifest does not say what ${part.name} holds`);
-  const { command } = openDatabase(folder, part);
-  return judgeDatabase(await perform(way, command, 'opening the database'), part, facts);
+  return judgeDatabase(await perform(way, openDatabase(folder, part), 'opening the database'), part, facts);
 }
 
 async function unpacked(
