@@ -3,6 +3,7 @@ import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import { lineWriter } from '../report/lines.ts';
 import type { Host } from '../host/host.ts';
+import { packageOf } from '../host/packages.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { withWords } from '../host/stream.ts';
 
@@ -90,7 +91,7 @@ done`,
       });
     if (word === 'missing')
       throw new Failure(1, `${where} has no ${one}`, {
-        advice: `there: sudo apt-get install ${/^p(sql|g_\w+)$/.test(one) ? 'postgresql-client' : one}`,
+        advice: `there: sudo apt-get install ${packageOf(one)}`,
       });
     throw new Failure(1, `${where} gives no room to work in`, { detail: complaints.trim() || answer });
   }

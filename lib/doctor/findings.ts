@@ -1,6 +1,7 @@
 // What the doctor makes of the answers: one finding per check, each that is not good with what to type next.
 import { checkEnvFile } from '../config/env-file.ts';
 import type { Target } from '../config/target.ts';
+import { packageOf } from '../host/packages.ts';
 import type { Facts } from '../release/facts.ts';
 import { certificateFindings } from './certificate-findings.ts';
 import { failure, good, type Finding, warning, words } from './finding.ts';
@@ -40,26 +41,12 @@ function bash(facts: Facts): Finding {
     : failure('bash', `is ${version || 'unknown'}, and 5 or later is needed`, 'sudo apt-get install bash');
 }
 
-const packages: Record<string, string> = {
-  flock: 'util-linux',
-  setsid: 'util-linux',
-  awk: 'mawk',
-  find: 'findutils',
-  docker: 'docker.io docker-compose-v2',
-  systemctl: 'systemd',
-  psql: 'postgresql-client',
-  pg_dump: 'postgresql-client',
-  pg_restore: 'postgresql-client',
-};
-
 function tools(facts: Facts): Finding {
   const lacking = words(facts, 'lacking');
   // of busybox, say: they are there, but not with the options that the keeper needs
   const other = words(facts, 'other').filter(name => !lacking.includes(name));
   const wanted = [...lacking, ...other];
   if (wanted.length === 0) return good('tools', 'all there');
-  const named = (name: string) =>
-    packages[name] ?? (/^(base64|tail|timeout|stat|df|sha256sum)$/.test(name) ? 'coreutils' : name);
   return failure(
     'tools',
     [
@@ -68,7 +55,7 @@ function tools(facts: Facts): Finding {
     ]
       .filter(Boolean)
       .join('; '),
-    `sudo apt-get install ${[...new Set(wanted.map(named))].join(' ')}`,
+    `sudo apt-get install ${[...new Set(wanted.map(packageOf))].join(' ')}`,
   );
 }
 
