@@ -16,14 +16,16 @@ export function systemdColours(target: Target, settings: SystemdSettings): Colou
   const link = (colour: Colour) => `${target.root}/${colour}`;
   const file = (colour: Colour, end: string) => `${target.root}/proxy/${colour}.${end}`;
 
-  const remove = (release: Release, colour: Colour): Command =>
-    lines(
-      sh`as_root systemctl stop ${serviceOf(settings, release)}`,
+  const remove = (release: Release, colour: Colour): Command => {
+    const service = serviceOf(settings, release);
+    return lines(
+      sh`as_root systemctl stop ${service}`,
       // a boot that begins to start it in this moment is cut off in its ExecCondition, and that is no failure of anybody's
-      sh`if systemctl is-failed --quiet ${serviceOf(settings, release)}; then as_root systemctl reset-failed ${serviceOf(settings, release)} || true; fi`,
+      sh`if systemctl is-failed --quiet ${service}; then as_root systemctl reset-failed ${service} || true; fi`,
       // with what a step was just writing
       sh`rm -f ${[link(colour), file(colour, 'start'), file(colour, 'env')].flatMap(path => [path, `${path}.new`])}`,
     );
+  };
 
   return {
     place: ({ next }, site) => {
