@@ -74,7 +74,7 @@ export function composeColours(target: Target, settings: ComposeSettings): Colou
           sh`echo ${projectOf(colour)} >${`${making}/project`}`,
           sh`mv -T ${making} ${place} && point ${link(colour)} ${next.folder}`,
           sh`start_release ${place}`,
-          sh`docker update --restart no $(<${`${place}/ids`}) >/dev/null`,
+          sh`once_only $(<${`${place}/ids`})`,
           sh`share ${projectOf(colour)}`,
         ),
         undo: remove(next, colour),

@@ -118,7 +118,7 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   fi
   printf '%s\n' "$new" >"$place/ids"
   note_policies "$place"
-  docker update --restart no "$new" >/dev/null
+  once_only "$new"
 }`,
     // drop_ahead place: the way back from make_ahead, also when that was cut off: what is not the one before goes
     sh`drop_ahead() {

@@ -149,7 +149,7 @@ fi`,
           was &&
             next.colour &&
             sh`old=$([ ! -e ${`${placeOf(was)}/services`} ] || services_now ${placeOf(was)} -a)
-[ -z "$old" ] || docker update --restart no $old >/dev/null`,
+[ -z "$old" ] || once_only $old`,
         ),
       },
       ...(next.colour ? [] : leaveColour(colours, was)),
