@@ -66,8 +66,10 @@ export async function openBackup(
     title: `Fetch ${one.part.name}${one.held === held ? '' : ` of ${one.held.id}`} from ${store.name} (${size(one.part.bytes)})`,
     run: async say => {
       note(await fetchPart(way, one, folder, identity, say));
-      if (one.part === ofDatabase) opening = openCopy(way, folder, one.part, database);
-      opening?.catch(() => {}); // its own item tells
+      if (one.part === ofDatabase) {
+        opening = openCopy(way, folder, one.part, database);
+        opening.catch(() => {}); // its own item tells
+      }
       if (one === needed.at(-1) && identity && needed.some(({ part }) => isEncrypted(part)))
         note({ name: 'decrypted', good: true, found: `with the identity that ops.yml names: ${identity.place}` });
     },
