@@ -375,11 +375,11 @@ take_lock() { # waits at most $wait seconds, telling who holds it whenever that 
 main() {
   local line partial='' chunk code
   run=$(mktemp -d /dev/shm/bookops.XXXXXXXX 2>/dev/null || mktemp -d) || exit 70
+  trap 'rm -rf "$run"' EXIT
   out=$run/out
   : >"$out"
   mkfifo "$run/pause" && exec 9<>"$run/pause" || exit 70
   tail -n +1 -s 0.05 -f --pid=$$ "$out" 8>&- 9>&- </dev/null 2>/dev/null &
-  trap 'rm -rf "$run"' EXIT
   if ! { mkdir -p "$releases" && mkdir -p -m 700 "$home"; } 2>>"$out"; then
     say "refused $(encode "the folder $home cannot be made")"
     sleep 0.2
