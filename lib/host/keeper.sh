@@ -286,7 +286,6 @@ start_step() { # number seconds title undo script input
   esac
   current_step=$number
   now step_began
-  tick=0.01
   holder_now
 }
 
