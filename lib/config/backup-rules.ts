@@ -1,15 +1,13 @@
 // What can only be wrong in a backup as a whole: stores that are none, nothing to take, folders that are in each other's way.
 import { posix } from 'node:path';
+import type { Say } from './problems.ts';
 import type { Settings, WrittenStore } from './schema.ts';
 import { unknown } from './site-rules.ts';
 
-type Place = (string | number)[];
-
-/** `wrong` notes a fault at its place; `from` says where a setting was written. */
 export function backupFaults(
   settings: Settings,
   stores: ReadonlyMap<string, WrittenStore>,
-  { wrong, from }: { wrong: (path: Place, text: string) => void; from: (...path: Place) => string },
+  { wrong, from }: Say,
 ): void {
   const { backup, database, root = '/' } = settings;
   if (!backup) return;
@@ -62,7 +60,7 @@ export function backupFaults(
 function bucketFaults(
   { bucket, stores: named = [] }: NonNullable<Settings['backup']>,
   stores: ReadonlyMap<string, WrittenStore>,
-  wrong: (path: Place, text: string) => void,
+  wrong: Say['wrong'],
 ): void {
   if (!bucket) return;
   const at = ['backup', 'bucket', 'from'];
@@ -82,10 +80,7 @@ function bucketFaults(
   }
 }
 
-function ownFaults(
-  { backup, runtime }: Settings,
-  { wrong, from }: { wrong: (path: Place, text: string) => void; from: (...path: Place) => string },
-): void {
+function ownFaults({ backup, runtime }: Settings, { wrong, from }: Say): void {
   const own = backup?.own;
   if (!own) return;
   if (!own.command.length) wrong(['backup', 'own', 'command'], 'is empty');

@@ -1,12 +1,9 @@
 // What can only be wrong about copies and made-up data as a whole: what a copy would share, and what production must never have.
+import type { Place, Say } from './problems.ts';
 import type { Draft } from './rules.ts';
 import type { Settings } from './schema.ts';
 import { unknown } from './site-rules.ts';
 
-type Place = (string | number)[];
-type Say = { wrong: (path: Place, text: string) => void; from: (...path: Place) => string };
-
-/** `wrong` notes a fault at its place; `from` says where a setting was written. */
 export function copyFaults({ environment, settings }: Draft, { wrong, from }: Say): void {
   const { instances, seed, runtime } = settings;
   const keys = (settings.env ?? []).flatMap(file => Object.keys(file.keys ?? {}));

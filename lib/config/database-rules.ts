@@ -1,12 +1,9 @@
 // What can only be wrong in a database as a whole: two kinds at once, a server that a deploy would stop, a URL that nobody writes.
 import { posix } from 'node:path';
+import type { Say } from './problems.ts';
 import type { Settings } from './schema.ts';
 import { unknown } from './site-rules.ts';
 
-type Place = (string | number)[];
-type Say = { wrong: (path: Place, text: string) => void; from: (...path: Place) => string };
-
-/** `wrong` notes a fault at its place; `from` says where a setting was written. */
 export function databaseFaults(settings: Settings, { wrong, from }: Say): void {
   const { database, root } = settings;
   if (!database) return;

@@ -6,6 +6,12 @@ import { builtIn } from './tree.ts';
 /** `at` is an offset in the file; `path` is empty when the YAML itself is broken. */
 export type Problem = { at: number; path: string; text: string };
 
+/** Where a setting is within its target. */
+export type Place = (string | number)[];
+
+/** `wrong` notes a fault at its place; `from` says where a setting was written. */
+export type Say = { wrong: (path: Place, text: string) => void; from: (...path: Place) => string };
+
 export type Source = {
   /** How a person would name the file. */
   name: string;

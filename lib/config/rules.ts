@@ -3,7 +3,7 @@ import { seconds } from '../duration.ts';
 import { backupFaults } from './backup-rules.ts';
 import { copyFaults, isPortName, portHere, rangeOf } from './copy-rules.ts';
 import { databaseFaults } from './database-rules.ts';
-import type { Problem, Source } from './problems.ts';
+import type { Place, Problem, Say, Source } from './problems.ts';
 import type { Settings, WrittenHost, WrittenStore } from './schema.ts';
 import { siteFaults, unknown } from './site-rules.ts';
 import { watchFaults } from './watch-rules.ts';
@@ -24,11 +24,11 @@ type Known = {
 export function faultsWithin(draft: Draft, known: Known): Problem[] {
   const { settings, tree } = draft;
   const problems: Problem[] = [];
-  const from = (...path: (string | number)[]) => {
+  const from: Say['from'] = (...path) => {
     const at = get(tree, ...path)?.at ?? builtIn;
     return at === builtIn ? 'by default' : known.source.place(at);
   };
-  const wrong = (path: (string | number)[], text: string) => {
+  const wrong: Say['wrong'] = (path, text) => {
     const found = get(tree, ...path);
     const at = found && found.at !== builtIn ? found : undefined;
     problems.push({ at: at?.at ?? draft.at, path: at?.path || `${draft.path}.${path.join('.')}`, text });
@@ -178,7 +178,7 @@ function crossings(drafts: readonly Draft[], { hosts, source }: Pick<Known, 'hos
 }
 
 function claims({ app, environment, settings, tree }: Draft): { what: string; value: string; at: number }[] {
-  const at = (...path: (string | number)[]) => get(tree, ...path)?.at ?? builtIn;
+  const at = (...path: Place) => get(tree, ...path)?.at ?? builtIn;
   const one = (what: string, value: string | undefined, ...path: string[]) =>
     value === undefined ? [] : [{ what, value, at: at(...path) }];
   const variables = settings.runtime === 'compose' ? (settings.compose?.variables ?? {}) : {};

@@ -1,14 +1,9 @@
 // What can only be wrong in a site as a whole: routes that lead nowhere, and switches that the rest does not allow.
 import { closest } from '../closest.ts';
+import type { Say } from './problems.ts';
 import type { Settings } from './schema.ts';
 
-type Place = (string | number)[];
-
-/** `wrong` notes a fault at its place; `from` says where a setting was written. */
-export function siteFaults(
-  settings: Settings,
-  { wrong, from }: { wrong: (path: Place, text: string) => void; from: (...path: Place) => string },
-): void {
+export function siteFaults(settings: Settings, { wrong, from }: Say): void {
   const { site } = settings;
   const upstreams = Object.entries(site?.upstreams ?? {});
   if (site?.domains && !site.domains.length) wrong(['site', 'domains'], 'is empty: name at least one');

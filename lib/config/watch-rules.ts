@@ -1,15 +1,13 @@
 // What can only be wrong as a whole in how backups are watched and proven: alerts that are none, questions without a database.
 import { posix } from 'node:path';
+import type { Say } from './problems.ts';
 import type { Settings } from './schema.ts';
 import { unknown } from './site-rules.ts';
 
-type Place = (string | number)[];
-
-/** `wrong` notes a fault at its place. */
 export function watchFaults(
   { backup, database, systemd, process, root = '/' }: Settings,
   alerts: ReadonlyMap<string, unknown>,
-  wrong: (path: Place, text: string) => void,
+  wrong: Say['wrong'],
 ): void {
   if (!backup) return;
   for (const [index, name] of (backup.alerts ?? []).entries()) {
