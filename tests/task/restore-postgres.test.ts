@@ -4,29 +4,17 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { startPostgres, usesPostgres } from '../postgres/server.ts';
-import { makeBackedUpBook, type BackedUp } from './backed-up.ts';
 import { until } from './book.ts';
+import { makePostgresBook } from './postgres-book.ts';
 
-const server = await startPostgres();
-const book: BackedUp = await makeBackedUpBook();
-const name = `book's "$HOME" %41`;
-usesPostgres(book, server.make('ana', `it's p@ss`, name));
+const { server, book, sql, titles, others, end } = await makePostgresBook();
+let good = '';
 test.before(async () => {
   const { code, stderr } = await book.run('deploy', ['--sha', book.good2]);
   assert.is(code, 0, stderr);
   good = await book.backUp();
 });
-test.after(async () => {
-  book.clean();
-  await server.stop();
-});
-const sql = (text: string) => server.sql(`SET ROLE ana; ${text}`, name);
-const titles = () => sql("SELECT string_agg(title, ',' ORDER BY id) FROM chapters");
-const quiet = ['postgres', 'template0', 'template1', name];
-const others = () => server.names().filter(one => !quiet.includes(one));
-let good = '';
-sql(`CREATE TABLE chapters (id serial PRIMARY KEY, title text); INSERT INTO chapters (title) VALUES ('one'), ('two')`);
+test.after(end);
 
 test('into a folder: the dump as pg_restore reads it, tried where the programs are', async () => {
   const { code, stderr } = await book.run('restore', ['--to', 'out']);
