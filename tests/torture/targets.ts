@@ -91,6 +91,17 @@ export function factsOf(target: Target, said: Record<string, string>): Facts {
   return readFacts(text.map(([name, value]) => `${name} ${Buffer.from(value).toString('base64')}`).join('\n'), target);
 }
 
+/** A first deploy, for what only asks for its id and its notes. */
+export function changeOf(target: Target, id: string): Change {
+  return {
+    facts: factsOf(target, {}),
+    next: { sha: first, name: 'x', folder: '/x' },
+    was: undefined,
+    id,
+    notes: {},
+  };
+}
+
 const named = (target: Target, sha: string): Release => releaseAt(target.paths.releases, when, sha, []);
 
 export type Story = { name: string; target: Target; change: Change; plan: Plan };

@@ -17,7 +17,7 @@ import * as assert from 'uvu/assert';
 import type { SqliteDatabase } from '../../lib/config/target.ts';
 import { keepSnapshots, snapshotFile, snapshotStep } from '../../lib/release/database.ts';
 import type { Command } from '../../lib/host/sh.ts';
-import { factsOf, first, sample } from '../torture/targets.ts';
+import { changeOf, sample } from '../torture/targets.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bookops-database-'));
 const prelude = readFileSync(new URL('../../lib/host/prelude.sh', import.meta.url), 'utf8');
@@ -30,13 +30,7 @@ const database: SqliteDatabase = {
   keep: 2,
 };
 const target = sample({ database });
-const change = (id: string) => ({
-  facts: factsOf(target, {}),
-  next: { sha: first, name: 'x', folder: '/x' },
-  was: undefined,
-  id,
-  notes: {} as Record<string, string>,
-});
+const change = (id: string) => changeOf(target, id);
 const run = ({ text }: Command) =>
   spawnSync('bash', ['-c', `exec 3>"$KEEPER_RUN/answer"\n${prelude}\n${text}`], {
     encoding: 'utf8',

@@ -11,7 +11,7 @@ import { exchangeDumps, sweepDumps } from '../../lib/postgres/put-back.ts';
 import { dumpFile } from '../../lib/postgres/snapshot.ts';
 import { keepSnapshots, restoreStep, snapshotStep } from '../../lib/release/database.ts';
 import { startPostgres } from '../postgres/server.ts';
-import { factsOf, first, sample } from '../torture/targets.ts';
+import { changeOf, sample } from '../torture/targets.ts';
 
 const server = await startPostgres();
 const folder = mkdtempSync(join(tmpdir(), 'bookops-places-'));
@@ -32,13 +32,7 @@ const database: PostgresDatabase = {
   keep: 2,
 };
 const target = sample({ database, env: [{ file, keys: {}, checks: [] }] });
-const change = (id: string) => ({
-  facts: factsOf(target, {}),
-  next: { sha: first, name: 'x', folder: '/x' },
-  was: undefined,
-  id,
-  notes: {} as Record<string, string>,
-});
+const change = (id: string) => changeOf(target, id);
 const newest = readdirSync('/usr/lib/postgresql').toSorted((a, b) => Number(b) - Number(a))[0] ?? '';
 
 /** `upTo`: it dies before its nth call of a program of Postgres, as when a server goes down. */
