@@ -31,7 +31,7 @@ const schema = v.object({
       name: v.pipe(
         v.string(),
         v.regex(
-          /^((database\.(sqlite|dump)|files\.tar|changes\.tar|gone)\.zst(\.age)?|app\.tar\.zst|app\.zst|bucket-index\.jsonl\.zst)$/,
+          /^((database\.(sqlite|dump)|files\.tar|changes\.tar|gone|app\.tar|app)\.zst(\.age)?|bucket-index\.jsonl\.zst)$/,
         ),
       ),
       /** Of the stored object. */

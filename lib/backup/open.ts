@@ -102,7 +102,7 @@ export async function openBackup(
       title: 'Open the database, check it and count its rows',
       run: async () => note(...((await opening) ?? [])),
     });
-  const part = (name: Part['name']) => parts.find(one => one.name === name);
+  const part = (name: string) => parts.find(one => plainName(one) === name);
   const [index, own] = [part(indexName), part('app.tar.zst') ?? part('app.zst')];
   if (own && manifest.own) items.push(...ownItems(way, folder, own, manifest.own, note));
   if (index && manifest.bucket)

@@ -6,11 +6,12 @@ import { serving } from '../release/attempt.ts';
 import { askFacts } from '../release/facts.ts';
 import type { Item } from '../report.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
+import { recipientsOf, sealing } from './age.ts';
 import { readSent, sendFiles } from './files.ts';
 import { perform, type Way } from './flow.ts';
 import { listAll } from './inventory.ts';
-import type { Manifest, Part } from './manifest.ts';
-import { surveyFiles } from './pack-files.ts';
+import { plainName, type Manifest, type Part } from './manifest.ts';
+import { surveyFiles, type Send } from './pack-files.ts';
 import { inspectPacks } from './packs.ts';
 import { summing, sumOf } from './sum.ts';
 import type { Check } from './verdict.ts';
@@ -21,7 +22,7 @@ type Facts = NonNullable<Manifest['own']>;
 export type OwnMade = {
   own: OwnWay;
   name: 'app.tar.zst' | 'app.zst';
-  /** Prints it, compressed. */
+  /** Prints it, compressed, and encrypted when the target's backups are. */
   send: Command;
   /** Of a stream; undefined: the archive tells it while it is made. */
   raw: Pick<Part, 'rawBytes' | 'rawSha256'> | undefined;
@@ -56,7 +57,7 @@ export async function makeOwn(way: Way, target: Target, own: OwnWay, scratch: st
     const [, sum = ''] = /^sha256 ([0-9a-f]{64})$/m.exec(said) ?? [];
     if (bytes === '0') throw nothing(own, 'it printed nothing');
     const raw = { rawBytes: Number(bytes), rawSha256: sum };
-    return { own, name: 'app.zst', send: sh`cat ${file}`, raw, noted: [] };
+    return { own, name: 'app.zst', send: sh`<${file} ${sealing(recipientsOf(target))}`, raw, noted: [] };
   } finally {
     clearTimeout(timer);
   }
@@ -80,7 +81,8 @@ async function givesPath(way: Way, target: Target, own: OwnWay, command: Command
   await perform(way, sh`mkdir ${scratch}`, 'looking at it');
   const { noted } = await surveyFiles(way, target, files, { id: 'own', scratch });
   await perform(way, listAll(scratch), 'looking at it');
-  return { own, name: 'app.tar.zst', send: sendFiles(target, files, `${scratch}/list`, []), raw: undefined, noted };
+  const send = sendFiles(target, files, `${scratch}/list`, recipientsOf(target));
+  return { own, name: 'app.tar.zst', send, raw: undefined, noted };
 }
 
 async function commandOf(way: Way, target: Target, { words, service, as }: OwnWay): Promise<Command> {
@@ -103,14 +105,14 @@ function nothing({ words }: OwnWay, why: string): Failure {
 /** Stores it with `put`, which stores what a command on the host prints and says what that wrote to standard error. */
 export async function sendOwn(
   { own, name, send, raw, noted }: OwnMade,
-  put: (name: Part['name'], command: Command) => Promise<{ bytes: number; sha256: string; said: string }>,
+  put: Send,
 ): Promise<{ part: Part; facts: Facts }> {
-  const { bytes, sha256, said } = await put(name, send);
+  const { said, ...stored } = await put(name, send);
   const facts = { command: own.words.join(' '), gives: own.gives };
-  if (raw) return { part: { name, bytes, sha256, ...raw }, facts: { ...facts, count: null, noted } };
+  if (raw) return { part: { ...stored, ...raw }, facts: { ...facts, count: null, noted } };
   const sent = readSent(said);
   return {
-    part: { name, bytes, sha256, rawBytes: sent.rawBytes, rawSha256: null },
+    part: { ...stored, rawBytes: sent.rawBytes, rawSha256: null },
     facts: { ...facts, count: sent.count, noted: [...noted, ...sent.noted].slice(0, 1000) },
   };
 }
@@ -123,7 +125,7 @@ export function ownItems(
   facts: Facts,
   note: (...found: Check[]) => void,
 ): Item[] {
-  const [file, to] = [`${folder}/${part.name}`, `${folder}/app`];
+  const [file, to] = [`${folder}/${plainName(part)}`, `${folder}/app`];
   const { count, gives } = facts;
   const title = "Unpack the app's own backup";
   if (count === null)

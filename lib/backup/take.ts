@@ -83,8 +83,9 @@ export async function take(
     tools.tar = packed.tar;
   }
 
-  const put = (name: Part['name'], command: Command) => send(way, store, material, name, command, say);
-  const own = material.own && (await sendOwn(material.own, put));
+  const own = material.own && (await sendOwn(material.own, sending));
+  // copies of a bucket are shared by nights with and without encryption, and so is what says which they are
+  const put: Send = (name, command) => send(way, store, material, name, command, say);
   const bucket = material.source && (await sendBucket(way, store, { ...material, source: material.source }, before, put, say)); // prettier-ignore
   for (const more of [own, bucket]) if (more) parts.push(more.part);
 

@@ -21,12 +21,11 @@ export function backupFaults(
     wrong(['backup'], 'has nothing to take: there is neither a database nor files: { include: […] }');
   bucketFaults(backup, stores, wrong);
   ownFaults(settings, { wrong, from });
-  for (const key of ['bucket', 'own'] as const)
-    if (encrypt?.recipients.length && backup[key])
-      wrong(
-        ['backup', key],
-        `would not be encrypted, and ${from('backup', 'encrypt')} wants that: back it up as another app`,
-      );
+  if (encrypt?.recipients.length && backup.bucket)
+    wrong(
+      ['backup', 'bucket'],
+      `would not be encrypted, and ${from('backup', 'encrypt')} wants that: back it up as another app`,
+    );
   if (files && !files.include?.length) wrong(['backup', 'files'], 'needs include: paths inside the root');
 
   if (mode === 'tarball' && files?.full_every)

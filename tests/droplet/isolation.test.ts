@@ -17,7 +17,15 @@ for (const name of ['staging', 'production'])
   await droplet.root(
     `mkdir -p /opt/arsvent-2025/${name}/proxy; chown deploy: /opt/arsvent-2025/${name}/proxy; ln -sfn /opt/arsvent-2025/${name}/proxy/site.conf /etc/nginx/sites-enabled/arsvent-${name}.conf; echo >/opt/arsvent-2025/${name}/proxy/site.conf`,
   );
-await droplet.root(tieLine.replaceAll('sudo ', ''));
+await droplet.root(
+  `${tieLine.replaceAll('sudo ', '')}; install -d -o deploy ${['assets', 'prizes'].map(name => `${arsventRoot.staging}/data/backend/${name}`).join(' ')}`,
+);
+site.rewrite(text =>
+  text
+    .replace(/^stores:.*\n/m, 'stores:\n  disk: { kind: path, folder: ./store }\n')
+    .replaceAll('stores: [spaces]', 'stores: [disk]')
+    .replaceAll(/^ +alerts: \[.*\n/gm, ''),
+);
 const users = join(site.folder, 'users.json');
 const writeUsers = (...labels: string[]) =>
   writeFileSync(users, JSON.stringify(labels.map((label, index) => ({ discordUserId: `1${index}`, label }))));
@@ -105,6 +113,10 @@ const deeds: [string, number, () => Promise<Said>][] = [
   ['deploy', 0, () => staging('deploy', '--sha', good2)],
   ['a deploy that fails', 1, () => staging('deploy', '--sha', exitsAtOnce)],
   ['rollback', 0, () => staging('rollback', '--with-database')],
+  ['restart', 0, () => staging('restart')],
+  ['backup', 0, () => staging('backup')],
+  ['drill', 0, () => staging('drill')],
+  ['restore', 0, () => staging('restore')],
   ['site apply', 0, applied],
   ['maintenance on', 0, () => staging('maintenance', 'on', '--until', '2h')],
   ['maintenance off', 0, () => staging('maintenance', 'off')],

@@ -81,6 +81,9 @@ test('a bad release gives way to the one before it', async () => {
   site.rewrite(text => text.replace('deadline: 3s', 'deadline: 60s'));
 });
 
+/** Production as the promotion left it. */
+let untouched = '';
+
 test('production only takes what staging ran, and neither touches the other', async () => {
   const refused = ended(await site.task('deploy', '--env', 'production', '--sha', good3), 1);
   assert.match(refused.stderr, 'staging never had');
@@ -91,10 +94,10 @@ test('production only takes what staging ran, and neither touches the other', as
   await runsOnly(now, 'production');
   assert.is(await allOf('staging'), before);
 
-  const there = await allOf('production');
+  untouched = await allOf('production');
   ended(await site.task('deploy', '--env', 'staging', '--sha', good3), 0);
   isLive(await staging(), good3, good2);
-  assert.is(await allOf('production'), there);
+  assert.is(await allOf('production'), untouched);
 });
 
 test('a rollback to the same schema needs no database', async () => {
@@ -138,7 +141,7 @@ test('with --with-database it works: the rows of then are back, and those of now
   ended(await site.task('rollback', '--env', 'staging', '--with-database'), 2);
 });
 
-test('restart and maintenance leave release and pointers alone', async () => {
+test('restart and maintenance leave release and pointers alone, and nothing of all this touched production', async () => {
   const before = await staging();
   const pid = async () => (await droplet.root('systemctl show -p MainPID --value bibliotheca-staging')).stdout;
   const was = await pid();
@@ -148,6 +151,7 @@ test('restart and maintenance leave release and pointers alone', async () => {
   ended(await site.task('maintenance', 'off', '--env', 'staging'), 0);
   const after = await staging();
   assert.equal({ ...after, log: [] }, { ...before, log: [] });
+  assert.is(await allOf('production'), untouched);
   assert.equal(after.log.slice(0, -1), before.log);
   assert.is.not(await pid(), was);
 });

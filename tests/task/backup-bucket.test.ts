@@ -1,6 +1,7 @@
 // A bucket with an app's uploads in its backups: copied by difference, proven, put back, and what odd keys and damage do.
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
@@ -125,6 +126,26 @@ test('into a folder: each under its key, odd ones under another name, nothing ou
   assert.not.ok(existsSync(join(book.folder, 'escape')) || existsSync('/absolute'));
   assert.is(readdirSync(at('n')).length, 21);
   rmSync(to, { recursive: true });
+});
+
+test('RESTORE.md gets the objects back without us', async () => {
+  const { id } = await backUp();
+  const copy = join(book.folder, 'by-hand');
+  cpSync(join(book.store, 'book-staging'), copy, { recursive: true });
+  const [, block = ''] = /^```bash\n(if \[ -e bucket-index.*?)^```$/ms.exec(readFileSync(join(book.store, 'RESTORE.md'), 'utf8')) ?? []; // prettier-ignore
+  const said = execFileSync('bash', ['-euo', 'pipefail', '-c', block], { cwd: join(copy, id), encoding: 'utf8' });
+  const at = (key: string) => join(copy, id, 'bucket', key);
+  for (const key of plain.filter(one => !['n/1', 'n/2', 'dir/file'].includes(one)))
+    assert.is(readFileSync(at(key), 'utf8'), `content of ${key}`);
+  assert.ok(readFileSync(at('large')).equals(large));
+  assert.match(said, 'left out: ../../escape');
+  assert.match(said, 'left out: "line\\nbreak"');
+  assert.not.ok(existsSync(join(copy, 'escape')) || existsSync('/absolute'));
+  writeFileSync(join(copy, 'bucket/objects', readdirSync(join(copy, 'bucket/objects'))[0] ?? ''), 'spoilt');
+  assert.throws(() =>
+    execFileSync('bash', ['-euo', 'pipefail', '-c', block], { cwd: join(copy, id), stdio: 'ignore' }),
+  );
+  rmSync(copy, { recursive: true });
 });
 
 test('into the bucket: what is missing or another is put back, and what was there is kept aside', async () => {

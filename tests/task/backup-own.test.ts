@@ -1,5 +1,6 @@
 // Backups that an app makes its own way: its command runs once, what it gives is stored, proven and given back.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -14,9 +15,9 @@ test.before(async () => {
 test.after(() => book.clean());
 
 /** The app's command is a script in its root. */
-function own(script: string, more: string): void {
+function own(script: string, more: string, further = ''): void {
   writeFileSync(join(book.place().root, 'make-backup'), script);
-  const line = `backup: { stores: [disk], own: { command: [bash, make-backup, 'two words'], ${more} } }`;
+  const line = `backup: { stores: [disk], own: { command: [bash, make-backup, 'two words'], ${more} }${further} }`;
   writeFileSync(join(book.folder, 'ops.yml'), ops.replace(/backup: \{ stores.*\n/, `${line}\n`));
 }
 const makes = 'mkdir -p given/sub; echo "$1" >given/sub/a; ln -sf /etc/passwd given/out; echo ran >>runs';
@@ -54,6 +55,31 @@ test('what it prints is stored, proven, and comes back', async () => {
   const to = join(book.folder, 'printed');
   assert.is((await book.run('restore', ['--to', to])).code, 0);
   assert.is(readFileSync(join(to, 'app'), 'utf8').split('\n').length, 20_001);
+});
+
+test('where backups are encrypted, what the app made is too; a drill opens it, and RESTORE.md without us', async () => {
+  const identity = join(book.folder, 'backup.key');
+  const said = spawnSync('age-keygen', ['-o', identity], { encoding: 'utf8' }).stderr;
+  const encrypt = `, encrypt: { recipients: [${/age1\w+/.exec(said)?.[0] ?? 'none'}], identity: { file: ./backup.key } }`;
+  for (const [gives, name, made] of [
+    ["gives: '-'", 'app.zst', 'app'],
+    ['gives: given', 'app.tar.zst', 'app/given/sub/a'],
+  ] as const) {
+    own(`${makes}; cat given/sub/a`, gives, encrypt);
+    const id = await book.backUp();
+    const stored = join(book.store, 'book-staging', id);
+    assert.match(readFileSync(join(stored, `${name}.age`), 'latin1'), /^age-encryption\.org/);
+    const drill = await book.run('drill', [id]);
+    assert.is(drill.code, 0, drill.stderr);
+    const byHand = join(book.folder, 'by hand', id);
+    cpSync(stored, byHand, { recursive: true });
+    const guide = readFileSync(join(book.store, 'RESTORE.md'), 'utf8');
+    const blocks = [...guide.matchAll(/^```bash\n(.*?)^```$/gms)].map(([, text]) => text);
+    const env = { PATH: process.env['PATH'], HOME: book.folder, identity, database: join(byHand, 'put back.db') };
+    const restored = spawnSync('bash', ['-c', `set -e\n${blocks.join('\n')}`], { cwd: byHand, encoding: 'utf8', env });
+    assert.is(restored.status, 0, restored.stdout + restored.stderr);
+    assert.is(readFileSync(join(byHand, made), 'utf8'), 'two words\n');
+  }
 });
 
 test('a command that fails, hangs or gives nothing is a failure with its last words, and leaves no backup', async () => {
