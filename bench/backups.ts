@@ -28,7 +28,7 @@ export async function measure(say: (line: string) => void): Promise<Figure[]> {
   const store = (name: string) =>
     `{ kind: s3, bucket: ${name}, endpoint: '${front.endpoint}', key: { env: S3_KEY }, secret: { env: S3_SECRET } }`;
   const names = Array.from({ length: rounds }, (_, round) => `ours-${round}`);
-  const data = makeData({ stores: Object.fromEntries(names.map(name => [name, store(name)])) });
+  const data = makeData({ stores: Object.fromEntries(names.map(name => [name, store(name)])), mode: 'packs' });
   const seen: Record<Side, Seen[]> = { ours: [], restic: [] };
   const buckets: Buckets[] = [];
   for (const [round, ours] of names.entries())

@@ -1,9 +1,9 @@
 // How a target's backups stand, store by store: whether there are young ones, whole ones, proven ones, and room for the next.
-import { statfs } from 'node:fs/promises';
 import type { StoreSettings, Target } from '../config/target.ts';
 import { span } from '../duration.ts';
 import { Failure, messageOf } from '../errors.ts';
 import { openStore, type Around } from '../store/open.ts';
+import type { Store } from '../store/store.ts';
 import { backupsIn, isWhole, type Held, type Whole } from './catalog.ts';
 import { isProven, type Drilled } from './proof.ts';
 import { backupOf, size } from './settings.ts';
@@ -59,13 +59,14 @@ async function lookInto(
 ): Promise<InStore & { concerns: Concern[] }> {
   const { name } = settings;
   try {
-    const held = await backupsIn(await openStore(settings, around), target);
+    const store = await openStore(settings, around);
+    const held = await backupsIn(store, target);
     const concerns: Concern[] = [
       { subject: `store:${name}`, bad: false, says: `the store ${name} can be read again` },
       ...standing(target, name, held, now),
     ];
     const whole = held.find(isWhole);
-    const room = whole && (await roomFor(settings, whole));
+    const room = whole && (await roomFor(store, whole));
     if (room) concerns.push({ subject: `room:${name}`, ...room });
     return { name, held, concerns };
   } catch (error) {
@@ -110,19 +111,18 @@ export function standing(target: Target, store: string, held: readonly Held[], n
   return found;
 }
 
-/** Two more like the newest must fit. Only a folder says how much room there is. */
-async function roomFor(settings: StoreSettings, newest: Whole): Promise<Omit<Concern, 'subject'> | undefined> {
-  if (settings.kind !== 'path') return undefined;
-  const { bavail, bsize } = await statfs(settings.folder);
-  const free = bavail * bsize;
+/** Two more like the newest must fit. */
+async function roomFor(store: Store, newest: Whole): Promise<Omit<Concern, 'subject'> | undefined> {
+  const free = await store.free();
+  if (free === undefined) return undefined;
   const bad = free < 2 * newest.bytes;
   return bad
     ? {
         bad,
-        says: `${settings.name} has ${size(free)} left, and a backup takes ${size(newest.bytes)}`,
+        says: `${store.name} has ${size(free)} left, and a backup takes ${size(newest.bytes)}`,
         advice: 'make room there, or keep fewer: backup.keep in ops.yml, then npx tsx tasks/backups.ts prune --plan',
       }
-    : { bad, says: `${settings.name} has room again` };
+    : { bad, says: `${store.name} has room again` };
 }
 
 function proofConcern(target: Target, proven: Drilled | undefined, now: Date): Concern[] {

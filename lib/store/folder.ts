@@ -23,8 +23,14 @@ export function folderStore(name: string, folder: string): Store {
     }
   }
 
+  const free = async () => {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  };
+
   return {
     name,
+    free,
 
     async put(key, body) {
       const file = place(key);
@@ -82,11 +88,10 @@ export function folderStore(name: string, folder: string): Store {
     },
 
     async examine(prefix, needed) {
-      const { bavail, bsize } = await statfs(folder);
       let count = 0;
       for await (const { path } of walk(folderAbove(prefix)))
         if (path.startsWith(prefix) && isUnfinished(path)) count++;
-      return [room(bavail * bsize, needed, folder), leftovers(count)];
+      return [room(await free(), needed, folder), leftovers(count)];
     },
   };
 }

@@ -64,6 +64,7 @@ export function s3Store(settings: S3Settings, around: S3Around): Store {
   return {
     name,
     remove,
+    free: async () => undefined,
 
     async put(key, body, atMost) {
       const what = `the store ${name} cannot take ${key}`;

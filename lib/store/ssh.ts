@@ -36,8 +36,12 @@ export function sshStore(
     );
   };
 
+  const free = async () =>
+    Number(await perform(await reach(), sh`df -PB1 ${folder} | awk 'NR==2 {print $4}'`, 'asking for its room'));
+
   return {
     name,
+    free,
 
     async put(key, body) {
       const file = place(key);
@@ -118,9 +122,8 @@ export function sshStore(
 
     async examine(prefix, needed): Promise<Finding[]> {
       const way = await reach();
-      const free = await perform(way, sh`df -PB1 ${folder} | awk 'NR==2 {print $4}'`, 'asking for its room');
       const left = await perform(way, find(prefix, sh`-name ${`${unfinished}*`}`, sh`-printf x`), 'looking');
-      return [room(Number(free), needed, `${folder} on ${way.host.where}`), leftovers(left.length)];
+      return [room(await free(), needed, `${folder} on ${way.host.where}`), leftovers(left.length)];
     },
   };
 }

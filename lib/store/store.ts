@@ -19,6 +19,8 @@ export type Store = {
   remove(key: string): Promise<void>;
   /** Removes what killed uploads left under `prefix`; only for who knows that none is under way there. @returns how many. */
   sweep(prefix: string): Promise<number>;
+  /** Bytes that it has left; undefined: nobody can know, as of a bucket. */
+  free(): Promise<number | undefined>;
   /** What only this kind of store knows of itself, for who backs up below `prefix`; `needed`: the bytes of a backup. */
   examine(prefix: string, needed: number): Promise<Finding[]>;
 };

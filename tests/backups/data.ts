@@ -24,12 +24,13 @@ export type Data = {
 export type Said = { id: string; seconds: number; folder: string; backups: Listed[] };
 export type Listed = { id: string; store: string; fault: string | null };
 
-/** `stores`: what ops.yml says of each, as YAML; `keep` likewise. */
+/** `stores`: what ops.yml says of each, as YAML; `keep` likewise. `mode`: every backup has all files, unless said otherwise. */
 export function makeData({
   stores = { disk: '{ kind: path, folder: ./store }' },
   keep = '{ daily: 3 }',
   host = 'local',
-}: { stores?: Record<string, string>; keep?: string; host?: string } = {}): Data {
+  mode = 'tarball',
+}: { stores?: Record<string, string>; keep?: string; host?: string; mode?: 'tarball' | 'packs' } = {}): Data {
   const folder = mkdtempSync(join(tmpdir(), 'bookops-data-'));
   const root = join(folder, 'root');
   const database = join(root, 'shared/book.db');
@@ -50,7 +51,7 @@ ${Object.entries(stores)
     runtime: process
     process: { start: 'true' }
     database: { sqlite: shared/book.db }
-    backup: { stores: [${Object.keys(stores).join(', ')}], mode: tarball, files: { include: [shared/uploads] }, keep: ${keep} }
+    backup: { stores: [${Object.keys(stores).join(', ')}], mode: ${mode}, files: { include: [shared/uploads] }, keep: ${keep} }
     health: { ready: http://127.0.0.1:9/ }
     environments:
       staging: { root: ${root} }
