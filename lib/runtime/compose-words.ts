@@ -104,7 +104,8 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   local was try
   was=$(systemctl show -p InvocationID --value docker)
   ${makeEmptyImage}
-  docker run --rm --network none --security-opt apparmor=unconfined -v /run:/run ${hostPrograms} bookops-empty /usr/bin/systemctl --no-block restart docker || return 1
+  # it does not hear how that ends, as Docker goes meanwhile
+  docker run --rm --network none --pid host --security-opt apparmor=unconfined -v /run:/run ${hostPrograms} bookops-empty /usr/bin/systemctl --no-block restart docker >/dev/null 2>&1 || true
   for ((try = 0; try < 60; try++)); do
     sleep 1
     if [[ $(systemctl show -p InvocationID --value docker) != "$was" ]] && docker version >/dev/null 2>&1; then return 0; fi
