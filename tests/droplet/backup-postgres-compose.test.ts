@@ -1,17 +1,43 @@
-// Postgres in a container beside its app, on a real server over ssh: backed up, proven in a container nobody reaches, restored, put back.
-import { readFileSync } from 'node:fs';
+// Postgres in a container beside its app, on a real server: over ssh and by the server's own crond, encrypted, into an S3 server that checks signatures.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { until } from './harness/program.ts';
+import { startSwift } from '../store/swift.ts';
+import { ensureEngine } from './harness/engine.ts';
+import { bash, until } from './harness/program.ts';
 import { ended } from './sites/look.ts';
+import type { Manifest } from '../../lib/backup/manifest.ts';
 import { postgresOnDroplet } from './sites/postgres.ts';
 
-const { droplet, app, site, root, store, sql, migration } = await postgresOnDroplet('postgres');
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true'; // tasks do so themselves
+const home = join(import.meta.dirname, '../..');
+const { network } = await ensureEngine();
+const swift = await startSwift(network.gateway);
+test.after(() => swift.stop());
+const { bucket, endpoint } = await swift.bucket('nights');
+const { droplet, app, site, root, sql, migration } = await postgresOnDroplet('postgres');
+const keys = { key: swift.environment.S3_KEY, secret: swift.environment.S3_SECRET, 'age.key': await bash('age-keygen 2>/dev/null') }; // prettier-ignore
+for (const [name, text] of Object.entries(keys)) writeFileSync(join(site.folder, name), text, { mode: 0o600 });
+site.rewrite(text =>
+  text
+    .replace(
+      /^stores: .*$/m,
+      `stores: { far: { kind: s3, bucket: ${bucket}, endpoint: '${endpoint}', region: us-east-1, path_style: true, key: { file: ./key }, secret: { file: ./secret } } }`,
+    )
+    .replace(
+      'stores: [disk]',
+      `stores: [far], encrypt: { recipients: [${/age1\w+/.exec(keys['age.key'])?.[0]}], identity: { file: ./age.key } }, files: { include: [shared/uploads] }`,
+    ),
+);
+const cover = `${root}/shared/uploads/cover.png`;
+await droplet.asDeploy(`mkdir -p ${root}/shared/uploads && head -c 3000000 /dev/urandom >${cover}`);
 const task = (name: string, ...words: string[]) => site.task(name, '--env', 'production', ...words);
 const guests = () => sql("SELECT string_agg(name, ',' ORDER BY id) FROM \"the guest's $list\"");
 const databases = async () => (await sql('SELECT datname FROM pg_database ORDER BY 1')).split('\n');
-const drills = async () =>
+type Listed = { backups: { id: string; verdict: { good: boolean } | null }[] };
+const list = async () => ended(await task('backups', 'list', '--json'), 0).json as Listed;
+const containers = async () =>
   (await droplet.root('docker ps -aq --filter label=bookops.drill; docker volume ls -q')).stdout.trim();
 const left = async () =>
   (await droplet.root(`ls -d ${root}/releases/.keeper/backup/scratch.* ${root}/backups/snapshots/*.new 2>/dev/null`))
@@ -36,39 +62,45 @@ test('the first deploys make the database, and keep a dump of it each', async ()
 
 test('a backup is proven in a container of the same image, which goes again, and on this machine', async () => {
   const made = ended(await task('backup', '--json'), 0);
-  const manifest = JSON.parse(
-    readFileSync(join(store, 'visitors-production', String(made.json.id), 'manifest.json'), 'utf8'),
+  const manifest = made.json.manifest as Manifest;
+  assert.ok(manifest.database?.kind === 'postgres');
+  assert.equal(
+    manifest.parts.map(one => one.name),
+    ['database.dump.zst.age', 'files.tar.zst.age'],
   );
+  assert.equal(await swift.unfinished(bucket), []);
   assert.equal(manifest.database.tables, { '"the guest\'s $list"': 3, constructor: 1 });
   assert.equal(manifest.database.highWater, { '"the guest\'s $list"': 3 });
-  const before = await drills();
+  const before = await containers();
   for (const words of [[], ['--here']]) {
     const drill = ended(await task('drill', ...words), 0);
     assert.match(drill.stdout, /pg_restore +ended well/);
     assert.match(drill.stdout, /constraints +2, all valid/);
     assert.match(drill.stdout, /rows +4 in 2 tables, as promised/);
   }
-  assert.is(await drills(), before);
+  assert.is(await containers(), before);
   assert.is(await left(), '');
 });
 
 test('a drill that is killed leaves no container behind for longer than until the next', async () => {
-  const before = await drills();
+  const before = await containers();
   const running = site.start('drill', '--env', 'production');
   await running.until(/… Restore the dump/);
-  await until('its container is there', 20, async () => ((await drills()) === before ? undefined : true));
+  await until('its container is there', 20, async () => ((await containers()) === before ? undefined : true));
   running.child.kill('SIGKILL');
   await running.ended;
   ended(await task('drill'), 0);
-  await until('no container is left', 20, async () => ((await drills()) === before ? true : undefined));
+  await until('no container is left', 20, async () => ((await containers()) === before ? true : undefined));
   assert.is(await left(), '');
 });
 
 test('a restore exchanges the databases while the app is stopped, and names the one that was there before', async () => {
   await sql(`DELETE FROM constructor; DELETE FROM "the guest's $list" WHERE id > 1`);
   assert.is(await guests(), 'guest 1');
+  const was = (await droplet.root(`sha256sum ${cover}; rm ${cover}`)).stdout;
   const restored = ended(await task('restore', '--yes-restore', 'visitors-production', '--json'), 0);
   assert.is(await guests(), 'guest 1,guest 2,guest 3');
+  assert.is((await droplet.root(`sha256sum ${cover}`)).stdout, was);
   const [aside = ''] = (restored.json.aside as string[]).map(one => one.replace('the database ', ''));
   assert.is(await sql(`SELECT count(*) FROM "the guest's $list"`, aside), '1');
   assert.is((await databases()).filter(one => /_restored_|_kept_|_failed_|_fresh_/.test(one)).length, 0);
@@ -90,6 +122,48 @@ test('a migration that fails half-way leaves the database as it was, and a rollb
   ended(await task('rollback', '--with-database'), 0);
   assert.is(await guests(), 'guest 1,guest 2,guest 3');
   assert.equal(await databases(), before);
+});
+
+test('by cron: it backs up, proves and prunes without a word, and mails what is wrong', async () => {
+  // what a person does once: the tools with their modules, ops.yml for this machine, the crontab
+  for (const part of ['tasks', 'lib', 'node_modules', 'nginx'])
+    await droplet.bring(join(home, part), `/srv/ops/${part}`);
+  await droplet.bring(site.folder, '/srv/ops');
+  const ops = readFileSync(join(site.folder, 'ops.yml'), 'utf8');
+  await droplet.write('/srv/ops/ops.yml', ops.replace(/^ {2}vps:\n( {4}.*\n)+/m, '  vps: local\n'));
+  await droplet.write('/srv/ops/package.json', readFileSync(join(home, 'package.json'), 'utf8'));
+  const crontab = readFileSync(join(home, 'cron/backup.cron'), 'utf8').replace(/^\d+ [\d*]+ \* \* \*/gm, '* * * * *');
+  await droplet.write('/srv/crontab', crontab);
+  // the stub of this test: a server without mail, whose cron finds a program that keeps what it would send
+  await droplet.write('/usr/sbin/sendmail', '#!/bin/sh\ncat >>/var/mail/sent\n', '755');
+  await droplet.root(`
+    id=$(docker create bookops-node-base x) && docker cp -qL $id:/usr/local/bin/node /usr/local/bin/node; docker rm $id
+    chown -R deploy: /srv/ops && chmod 600 /srv/ops/age.key; install -m 666 /dev/null /var/mail/sent
+    crontab -u deploy /srv/crontab`);
+  const log = `${root}/releases/drills.log`;
+  const drills = async () => Number((await droplet.root(`grep -c verdict=good ${log}`)).stdout);
+  const mail = async () => (await droplet.root('cat /var/mail/sent')).stdout;
+  const already = await drills();
+  await until('cron has proven a backup', 150, async () => ((await drills()) > already ? true : undefined));
+  await droplet.root('crontab -u deploy -r');
+  await until('it has pruned too', 30, async () =>
+    (await droplet.root('pgrep -u deploy -f tasks/back')).stdout === '' ? true : undefined,
+  );
+  assert.is(await mail(), '');
+  const { backups } = await list();
+  // of one day, one is kept
+  assert.is(backups.length, 1);
+  assert.ok(
+    backups.every(one => one.verdict?.good),
+    JSON.stringify(backups),
+  );
+  assert.equal(await swift.unfinished(bucket), []);
+
+  await droplet.root('docker stop visitors-production-db-1; crontab -u deploy /srv/crontab');
+  await until('cron has sent a mail', 90, async () => ((await mail()) === '' ? undefined : true));
+  await droplet.root('crontab -u deploy -r');
+  assert.match(await mail(), 'the service db of visitors-production does not run');
+  assert.equal((await list()).backups, backups);
 });
 
 test('a server that does not run is told, and nothing is stored', async () => {

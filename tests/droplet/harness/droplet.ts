@@ -31,6 +31,8 @@ export type Droplet = {
   asDeploy(script: string): Promise<Answer>;
   /** Writes a file as root, with its folders. */
   write(path: string, text: string, mode?: string): Promise<void>;
+  /** Brings what a folder of this machine holds into one of the droplet, as root; no links are followed. */
+  bring(from: string, to: string): Promise<void>;
   /** A power cut. What /run and /tmp held is gone at the next start. */
   killHard(): Promise<void>;
   /** Boots it again and waits until everything runs; the address stays. */
@@ -102,6 +104,10 @@ export async function startDroplet(name: string): Promise<Droplet> {
       await asRoot(
         `mkdir -p "$(dirname ${place})"\nbase64 -d > ${place} <<'END'\n${Buffer.from(text).toString('base64')}\nEND\nchmod ${mode} ${place}`,
       );
+    },
+    async bring(from, to) {
+      await asRoot(`mkdir -p '${to}'`);
+      await engine.docker(['cp', `${from}/.`, `${container}:${to}`]);
     },
     async killHard() {
       await engine.docker(['kill', '-s', 'KILL', container]);

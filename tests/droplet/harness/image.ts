@@ -15,7 +15,7 @@ const packages = [
   ...'systemd systemd-sysv dbus openssh-server nginx-light docker.io cron sqlite3 curl rsync ca-certificates iptables'.split(
     ' ',
   ),
-  ...'procps iproute2 git logrotate sudo openssl zstd xz-utils busybox-static lsof redis-server'.split(' '),
+  ...'procps iproute2 git logrotate sudo openssl zstd age xz-utils busybox-static lsof redis-server'.split(' '),
   ...'libnginx-mod-http-js python3-cffi-backend certbot pebble caddy'.split(' '),
   ...'python3-minimal python3-venv python3-flask gunicorn alembic python3-sqlalchemy'.split(' '),
 ];

@@ -15,8 +15,6 @@ export type PostgresSite = {
   app: Visitors;
   site: Site;
   root: string;
-  /** The store's folder on this machine. */
-  store: string;
   /** Runs SQL in the app's database, or in another. */
   sql(text: string, database?: string): Promise<string>;
   /** What the migration of a release is. */
@@ -40,12 +38,11 @@ export async function postgresOnDroplet(word: string): Promise<PostgresSite> {
   await registry.pushImage('postgres', '15', await imageContext(join(folder, 'image')));
   const compose = join(folder, 'compose.yml');
   writeFileSync(compose, composeFile);
-  const store = join(folder, 'store');
   const site = makeSite(
     `hosts:
   vps:
 ${hostLines(droplet)}
-stores: { disk: { kind: path, folder: '${store}' } }
+stores: { disk: { kind: path, folder: ./store } }
 apps:
   visitors:
     host: vps
@@ -75,7 +72,6 @@ apps:
     app,
     site,
     root,
-    store,
     migration: (sha, text) => droplet.write(`${root}/migrations/${sha}.sql`, text),
     async sql(text, database = name) {
       const words = [`PGUSER=${user}`, `PGDATABASE=${database}`].map(one => `-e '${one.replaceAll("'", `'\\''`)}'`);
