@@ -66,22 +66,22 @@ function short(recipient: string): string {
 }
 
 /**
- * Reads the identity as one line and then the object; keeps its plain content in `file`, and says the checksum of what
+ * Reads the identity as one line and then the object; gives its plain content to `keep`, and says the checksum of what
  * arrived and how age ended. The identity is never in an argument or on a disk: age reads it from a pipe.
  */
-export function openingInto(file: string): Command {
+export function openingInto(keep: Command): Command {
   return lines(
     script('set -uo pipefail'),
     // when age gives up, the rest is still summed up: only so can a wrong identity be told from damage
     sh`IFS= read -r key || exit 1
 exec 5> >(${summing})
 summing=$!
-tee -p /dev/fd/5 | age --decrypt --identity <(printf %s "$key" | base64 -d) >${file}
+tee -p /dev/fd/5 | age --decrypt --identity <(printf %s "$key" | base64 -d) | ${keep}
 codes=("\${PIPESTATUS[@]}")
 exec 5>&-
 wait "$summing"
 echo "age \${codes[1]}"
-((codes[0] == 0))`,
+((codes[0] == 0 && codes[2] == 0))`,
   );
 }
 

@@ -8,7 +8,7 @@ import { isEncrypted, notOpened, openingInto, type Identity } from './age.ts';
 import { isWhole, keyOf, type Held, type Whole } from './catalog.ts';
 import { measure, pourInto, type Way } from './flow.ts';
 import { plainName, type Part, type SqliteFacts } from './manifest.ts';
-import { neededFor } from './packs.ts';
+import { isPack, listingBeside, neededFor } from './packs.ts';
 import { countsOf, readCounts } from './snapshot.ts';
 import { compareRows } from './tables.ts';
 import { sumOf } from './sum.ts';
@@ -42,11 +42,12 @@ export async function fetchPart(
 ): Promise<Check> {
   const file = `${folder}/${plainName(part)}`;
   const opened = isEncrypted(part) ? identity : undefined;
+  const keep = isPack(part) ? sh`tee -p ${file} | { ${listingBeside(folder, part)}; }` : sh`cat >${file}`;
   const meter = measure(telling(part, say));
   const body = await held.store.get(keyOf(held.manifest, held.id, part.name));
   const { output, errors } = await pourInto(
     way,
-    opened ? openingInto(file) : keepingIn(file),
+    opened ? openingInto(keep) : keepingIn(file, keep),
     body,
     meter.stream,
     `writing ${part.name}`,
@@ -62,9 +63,9 @@ export async function fetchPart(
   };
 }
 
-function keepingIn(file: string): Command {
+function keepingIn(file: string, keep: Command): Command {
   // read again from the file: cheaper than a tee, and the disk had its part in it
-  return sh`cat >${file} && ${sumOf(file)}`;
+  return lines(script('set -o pipefail'), sh`${keep} && ${sumOf(file)}`);
 }
 
 /** Reads one part and forgets it. */

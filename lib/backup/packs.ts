@@ -18,6 +18,11 @@ export function isOfFiles(part: Part): boolean {
   return ['files.tar.zst', 'changes.tar.zst', 'gone.zst'].includes(plainName(part));
 }
 
+/** An archive of files, also of those that the app made itself. */
+export function isPack(part: Part): boolean {
+  return plainName(part).endsWith('.tar.zst');
+}
+
 /** Everything that has to be fetched for these parts of a backup, each with the backup that has it. */
 export function neededFor(held: Whole, parts: readonly Part[]): { held: Whole; part: Part }[] {
   const own = parts.map(part => ({ held, part }));
@@ -72,6 +77,28 @@ export async function inspectPacks(
   return { name: 'files', good: true, found: `${count}, as promised` };
 }
 
+/**
+ * Reads a pack on standard input and leaves tar's list of it beside the file that it becomes: made while the pack arrives,
+ * as another pass over it would take as long as the unpacking.
+ */
+export function listingBeside(folder: string, part: Part): Command {
+  const list = listOf(folder, part);
+  return lines(
+    sh`if { zstd -dqc | ${listed(part)}; } >${`${list}.new`} 2>/dev/null; then mv ${`${list}.new`} ${list}; fi`,
+    // who sends does not hear that nobody listens any more
+    sh`cat >/dev/null`,
+  );
+}
+
+function listOf(folder: string, part: Part): string {
+  return `${folder}/${plainName(part)}.list`;
+}
+
+/** tar's list of what comes unpacked on standard input, if that is not more than was promised. */
+function listed(part: Part): Command {
+  return sh`head -c ${part.rawBytes + 1} | { tar ${listingFlags} --file=- && { rest=$(wc -c); [ "$rest" -eq 0 ] || exit 1; }; }`;
+}
+
 /** The archive's content as tar lists it. */
 async function listArchive(
   way: Way,
@@ -80,9 +107,11 @@ async function listArchive(
   { see }: Inspector,
   each: (path: string) => void,
 ): Promise<void> {
+  const list = listOf(folder, part);
   const command = lines(
     script('set -o pipefail'),
-    sh`zstd -dqc ${`${folder}/${plainName(part)}`} | head -c ${part.rawBytes + 1} | { tar ${listingFlags} --file=- && { rest=$(wc -c); [ "$rest" -eq 0 ] || exit 1; }; }`,
+    sh`if [ -e ${list} ]; then cat ${list}; exit; fi`,
+    sh`zstd -dqc ${`${folder}/${plainName(part)}`} | ${listed(part)}`,
   );
   const decoder = new StringDecoder('utf8');
   let rest = '';
