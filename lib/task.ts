@@ -1,7 +1,7 @@
 // How a task starts and ends: flags, context, signals, exit codes. The only file that touches `process`.
 import { realpathSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
-import { basename, resolve } from 'node:path';
+import { basename, extname, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { type Flags, type Reach, type Shape, type Typed, type Values, flagsOf, hasValues, parse } from './args.ts';
@@ -73,7 +73,7 @@ export function task<
   const program = process.argv[1];
   if (program !== undefined && isFile(url, program)) {
     // Later than the rest of the task's file, so that everything it declares is there.
-    queueMicrotask(() => void start(spec, basename(program, '.ts')));
+    queueMicrotask(() => void start(spec, basename(program, extname(program))));
   }
   return spec;
 }

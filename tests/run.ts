@@ -5,6 +5,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { forUnitAndTask, install, mayInstall, missing } from './programs.ts';
+import { transpileTasks } from './transpiled.ts';
 
 const usage = `node --import tsx tests/run.ts [ring …] [part of a file name …]
 
@@ -64,6 +65,7 @@ async function main(): Promise<void> {
   let matched = 0;
 
   await preparePrograms();
+  transpileTasks();
   const wanted = (ring: Ring) =>
     testFiles(ring.name).filter(file => !filters.length || filters.some(filter => file.includes(filter)));
   const carrying = chosen.some(ring => ring.name === 'droplet' && wanted(ring).length) && (await dropletCarrier());

@@ -1,8 +1,10 @@
 // Drills that start the app, on real servers over ssh: as the user of its unit, and as a container of the image that serves.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { arsventOnDroplet, arsventRoot } from './sites/arsvent.ts';
-import { bibliothecaOnDroplet, bibliothecaRoot } from './sites/bibliotheca.ts';
+import { arsventOnDroplet, arsventRoot, type ArsventSite } from './sites/arsvent.ts';
+import { bibliothecaOnDroplet, bibliothecaRoot, type BibliothecaSite } from './sites/bibliotheca.ts';
 import { ended } from './sites/look.ts';
 import type { Said } from './sites/site.ts';
 
@@ -12,6 +14,29 @@ type Verdict = { good: boolean; checks: { name: string; found: string }[] };
 const started = ({ json }: Said) =>
   (json as { verdict: Verdict }).verdict.checks.find(one => one.name === 'the app starts from it')?.found ?? '';
 
+/** A night after one file was changed and one removed, of files that only `owner` may read: its changes are proven, and come back. */
+async function nightOfChanges(
+  all: BibliothecaSite | ArsventSite,
+  root: string,
+  inside: string,
+  owner: string,
+): Promise<void> {
+  const { droplet, site } = all;
+  const backup = () => site.task('backup', '--env', 'staging', '--json');
+  const make = (script: string) =>
+    droplet.root(`cd ${root}/${inside} && umask 077 && { ${script}; } && chown -R ${owner}: . && chmod 700 .`);
+  await make('head -c 2000000 /dev/urandom >whole; echo once >changed; echo gone >gone');
+  const full = ended(await backup(), 0);
+  await make('echo twice >changed; rm gone; echo new >new');
+  const { id, manifest } = ended(await backup(), 0).json as { id: string; manifest: { base?: { id: string } } };
+  assert.is(manifest.base?.id, full.json.id);
+  const to = join(site.folder, 'back');
+  ended(await site.task('restore', id, '--env', 'staging', '--to', to), 0);
+  const text = (name: string) => readFileSync(join(to, 'files', inside, name), 'utf8');
+  assert.equal([text('changed'), text('new')], ['twice\n', 'new\n']);
+  assert.equal(readdirSync(join(to, 'files', inside)).toSorted(), ['changed', 'new', 'whole']);
+}
+
 test('the unit’s user starts the restored app in a copy of its release, and nothing of it stays', async () => {
   const { droplet, app, site } = library;
   const root = bibliothecaRoot.staging;
@@ -20,7 +45,7 @@ test('the unit’s user starts the restored app in a copy of its release, and no
     text.replace('stores: [disk, spaces]', 'stores: [disk]').replace('/mnt/backups', './store').replace(/^ +alerts: \[.*\n/m, ''); // prettier-ignore
   site.rewrite(disk);
   ended(await site.task('deploy', '--env', 'staging', '--sha', app.good1), 0);
-  ended(await site.task('backup', '--env', 'staging'), 0);
+  await nightOfChanges(library, root, 'shared/storage/covers', 'bib');
   const drill = ended(await site.task('drill', '--env', 'staging', '--json'), 0);
   assert.match(started(drill), /^\/health answered after /);
   site.rewrite(text =>
@@ -58,7 +83,8 @@ test('the image that serves starts from the restored database, without a network
       .replace(/^ +alerts: \[.*\n/m, ''),
   );
   ended(await site.task('deploy', '--env', 'staging', '--sha', app.good1), 0);
-  ended(await site.task('backup', '--env', 'staging'), 0);
+  // the user of the container is root, and Docker the way to it
+  await nightOfChanges(story, root, 'data/backend/assets', 'root');
   const good = ended(await site.task('drill', '--env', 'staging', '--json'), 0);
   assert.match(started(good), /^\/api\/books answered after /);
   site.rewrite(text =>

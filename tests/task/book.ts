@@ -17,9 +17,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeVersions, type Versions } from '../../examples/hello-book/versions.ts';
+import { startOf } from '../transpiled.ts';
 
 const home = join(import.meta.dirname, '../..');
-const tsx = import.meta.resolve('tsx');
 
 export type End = { code: number | null; stdout: string; stderr: string };
 export type Running = { child: ChildProcess; ended: Promise<End>; end: End; says(text: string): Promise<void> };
@@ -142,7 +142,7 @@ while (!existsSync(${JSON.stringify(gate)})) await new Promise(done => setTimeou
 export function startTask(folder: string, task: string, words: string[] = [], { env = {}, stdin }: More = {}): Running {
   const own = words.slice(0, words.indexOf('--') < 0 ? words.length : words.indexOf('--'));
   const named = own.includes('--env') ? [] : ['--env', 'staging'];
-  const child = spawn('node', ['--import', tsx, join(home, 'tasks', `${task}.ts`), ...named, ...words], {
+  const child = spawn('node', [...startOf(task), ...named, ...words], {
     cwd: folder,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], USER: 'ana', TZ: 'UTC', ...env },
   });

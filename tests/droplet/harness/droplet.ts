@@ -1,12 +1,12 @@
 // A real server in a container: systemd, sshd, Docker, nginx and cron, with the ways in which a server can be lost.
 import { connect as tcp } from 'node:net';
-import { mkdirSync, readFileSync, writeFileSync, appendFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Answer } from '../../../lib/host/host.ts';
 import { alone, ensureEngine, type Engine } from './engine.ts';
 import { ensureImages } from './image.ts';
 import { machine } from './machine.ts';
-import { bash, until } from './program.ts';
+import { answer, bash, until } from './program.ts';
 import { seededVolume } from './seed.ts';
 
 /** What sshd's own log counted since the last `mark()`. A session is one channel that ran something. */
@@ -68,11 +68,16 @@ export async function startDroplet(name: string): Promise<Droplet> {
   await engine.docker(['start', container]);
 
   const hostKeyLine = readFileSync(join(keys.forServer, 'ssh_host_ed25519_key.pub'), 'utf8').split(' ', 2).join(' ');
-  const inside = (user: string, home: string) => (script: string) =>
-    engine.tryDocker(
-      ['exec', '-i', '-u', user, '-w', home, '-e', `HOME=${home}`, '-e', `USER=${user}`, container, 'bash', '-s'],
-      { input: script },
-    );
+  // its namespaces are entered directly: docker exec takes five times as long, and there are thousands of questions
+  let first: First | undefined = await firstProcess(engine, container);
+  const inside = (user: string, home: string) => async (script: string) => {
+    if (!first || namespaceOf(first.pid) !== first.namespace)
+      return { code: 1, stdout: '', stderr: `the droplet ${name} does not run` };
+    const as = user === 'root' ? [] : ['runuser', '-u', user, '--'];
+    const environment = [`HOME=${home}`, `USER=${user}`, `PATH=${path}`];
+    const words = ['-t', first.pid, '-a', '--', 'env', '-i', ...environment, ...as, 'bash', '-s'];
+    return answer('nsenter', words, { input: `cd ${home}\n${script}` });
+  };
   const root = inside('root', '/root');
   const asRoot = async (script: string) => {
     const said = await root(`set -e\n${script}`);
@@ -110,10 +115,12 @@ export async function startDroplet(name: string): Promise<Droplet> {
       await engine.docker(['cp', `${from}/.`, `${container}:${to}`]);
     },
     async killHard() {
+      first = undefined;
       await engine.docker(['kill', '-s', 'KILL', container]);
     },
     async startAgain() {
       await engine.docker(['start', container]);
+      first = await firstProcess(engine, container);
       cursor = '';
       await booted();
     },
@@ -151,6 +158,26 @@ export async function startDroplet(name: string): Promise<Droplet> {
       await engine.tryDocker(['volume', 'rm', '-f', volume]);
     },
   };
+}
+
+const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+type First = { pid: string; namespace: string };
+
+/** Its number on this machine may be another program's once it has ended; its namespace tells. */
+async function firstProcess(engine: Engine, container: string): Promise<First> {
+  const pid = await engine.docker(['inspect', '-f', '{{.State.Pid}}', container]);
+  const namespace = namespaceOf(pid);
+  if (!namespace || namespace === namespaceOf('self')) throw new Error(`${container} does not run`);
+  return { pid, namespace };
+}
+
+function namespaceOf(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return undefined;
+  }
 }
 
 type Keys = { identity: string; knownHosts: string; forServer: string };

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { spawn, type ChildProcess } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startOf } from '../../transpiled.ts';
 import type { Droplet } from '../harness/droplet.ts';
 
 export type Said = { code: number; stdout: string; stderr: string; json: Record<string, unknown>; seconds: number };
@@ -11,7 +12,7 @@ export type Site = {
   folder: string;
   /** The person's HOME, with an empty .ssh. */
   home: string;
-  /** Runs `npx tsx tasks/<name>.ts …` to its end, as a person would; --json is read into `json`. */
+  /** Runs the task to its end, as a person would; --json is read into `json`. */
   task(name: string, ...words: string[]): Promise<Said>;
   /** The same, still running. */
   start(name: string, ...words: string[]): Running;
@@ -27,7 +28,6 @@ export type Running = {
 };
 
 const root = new URL('../../../', import.meta.url).pathname;
-const tsx = new URL('../../../node_modules/tsx/dist/esm/index.mjs', import.meta.url).href;
 
 /** A fresh folder that holds `ops`; removed when the test process ends. */
 export function makeSite(ops: string, environment: Record<string, string> = {}): Site {
@@ -42,15 +42,11 @@ export function makeSite(ops: string, environment: Record<string, string> = {}):
 
   const start = (name: string, ...words: string[]): Running => {
     const began = performance.now();
-    const child = spawn(
-      process.execPath,
-      ['--import', tsx, join(root, `tasks/${name}.ts`), '--config', file, ...words],
-      {
-        cwd: folder,
-        env,
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
-    );
+    const child = spawn(process.execPath, [...startOf(name), '--config', file, ...words], {
+      cwd: folder,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let stdout = '';
     let stderr = '';
     const waiting = new Set<() => void>();
