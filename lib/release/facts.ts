@@ -76,7 +76,8 @@ export function factsCommand(target: Target, required?: Target, more?: Command):
     ),
     sh`df -PB1 ${target.root} 2>/dev/null | awk 'NR==2 {print $4, $2}' | fact disk`,
     sh`if [ -d ${`${releases}/.keeper/journal`} ]; then cat ${`${releases}/.keeper/journal/step`} 2>/dev/null | fact leftover; fi`,
-    sh`if [ -e ${`${releases}/.keeper/lock`} ] && ! flock -n ${`${releases}/.keeper/lock`} true 2>/dev/null; then cat ${`${releases}/.keeper/holder`} 2>/dev/null | fact holder; fi`,
+    // shared: two who look at once do not take each other for a run
+    sh`if [ -e ${`${releases}/.keeper/lock`} ] && ! flock -sn ${`${releases}/.keeper/lock`} true 2>/dev/null; then cat ${`${releases}/.keeper/holder`} 2>/dev/null | fact holder; fi`,
     sh`if [ -e ${target.maintenance.flag} ]; then { stat -c %Y ${target.maintenance.flag}; head -c 2000 ${target.maintenance.flag}; } | fact flag; fi`,
     sh`if crontab -l 2>/dev/null | grep -qF ${`${releases}/.keeper`}; then echo yes | fact boot; fi`,
     script('if command -v crontab >/dev/null; then echo yes | fact cron; fi'),

@@ -141,7 +141,8 @@ test('RESTORE.md gets the objects back without us', async () => {
   assert.match(said, 'left out: ../../escape');
   assert.match(said, 'left out: "line\\nbreak"');
   assert.not.ok(existsSync(join(copy, 'escape')) || existsSync('/absolute'));
-  writeFileSync(join(copy, 'bucket/objects', readdirSync(join(copy, 'bucket/objects'))[0] ?? ''), 'spoilt');
+  for (const name of readdirSync(join(copy, 'bucket/objects')))
+    writeFileSync(join(copy, 'bucket/objects', name), 'spoilt');
   assert.throws(() =>
     execFileSync('bash', ['-euo', 'pipefail', '-c', block], { cwd: join(copy, id), stdio: 'ignore' }),
   );
