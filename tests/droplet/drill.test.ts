@@ -23,8 +23,11 @@ async function nightOfChanges(
 ): Promise<void> {
   const { droplet, site } = all;
   const backup = () => site.task('backup', '--env', 'staging', '--json');
+  // by the owner: a chown is a change too
   const make = (script: string) =>
-    droplet.root(`cd ${root}/${inside} && umask 077 && { ${script}; } && chown -R ${owner}: . && chmod 700 .`);
+    droplet.root(
+      `chown ${owner} ${root}/${inside}; runuser -u ${owner} -- bash -c 'umask 077; cd ${root}/${inside} && chmod 700 . && ${script}'`,
+    );
   await make('head -c 2000000 /dev/urandom >whole; echo once >changed; echo gone >gone');
   const full = ended(await backup(), 0);
   await make('echo twice >changed; rm gone; echo new >new');
