@@ -5,6 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startSwift } from '../store/swift.ts';
 import { ensureEngine } from './harness/engine.ts';
+import { takeNode } from './harness/image.ts';
 import { bash, until } from './harness/program.ts';
 import { ended } from './sites/look.ts';
 import type { Manifest } from '../../lib/backup/manifest.ts';
@@ -137,7 +138,7 @@ test('by cron: it backs up, proves and prunes without a word, and mails what is 
   // the stub of this test: a server without mail, whose cron finds a program that keeps what it would send
   await droplet.write('/usr/sbin/sendmail', '#!/bin/sh\ncat >>/var/mail/sent\n', '755');
   await droplet.root(`
-    id=$(docker create bookops-node-base x) && docker cp -qL $id:/usr/local/bin/node /usr/local/bin/node; docker rm $id
+    ${takeNode}
     chown -R deploy: /srv/ops && chmod 600 /srv/ops/age.key; install -m 666 /dev/null /var/mail/sent
     crontab -u deploy /srv/crontab`);
   const log = `${root}/releases/drills.log`;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { until } from './harness/program.ts';
-import { arsventOnDroplet, arsventPlace, arsventRoot } from './sites/arsvent.ts';
+import { arsventOnDroplet, arsventPlace, arsventRoot, ontoDisk } from './sites/arsvent.ts';
 import { tieLine, visit, withCopies } from './sites/copies.ts';
 import { ended, look } from './sites/look.ts';
 import type { Said } from './sites/site.ts';
@@ -20,12 +20,7 @@ for (const name of ['staging', 'production'])
 await droplet.root(
   `${tieLine.replaceAll('sudo ', '')}; install -d -o deploy ${['assets', 'prizes'].map(name => `${arsventRoot.staging}/data/backend/${name}`).join(' ')}`,
 );
-site.rewrite(text =>
-  text
-    .replace(/^stores:.*\n/m, 'stores:\n  disk: { kind: path, folder: ./store }\n')
-    .replaceAll('stores: [spaces]', 'stores: [disk]')
-    .replaceAll(/^ +alerts: \[.*\n/gm, ''),
-);
+site.rewrite(ontoDisk);
 const users = join(site.folder, 'users.json');
 const writeUsers = (...labels: string[]) =>
   writeFileSync(users, JSON.stringify(labels.map((label, index) => ({ discordUserId: `1${index}`, label }))));

@@ -11,6 +11,8 @@ export type BackedUp = Book & {
   sql(text: string): string;
   /** Runs a backup that must work, and gives its id. */
   backUp(...words: string[]): Promise<string>;
+  /** The blocks of bash in the store's RESTORE.md. */
+  guide(): string[];
   /** Every file of the store, unfinished ones too, as paths relative to it. */
   stored(): string[];
 };
@@ -49,6 +51,10 @@ export async function makeBackedUpBook(settings = 'mode: tarball'): Promise<Back
       assert.is(code, 0, stderr);
       return JSON.parse(stdout).id;
     },
+    guide: () =>
+      [...readFileSync(join(store, 'RESTORE.md'), 'utf8').matchAll(/^```bash\n(.*?)^```$/gms)].map(
+        ([, text = '']) => text,
+      ),
     stored() {
       try {
         return readdirSync(store, { recursive: true, withFileTypes: true, encoding: 'utf8' })

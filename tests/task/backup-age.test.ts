@@ -137,7 +137,7 @@ test('an identity is in no list of processes, no file and no line that anybody r
 });
 
 test('RESTORE.md of the store, word for word, gives the same back', async () => {
-  const blocks = [...readFileSync(join(book.store, 'RESTORE.md'), 'utf8').matchAll(/^```bash\n(.*?)^```$/gms)].map(([, text]) => text); // prettier-ignore
+  const blocks = book.guide();
   assert.is(blocks.length, 9);
   for (const id of [plain.full, plain.changes, sealed.full, sealed.changes]) {
     // what it says under Copy

@@ -73,10 +73,12 @@ test('where backups are encrypted, what the app made is too; a drill opens it, a
     assert.is(drill.code, 0, drill.stderr);
     const byHand = join(book.folder, 'by hand', id);
     cpSync(stored, byHand, { recursive: true });
-    const guide = readFileSync(join(book.store, 'RESTORE.md'), 'utf8');
-    const blocks = [...guide.matchAll(/^```bash\n(.*?)^```$/gms)].map(([, text]) => text);
     const env = { PATH: process.env['PATH'], HOME: book.folder, identity, database: join(byHand, 'put back.db') };
-    const restored = spawnSync('bash', ['-c', `set -e\n${blocks.join('\n')}`], { cwd: byHand, encoding: 'utf8', env });
+    const restored = spawnSync('bash', ['-c', `set -e\n${book.guide().join('\n')}`], {
+      cwd: byHand,
+      encoding: 'utf8',
+      env,
+    });
     assert.is(restored.status, 0, restored.stdout + restored.stderr);
     assert.is(readFileSync(join(byHand, made), 'utf8'), 'two words\n');
   }

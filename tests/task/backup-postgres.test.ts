@@ -276,11 +276,9 @@ test('an encrypted dump is nowhere plain in the store, is proven by a drill, and
   assert.is(out.code, 0, out.stderr);
   assert.equal(readdirSync(join(book.folder, 'out')).toSorted(), ['database.dump', 'files']);
 
-  const guide = readFileSync(join(book.store, 'RESTORE.md'), 'utf8');
-  const blocks = [...guide.matchAll(/^```bash\n(.*?)^```$/gms)].map(([, text]) => text);
   const home = { HOME: book.folder, identity: join(book.folder, 'backup.key') };
   const empty = server.make('max', 'x', 'by hand', 'SUPERUSER').replace('?schema=public', '');
-  const said = spawnSync('bash', ['-c', `set -e\n${blocks.join('\n')}`], {
+  const said = spawnSync('bash', ['-c', `set -e\n${book.guide().join('\n')}`], {
     cwd: folder,
     encoding: 'utf8',
     env: { PATH: process.env['PATH'], ...home, url: empty },

@@ -10,6 +10,8 @@ export type Images = { droplet: string; nodeBase: string; redis: string };
 
 /** What Dockerfiles of sample apps build FROM. */
 export const nodeBase = 'bookops-node-base';
+/** For root of a droplet, which has no node of its own: that of the base image will do. */
+export const takeNode = `id=$(docker create ${nodeBase} x) && docker cp -qL $id:/usr/local/bin/node /usr/local/bin/node; docker rm $id`;
 
 const packages = [
   ...'systemd systemd-sysv dbus openssh-server nginx-light docker.io cron sqlite3 curl rsync ca-certificates iptables'.split(

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import type { Target } from '../../../lib/config/target.ts';
 import { makeVisitors, type Visitors } from '../../apps/visitors.ts';
 import { startDroplet, type Droplet } from '../harness/droplet.ts';
+import { takeNode } from '../harness/image.ts';
 import { startLoad, type Load, type LoadOptions } from '../harness/load.ts';
 import { startRegistry, type Registry } from '../harness/registry.ts';
 import { ended, type Place } from './look.ts';
@@ -64,10 +65,9 @@ export async function visitorsOnDroplet(name: string, choice: Choice): Promise<V
   );
   if (registry) await sure(droplet, `install -d -o deploy ${visitorsRoot}/data`);
   else {
-    // the droplet has no node of its own: that of the base image will do
     await sure(
       droplet,
-      `id=$(docker create bookops-node-base x) && docker cp -qL $id:/usr/local/bin/node /usr/local/bin/node; docker rm $id
+      `${takeNode}
        install -d -o deploy -g bib -m 2775 ${visitorsRoot}/releases
        install -d -o bib -g bib -m 755 ${visitorsRoot}/shared ${visitorsRoot}/shared/data
        printf '%s\\n' PORT=${blue} HOST=127.0.0.1 DATA=${visitorsRoot}/shared/data WRITERS=${writers} START_DELAY_MS=${startDelay} >${visitorsRoot}/shared/.env
