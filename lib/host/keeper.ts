@@ -8,6 +8,7 @@ import type { Finish, Step } from '../release/plan.ts';
 import type { Channel, Host } from './host.ts';
 import { Events, Later } from './later.ts';
 import { quote, script, sh } from './sh.ts';
+import { Spoken } from './spoken.ts';
 
 /** How an attempt ended, as releases.log says it; `quiet`: nothing was attempted. */
 export type Outcome = 'live' | 'failed' | 'reverted' | 'aborted' | 'lost' | 'stuck' | 'quiet';
@@ -133,8 +134,7 @@ async function converse(
   let judged = 0;
   let failed = false;
   let fed = Promise.resolve();
-  let listening: ((line: string) => void) | undefined;
-  let unheard: string[] = [];
+  const spoken = new Spoken();
   let errors = '';
 
   const send = (line: string) => channel.input.write(`${line}\n`);
@@ -155,6 +155,7 @@ async function converse(
       if (!step) return;
       if (sent > judged && steps.slice(judged, sent).some(one => (one.judge || one.stream) && !one.skip)) return;
       if (step.skip) {
+        spoken.skip(ofStep(sent));
         done.settle(sent, undefined);
         if (judged === sent) judged++;
       } else send(`step ${words(sent, step)}`);
@@ -166,6 +167,7 @@ async function converse(
     if (!step) return;
     if (code !== 0) {
       failed = true;
+      spoken.end(ofStep(index));
       const text = code === 124 || answer.startsWith('the way back') ? answer : '';
       done.fail(index, new StepFailed(step.title, code, answer, text || `it ended with code ${code}`));
       return;
@@ -177,9 +179,11 @@ async function converse(
       }
     } catch (error) {
       failed = true;
+      spoken.end(ofStep(index));
       done.fail(index, error);
       return;
     }
+    spoken.end(ofStep(index));
     judged = index + 1;
     while (steps[judged]?.skip) judged++;
     done.settle(index, undefined);
@@ -194,7 +198,7 @@ async function converse(
     else if (verb === 'refused')
       ready.fail(
         new Failure(1, `${host.name}: ${unpack(one)}`, {
-          detail: unheard.join('\n'),
+          detail: spoken.unheard().join('\n'),
           advice: `look at ${attempt.releases} on ${host.where}: it must belong to the user who deploys, on a disk with room`,
         }),
       );
@@ -210,8 +214,11 @@ async function converse(
     else if (verb === 'recorded') recorded.settle();
     else if (verb === 'undoing') undoing.settle(undosSeen++, Number(one));
     else if (verb === 'undone') undone.settle(Number(one), two === '0');
-    else if (verb === 'finished') finished.settle(Number(one), two === '0');
-    else if (verb === 'settled' && one === 'stuck') ready.fail(stuckLeftover(host, attempt, settled, unheard));
+    else if (verb === 'finished') {
+      spoken.end(ofFinish(Number(one)));
+      finished.settle(Number(one), two === '0');
+    } else if (verb === 'settled' && one === 'stuck')
+      ready.fail(stuckLeftover(host, attempt, settled, spoken.unheard()));
     else if (verb === 'ended') {
       if (one === 'stuck') recorded.fail(new Failure(6, 'the release could not be recorded: is the disk full?'));
       undoing.settle(undosSeen, undefined);
@@ -249,10 +256,7 @@ async function converse(
     rest = parts.pop() ?? '';
     for (const [at, part] of parts.entries()) {
       if (part.startsWith(`${nonce} `)) event(part.slice(nonce.length + 1));
-      else if (part || !(parts[at + 1] ?? rest).startsWith(nonce)) {
-        if (listening) listening(part);
-        else unheard = [...unheard.slice(-40), part];
-      }
+      else if (part || !(parts[at + 1] ?? rest).startsWith(nonce)) spoken.say(part);
     }
   });
   channel.errors.setEncoding('utf8');
@@ -292,30 +296,11 @@ async function converse(
         );
       sendAhead();
     },
-    async done(index, say) {
-      for (const line of unheard) say(line);
-      unheard = [];
-      listening = say;
-      try {
-        await done.of(index);
-      } finally {
-        listening = undefined;
-      }
-    },
+    done: (index, say) => spoken.hear(ofStep(index), say, done.of(index)),
     commit(current, previous, more) {
       send(`commit ${current} ${previous ?? '-'} ${pack(more)}`);
     },
-    async finished(index, say) {
-      // it may have spoken before anybody listened
-      for (const line of unheard) say(line);
-      unheard = [];
-      listening = say;
-      try {
-        return await finished.of(index);
-      } finally {
-        listening = undefined;
-      }
-    },
+    finished: (index, say) => spoken.hear(ofFinish(index), say, finished.of(index)),
     abort(outcome, reason) {
       failed = true;
       send(`abort ${outcome} ${pack(reason)}`);
@@ -345,6 +330,9 @@ async function converse(
   };
 }
 
+const ofStep = (index: number) => `step ${index}`;
+const ofFinish = (index: number) => `finishing step ${index}`;
+
 /** A step's command ended with a code; the one who knows the step explains it. */
 export class StepFailed extends Error {
   readonly title: string;
@@ -373,7 +361,7 @@ function locked(holder: string, attempt: Attempt): Failure {
   });
 }
 
-function stuckLeftover(host: Host, attempt: Attempt, settled: string | undefined, seen: string[]): Failure {
+function stuckLeftover(host: Host, attempt: Attempt, settled: string | undefined, seen: readonly string[]): Failure {
   return new Failure(6, `an earlier run left ${host.name} half-way and its undo fails: ${settled ?? 'unknown'}`, {
     detail: seen.filter(Boolean).slice(-12).join('\n'),
     advice: `repair what the lines above name, then run the task again; what is still to undo stands in ${attempt.releases}/.keeper/journal`,

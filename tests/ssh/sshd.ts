@@ -5,6 +5,7 @@ import { connect as dial, createServer, type Socket } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { HostSettings } from '../../lib/config/target.ts';
+import { freePort } from '../free-port.ts';
 
 export type KeyType = 'ed25519' | 'rsa' | 'ecdsa';
 export type Sshd = {
@@ -136,15 +137,6 @@ export async function startProxy(to: number, delay = 0) {
       server.close();
     },
   };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise(resolve => server.close(resolve));
-  if (!address || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 export async function until(holds: () => boolean, otherwise: () => string, seconds = 10): Promise<void> {

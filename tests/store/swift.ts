@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { S3Client, CreateBucketCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
 import type { S3Settings } from '../../lib/store/s3-client.ts';
-import { freePort } from '../ssh/sshd.ts';
+import { freePort } from '../free-port.ts';
 
 export type Swift = {
   port: number;

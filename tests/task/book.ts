@@ -13,10 +13,10 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeVersions, type Versions } from '../../examples/hello-book/versions.ts';
+import { freePort } from '../free-port.ts';
 import { startOf } from '../transpiled.ts';
 
 const home = join(import.meta.dirname, '../..');
@@ -236,14 +236,4 @@ export function processesIn(folder: string): number[] {
       }
     })
     .map(Number);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }

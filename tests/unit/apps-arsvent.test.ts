@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeArsvent } from '../apps/arsvent.ts';
-import { ask, freePort, run, start, stopAll } from '../apps/running.ts';
+import { ask, run, start, stopAll } from '../apps/running.ts';
+import { freePort } from '../free-port.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'arsvent-'));
 const arsvent = await makeArsvent(folder);

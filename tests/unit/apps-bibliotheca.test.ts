@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeBibliotheca } from '../apps/bibliotheca.ts';
-import { ask, freePort, release, run, start, stopAll } from '../apps/running.ts';
+import { ask, release, run, start, stopAll } from '../apps/running.ts';
+import { freePort } from '../free-port.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'bibliotheca-'));
 const { repo, ...commits } = await makeBibliotheca(join(folder, 'repo'));

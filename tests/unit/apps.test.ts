@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeVersions } from '../../examples/hello-book/versions.ts';
-import { ask, freePort, release, run, start, stopAll } from '../apps/running.ts';
+import { ask, release, run, start, stopAll } from '../apps/running.ts';
+import { freePort } from '../free-port.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'hello-book-'));
 const book = await makeVersions(join(folder, 'repo'));

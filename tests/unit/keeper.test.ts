@@ -1,10 +1,11 @@
 // The keeper walks a plan, tells what became of it, and undoes it newest first when a step fails.
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../lib/errors.ts';
+import type { Host } from '../../lib/host/host.ts';
 import { openKeeper, StepFailed } from '../../lib/host/keeper.ts';
 import { script, sh } from '../../lib/host/sh.ts';
 import { parseLine } from '../../lib/release/log.ts';
@@ -235,6 +236,53 @@ test('a stream reaches its step whole, and one that breaks fails it', async () =
   assert.is(second.outcome, 'reverted');
   assert.not(existsSync(here.at('never')));
   assert.not(existsSync(here.at('got')));
+  here.remove();
+});
+
+test('what a step prints is told with that step, also when all of it comes in one breath', async () => {
+  const here = place();
+  let hold = (_breath: boolean) => {};
+  const slow: Host = {
+    ...host,
+    async open(command) {
+      const channel = await host.open(command);
+      const output = new PassThrough();
+      const pieces: Buffer[] = [];
+      let holding = false;
+      hold = breath => {
+        holding = breath;
+        if (!breath) output.write(Buffer.concat(pieces.splice(0)));
+      };
+      channel.output.on('data', (piece: Buffer) => void (holding ? pieces.push(piece) : output.write(piece)));
+      return { ...channel, output };
+    },
+  };
+  const keeper = await openKeeper(slow, here.attempt());
+  const ready = here.at('ready');
+  hold(true);
+  const say = (word: string) => sh`echo ${word}`;
+  const skipped = { title: 'skipped', skip: 'no need', run: sh`true` };
+  keeper.begin(
+    [
+      { title: 'a', run: say('of a') },
+      { title: 'b', run: say('of b') },
+      skipped,
+      { title: 'c', run: sh`echo of c; echo more >&2; touch ${ready}; exit 3` },
+    ],
+    [],
+  );
+  void until(() => existsSync(ready), 'the last step ran').then(() => setTimeout(() => hold(false), 300));
+  const said: string[][] = [];
+  for (const index of [0, 1, 2, 3]) {
+    const heard: string[] = [];
+    said.push(heard);
+    await keeper.done(index, line => void heard.push(line)).catch(() => heard.push('failed'));
+    // who listens may be late
+    if (index === 0) await new Promise(done => setTimeout(done, 50));
+  }
+  assert.equal(said, [['of a'], ['of b'], [], ['of c', 'more', 'failed']]);
+  keeper.abort('reverted', 'the test is over');
+  await keeper.ended();
   here.remove();
 });
 

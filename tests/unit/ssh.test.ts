@@ -4,11 +4,12 @@ import { writeFileSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { freePort } from '../free-port.ts';
 import { connect } from '../../lib/host/connect.ts';
 import type { Host } from '../../lib/host/host.ts';
 import { script, sh } from '../../lib/host/sh.ts';
 import { failure } from '../ssh/failing.ts';
-import { freePort, knownLines, makeHome, me, settingsFor, startProxy, startSshd } from '../ssh/sshd.ts';
+import { knownLines, makeHome, me, settingsFor, startProxy, startSshd } from '../ssh/sshd.ts';
 
 const home = makeHome();
 const server = await startSshd(home.file('id_ed25519.pub'));

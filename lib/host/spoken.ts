@@ -1,0 +1,54 @@
+// Whose words they are: what a step prints is told with that step, also when it ended before anybody listened to it.
+
+const most = 400;
+
+/**
+ * Lines come in the order in which things run, one thing at a time; who waits for them may be late by several. `of` names
+ * what speaks, such as `step 3`.
+ */
+export class Spoken {
+  /** Of what runs now, as long as nobody listens to it. */
+  #now: string[] = [];
+  readonly #ended = new Map<string, string[]>();
+  #listener: { of: string; say: (line: string) => void } | undefined;
+
+  say(line: string): void {
+    if (this.#listener) this.#listener.say(line);
+    else this.#now = [...this.#now.slice(1 - most), line];
+  }
+
+  /** What comes from here on is not of it. To be called at once: what is next may have spoken in the same breath. */
+  end(of: string): void {
+    if (this.#listener?.of === of) this.#listener = undefined;
+    else {
+      this.#ended.set(of, this.#now);
+      this.#now = [];
+    }
+  }
+
+  /** It never runs, and says nothing. */
+  skip(of: string): void {
+    this.#ended.set(of, []);
+  }
+
+  /** Tells what it says until `over`, and first what it has said already. */
+  async hear<T>(of: string, say: (line: string) => void, over: Promise<T>): Promise<T> {
+    const before = this.#ended.get(of);
+    for (const line of before ?? this.#now) say(line);
+    if (before) this.#ended.delete(of);
+    else {
+      this.#now = [];
+      this.#listener = { of, say };
+    }
+    try {
+      return await over;
+    } finally {
+      if (this.#listener?.of === of) this.#listener = undefined;
+    }
+  }
+
+  /** What nobody has listened to. */
+  unheard(): readonly string[] {
+    return this.#now;
+  }
+}
