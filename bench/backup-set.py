@@ -19,24 +19,39 @@ def vocabulary():
 known = vocabulary()
 
 
+def phrase(chance):
+    return " ".join(chance.choices(known, k=12))
+
+
+phrases = [phrase(random.Random(number)) for number in range(1000)]
+
+
+def prose(chance, size):
+    """Half of it are phrases that come back, so that zstd -3 makes a fifth of it."""
+    found, length = [], 0
+    while length <= size:
+        found.append(chance.choice(phrases) if chance.random() < 0.47 else phrase(chance))
+        length += len(found[-1]) + 1
+    return " ".join(found)[:size]
+
+
+def page(chance):
+    return prose(chance, chance.randint(100, 3600))
+
+
 def database(file, megabytes):
     chance = random.Random(1)
     db = sqlite3.connect(file, isolation_level=None)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("CREATE TABLE pages (id INTEGER PRIMARY KEY, title TEXT NOT NULL, body TEXT NOT NULL, read INTEGER NOT NULL)")
     db.execute("BEGIN")
-    rows = int(megabytes * 720)  # three of them fill one page of 4096 bytes
+    rows = int(megabytes * 380)
     for number in range(1, rows + 1):
-        db.execute("INSERT INTO pages VALUES (?, ?, ?, 0)", (number, f"{chance.choice(known)} {chance.choice(known)} {number}", prose(chance, 1180)))
+        db.execute("INSERT INTO pages VALUES (?, ?, ?, 0)", (number, f"{chance.choice(known)} {chance.choice(known)} {number}", page(chance)))
     db.execute("CREATE INDEX pages_by_title ON pages (title)")
     db.execute("COMMIT")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
-
-
-def prose(chance, size):
-    """Words are longer than four letters on average, with the blank."""
-    return " ".join(chance.choices(known, k=size // 4))[:size]
 
 
 def assets(folder, random_megabytes, text_megabytes):
@@ -64,7 +79,7 @@ def change(file, folder, number):
     rows = db.execute("SELECT count(*) FROM pages").fetchone()[0]
     db.execute("BEGIN")
     for row in chance.sample(range(1, rows + 1), rows // 100):
-        db.execute("UPDATE pages SET body = ? WHERE id = ?", (prose(chance, 1180), row))
+        db.execute("UPDATE pages SET body = ? WHERE id = ?", (page(chance), row))
     db.execute("COMMIT")
     db.close()
     names = sorted(os.listdir(folder))

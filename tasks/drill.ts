@@ -57,7 +57,7 @@ export default task(import.meta.url, {
     let bad: Failure | undefined;
     let restored: number | undefined;
     try {
-      verifyRoom(held, scratch.free, host.where);
+      verifyRoom(held, scratch.free, host.where, { packAtOnce: true });
       const { parts, files } = held.manifest;
       await openBackup(way, held, scratch.folder, report, checks, {
         parts,

@@ -13,6 +13,24 @@ export type Entry = {
 // -P: names and targets as they are, and not as tar would tame them
 export const listingFlags = ['--list', '--verbose', '--numeric-owner', '--full-time', '--quoting-style=c', '-P'];
 
+/**
+ * The same lines from a tar that unpacks at once, for scratch space that is thrown away. Without -P it keeps to its folder:
+ * a leading / is taken away, .. refused, a link out of the folder made when all else is written.
+ */
+export const unpackingFlags = [
+  '--extract',
+  '--verbose',
+  '--verbose',
+  '--numeric-owner',
+  '--full-time',
+  '--quoting-style=c',
+];
+
+/** What tar says of a folder that it makes because something is in it; no line of an archive's own looks so. */
+export function isOfTarItself(line: string): boolean {
+  return /^d[-rwx]{9} +Creating directory: "/.test(line);
+}
+
 const form =
   /^(.)([-rwxsStT]{9})[.+]? +\d+\/\d+ +(\d+(?:,\d+)?) +[\d:.-]+(?: +[\d:.]+)? +("(?:[^"\\]|\\.)*")(?: (->|link to) ("(?:[^"\\]|\\.)*"))?$/s;
 const kinds: Record<string, Entry['kind']> = { '-': 'file', d: 'folder', l: 'link', h: 'hard link' };

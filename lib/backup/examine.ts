@@ -8,7 +8,7 @@ import { isEncrypted, notOpened, openingInto, type Identity } from './age.ts';
 import { isWhole, keyOf, type Held, type Whole } from './catalog.ts';
 import { measure, pourInto, type Way } from './flow.ts';
 import { plainName, type Part, type SqliteFacts } from './manifest.ts';
-import { isPack, listingBeside, neededFor } from './packs.ts';
+import { isFullPack, isPack, listingBeside, neededFor, unpackingAtOnce } from './packs.ts';
 import { countsOf, readCounts } from './snapshot.ts';
 import { compareRows } from './tables.ts';
 import { sumOf } from './sum.ts';
@@ -16,11 +16,22 @@ import { isVerdictName, readVerdict, type Check } from './verdict.ts';
 
 type Say = (line: string) => void;
 
-/** `more`: bytes besides its parts. @throws Failure 1 when the backup would not fit. */
-export function verifyRoom(held: Whole, free: number, where: string, more = 0): void {
+/**
+ * `more`: bytes besides its parts; `packAtOnce`: the full pack is unpacked on its way. @throws Failure 1 when the backup
+ * would not fit.
+ */
+export function verifyRoom(
+  held: Whole,
+  free: number,
+  where: string,
+  { more = 0, packAtOnce = false }: { more?: number; packAtOnce?: boolean } = {},
+): void {
   const needed = neededFor(held, held.manifest.parts).reduce(
     // a dump becomes a database of some such size, with indexes and what a new cluster begins with
-    (sum, { part }) => sum + part.bytes + part.rawBytes * (plainName(part) === 'database.dump.zst' ? 3 : 1),
+    (sum, { part }) =>
+      sum +
+      (packAtOnce && isFullPack(part) ? 0 : part.bytes) +
+      part.rawBytes * (plainName(part) === 'database.dump.zst' ? 3 : 1),
     more + (held.manifest.database?.kind === 'postgres' ? 80_000_000 : 0),
   );
   if (needed * 1.02 < free) return;
@@ -41,27 +52,66 @@ export async function fetchPart(
   say: Say,
 ): Promise<Check> {
   const file = `${folder}/${plainName(part)}`;
-  const opened = isEncrypted(part) ? identity : undefined;
   const keep = isPack(part) ? sh`tee -p ${file} | { ${listingBeside(folder, part)}; }` : sh`cat >${file}`;
+  const { check, output } = await fetchInto(way, { held, part }, keep, keepingIn(file, keep), identity, say);
+  const there = /^[0-9a-f]{64}$/m.exec(output)?.[0];
+  return there === part.sha256 ? check : { ...check, good: false, found: otherSum };
+}
+
+/**
+ * Brings the full pack as `fetchPart` does, and unpacks it into `into` on its way; it is never a file of its own there.
+ * `fault`: why it does not unpack, though it is what was stored. @throws Failure 1 when the host is to blame for that.
+ */
+export async function fetchUnpacking(
+  way: Way,
+  { held, part }: { held: Whole; part: Part },
+  folder: string,
+  into: string,
+  identity: Identity | undefined,
+  say: Say,
+): Promise<{ check: Check; fault: string | undefined }> {
+  const keep = unpackingAtOnce(folder, part, into);
+  const plain = lines(script('set -o pipefail'), keep);
+  const { check, output } = await fetchInto(way, { held, part }, sh`{ ${keep}; }`, plain, identity, say);
+  if (/^unpacked$/m.test(output)) return { check, fault: undefined };
+  const fault = /^not unpacked: (.*)$/m.exec(output)?.[1]?.trim() ?? 'it does not unpack';
+  if (/No space left|quota exceeded|Read-only file system|Input\/output error|Cannot allocate/i.test(fault))
+    throw new Failure(1, `unpacking ${part.name} did not work on ${way.host.name}: ${fault}`, {
+      advice: 'make room, or do it elsewhere: --here',
+    });
+  return { check, fault };
+}
+
+/** `opened` and `plain` are what takes the part on the host, when it is encrypted and when not. */
+async function fetchInto(
+  way: Way,
+  { held, part }: { held: Whole; part: Part },
+  opened: Command,
+  plain: Command,
+  given: Identity | undefined,
+  say: Say,
+): Promise<{ check: Check; output: string }> {
+  const identity = isEncrypted(part) ? given : undefined;
   const meter = measure(telling(part, say));
   const body = await held.store.get(keyOf(held.manifest, held.id, part.name));
   const { output, errors } = await pourInto(
     way,
-    opened ? openingInto(keep) : keepingIn(file, keep),
+    identity ? openingInto(opened) : plain,
     body,
     meter.stream,
     `writing ${part.name}`,
-    opened?.secret,
+    identity?.secret,
   );
-  const sums = [/^[0-9a-f]{64}$/m.exec(output)?.[0], meter.sha256()];
-  const good = meter.bytes() === part.bytes && sums.every(sum => sum === part.sha256);
-  if (good && opened && !/^age 0$/m.test(output)) throw notOpened(held, part, opened, errors);
+  const good = meter.bytes() === part.bytes && meter.sha256() === part.sha256;
+  if (good && identity && !/^age 0$/m.test(output)) throw notOpened(held, part, identity, errors);
+  const name = `${part.name} is what was stored`;
   return {
-    name: `${part.name} is what was stored`,
-    good,
-    found: good ? `${part.bytes} bytes, ${part.sha256.slice(0, 12)}…` : 'its checksum is another',
+    check: { name, good, found: good ? `${part.bytes} bytes, ${part.sha256.slice(0, 12)}…` : otherSum },
+    output,
   };
 }
+
+const otherSum = 'its checksum is another';
 
 function keepingIn(file: string, keep: Command): Command {
   // read again from the file: cheaper than a tee, and the disk had its part in it

@@ -42,7 +42,7 @@ export async function intoFolder(
   const { manifest } = held;
   const made: string[] = [];
   try {
-    verifyRoom(held, scratch.free, host.where, manifest.bucket?.bytes);
+    verifyRoom(held, scratch.free, host.where, { more: manifest.bucket?.bytes ?? 0 });
     const found = finder(wanted);
     const { parts } = wanted;
     const dumped = !wanted.single && manifest.database?.kind === 'postgres' ? manifest.database : undefined;

@@ -7,10 +7,20 @@ import { isEncrypted, type Identity } from './age.ts';
 import { indexName } from './bucket-lines.ts';
 import { bucketItems } from './bucket-look.ts';
 import { keyOf, type Whole } from './catalog.ts';
-import { fetchPart, judgeCopy, judgeDatabase, openDatabase, unpackDump } from './examine.ts';
+import { fetchPart, fetchUnpacking, judgeCopy, judgeDatabase, openDatabase, unpackDump } from './examine.ts';
 import { perform, type Way } from './flow.ts';
 import { plainName, type Manifest, type Part } from './manifest.ts';
-import { inspectPacks, isOfFiles, layersOf, neededFor, packsOf, unpacking, type Packs } from './packs.ts';
+import {
+  inspectPacks,
+  isFullPack,
+  isOfFiles,
+  layersOf,
+  neededFor,
+  packsOf,
+  scratchFlags,
+  unpacking,
+  type Packs,
+} from './packs.ts';
 import { ownItems } from './own-way.ts';
 import { size } from './settings.ts';
 import type { Check } from './verdict.ts';
@@ -60,12 +70,19 @@ export async function openBackup(
     parts.find(part => plainName(part) === name),
   );
   const needed = neededFor(held, parts);
+  // files that are thrown away again need not wait until they were looked at
+  const atOnce = (part: Part) => unpack && isFullPack(part);
+  let fault: string | undefined;
   // the database is opened beside what is fetched and unpacked meanwhile: there is work for two processors
   let opening: Promise<Check[]> | undefined;
   const items: Item[] = needed.map(one => ({
-    title: `Fetch ${one.part.name}${one.held === held ? '' : ` of ${one.held.id}`} from ${store.name} (${size(one.part.bytes)})`,
+    title: `Fetch ${atOnce(one.part) ? 'and unpack ' : ''}${one.part.name}${one.held === held ? '' : ` of ${one.held.id}`} from ${store.name} (${size(one.part.bytes)})`,
     run: async say => {
-      note(await fetchPart(way, one, folder, identity, say));
+      if (atOnce(one.part)) {
+        const found = await fetchUnpacking(way, one, folder, `${folder}/files`, identity, say);
+        note(found.check);
+        fault = found.fault;
+      } else note(await fetchPart(way, one, folder, identity, say));
       if (one.part === ofDatabase) {
         opening = openCopy(way, folder, one.part, database);
         opening.catch(() => {}); // its own item tells
@@ -89,11 +106,14 @@ export async function openBackup(
   if (packs && files) {
     items.push({
       title: 'Look at every name in the archive of files',
-      run: async () => note(await inspectPacks(way, folder, packs, files, finder)),
+      run: async () => {
+        const found = await inspectPacks(way, folder, packs, files, finder);
+        note(fault === undefined ? found : { name: 'files', good: false, found: `${found.found}; ${fault}` });
+      },
     });
     if (unpack)
       items.push({
-        title: 'Unpack the files',
+        title: packs.changes ? 'Unpack what changed since' : 'Count what was unpacked',
         run: async () => note(await unpacked(way, folder, packs, files, finder)),
       });
   }
@@ -123,6 +143,7 @@ async function openCopy(way: Way, folder: string, part: Part, facts: Manifest['d
   return judgeDatabase(await perform(way, openDatabase(folder, part), 'opening the database'), part, facts);
 }
 
+/** The full pack was unpacked as it came; what changed since goes over it. */
 async function unpacked(
   way: Way,
   folder: string,
@@ -131,7 +152,9 @@ async function unpacked(
   finder: Finder,
 ): Promise<Check> {
   const into = `${folder}/files`;
-  const layers = layersOf(packs, into, ['--preserve-permissions', '--no-same-owner'], finder.meant());
+  const layers = layersOf(packs, into, scratchFlags, finder.meant()).filter(
+    ({ file }) => file !== plainName(packs.full),
+  );
   const command = lines(unpacking(folder, layers), sh`cd ${into} && find ${include} -printf x | wc -c`);
   const found = Number((await perform(way, command, 'unpacking the files')).trim());
   return { name: 'files unpacked', good: found === count, found: `${found} of ${count}` };

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
-import { inspector, listingFlags, type Inspector } from './archive.ts';
+import { inspector, isOfTarItself, listingFlags, unpackingFlags, type Inspector } from './archive.ts';
 import type { Whole } from './catalog.ts';
 import { flowOf, type Way } from './flow.ts';
 import { partOf, plainName, type Part } from './manifest.ts';
@@ -21,6 +21,10 @@ export function isOfFiles(part: Part): boolean {
 /** An archive of files, also of those that the app made itself. */
 export function isPack(part: Part): boolean {
   return plainName(part).endsWith('.tar.zst');
+}
+
+export function isFullPack(part: Part): boolean {
+  return plainName(part) === 'files.tar.zst';
 }
 
 /** Everything that has to be fetched for these parts of a backup, each with the backup that has it. */
@@ -90,6 +94,25 @@ export function listingBeside(folder: string, part: Part): Command {
   );
 }
 
+/**
+ * Reads a pack on standard input and unpacks it into `into` at once, with tar's list beside it and nothing of the pack
+ * itself. Only for scratch space: what it is shows afterwards. Says `unpacked`, or `not unpacked` with tar's last words.
+ */
+export function unpackingAtOnce(folder: string, part: Part, into: string): Command {
+  const list = listOf(folder, part);
+  const flags = [...unpackingFlags, ...scratchFlags];
+  const tar = sh`head -c ${part.rawBytes + 1} | { tar ${flags} --directory=${into} --file=- && { rest=$(wc -c); [ "$rest" -eq 0 ] || { echo "it unpacks to more than its manifest promises" >&2; exit 1; }; }; }`;
+  return lines(
+    sh`mkdir -p ${into} || exit 1`,
+    sh`words=$({ zstd -dqc | ${tar}; } 2>&1 >${list}) && echo unpacked || echo "not unpacked: $(grep -v 'Exiting with failure' <<<"$words" | tail -n 5 | tr '\n' ' ')"`,
+    // who sends does not hear that nobody listens any more
+    sh`cat >/dev/null`,
+  );
+}
+
+/** How files are unpacked where nobody else looks. */
+export const scratchFlags = ['--preserve-permissions', '--no-same-owner'];
+
 function listOf(folder: string, part: Part): string {
   return `${folder}/${plainName(part)}.list`;
 }
@@ -120,6 +143,7 @@ async function listArchive(
     const found = (rest + decoder.write(piece)).split('\n');
     rest = found.pop() ?? '';
     for (const line of found) {
+      if (isOfTarItself(line)) continue;
       const entry = see(line);
       if (entry.kind === 'file') bytes += entry.bytes;
       if (bytes > part.rawBytes) throw new Failure(7, 'the archive unpacks to more than its manifest promises');

@@ -68,7 +68,7 @@ test('the second night has what changed, and list, show and verify know what it 
   assert.match(list.stdout, new RegExp(`${changes} .* since ${full.slice(0, 16)} `));
   const drill = await book.run('drill');
   assert.is(drill.code, 0, drill.stderr);
-  assert.match(drill.stderr, `Fetch files.tar.zst of ${full} from disk`);
+  assert.match(drill.stderr, `Fetch and unpack files.tar.zst of ${full} from disk`);
   const good = readFileSync(key(full, 'files.tar.zst'));
   const flipped = Buffer.from(good);
   flipped[100] = (flipped[100] ?? 0) ^ 1;

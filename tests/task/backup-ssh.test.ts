@@ -49,7 +49,7 @@ test('a client that is killed while data flow leaves nothing running and nothing
   const scratch = join(book.place().root, 'releases/.keeper/backup');
   for (const [task, word] of [
     ['backup', '… Send it to disk'],
-    ['drill', '… Fetch files.tar.zst'],
+    ['drill', '… Fetch and unpack files.tar.zst'],
     ['restore', '… Fetch files.tar.zst'],
   ] as const) {
     const running = book.start(task);

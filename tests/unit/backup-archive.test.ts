@@ -1,11 +1,13 @@
 // Archives that somebody else wrote: what could write outside of its folder is refused before anything is written.
 import { spawnSync } from 'node:child_process';
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   linkSync,
@@ -16,9 +18,10 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { inspector, leadsOut, listingFlags } from '../../lib/backup/archive.ts';
-import { inspectPacks } from '../../lib/backup/packs.ts';
+import { inspectPacks, unpackingAtOnce } from '../../lib/backup/packs.ts';
 import { Failure } from '../../lib/errors.ts';
 import { localHost } from '../../lib/host/local.ts';
+import { lines, script } from '../../lib/host/sh.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'bookops-archive-'));
 test.after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -193,15 +196,115 @@ test('links are judged by what they could reach', () => {
     assert.is(leadsOut(path, to), out, `${path} -> ${to}`);
 });
 
-test('an archive that unpacks to more than was promised is no part of a backup', async () => {
+const outside = join(scratch, 'outside');
+const escapes: [string, Member[]][] = [
+  ...hostile.map(([what, members]): [string, Member[]] => [what, members]),
+  ['a file under an absolute path', [{ name: `${outside}/new`, body: 'x' }]],
+  ['a file in the place of one that is there', [{ name: `${outside}/canary`, body: 'x' }]],
+  [
+    'a file through a link out of the folder',
+    [
+      { name: 'l', type: '2', to: outside },
+      { name: 'l/canary', body: 'x' },
+    ],
+  ],
+  [
+    'a file through a link above',
+    [
+      { name: 'l', type: '2', to: '../../outside' },
+      { name: 'l/canary', body: 'x' },
+    ],
+  ],
+  [
+    'a folder that becomes a link',
+    [
+      { name: 'd', type: '5' },
+      { name: 'd', type: '2', to: outside },
+      { name: 'd/canary', body: 'x' },
+    ],
+  ],
+  [
+    'two links, one through the other',
+    [
+      { name: 'a', type: '2', to: '..' },
+      { name: 'b', type: '2', to: 'a/../outside' },
+      { name: 'b/canary', body: 'x' },
+    ],
+  ],
+  [
+    'another name for what is outside, and content for it',
+    [
+      { name: 'h', type: '1', to: `${outside}/canary` },
+      { name: 'h', body: 'x' },
+    ],
+  ],
+  [
+    'another name through a link, and content for it',
+    [
+      { name: 'l', type: '2', to: outside },
+      { name: 'h', type: '1', to: 'l/canary' },
+      { name: 'h', body: 'x' },
+    ],
+  ],
+];
+
+for (const [what, members] of escapes)
+  test(`${what} is refused by a drill, which unpacks at once, and nothing is written outside`, async () => {
+    const tree = () =>
+      readdirSync(scratch, { recursive: true, encoding: 'utf8' })
+        .filter(name => !name.startsWith('once-'))
+        .toSorted();
+    mkdirSync(outside, { recursive: true });
+    writeFileSync(join(outside, 'canary'), 'alive');
+    const before = tree();
+    const { folder, said, part } = unpackAtOnce(archive([{ name: 'fine', body: 'x' }, ...members]));
+    const packs = { full: part, count: members.length + 1, changes: undefined };
+    // what tar leaves out by itself is missing in its list
+    const refused = await inspectPacks(way(), folder, packs, { count: members.length + 1 }).then(
+      ({ good }) => !good,
+      (error: unknown) => error instanceof Failure && error.exit === 7,
+    );
+    assert.ok(refused, said);
+    assert.equal(tree(), before);
+    assert.is(readFileSync(join(outside, 'canary'), 'utf8'), 'alive');
+    assert.not(existsSync('/etc/cron.d/x'));
+  });
+
+test('what a drill unpacks at once is what tar has in its list, and a bomb is cut off', async () => {
+  const good = unpackAtOnce(archive([{ name: 'd/a', body: 'x' }]));
+  assert.match(good.said, /^unpacked$/m);
+  assert.is(readFileSync(join(good.folder, 'files/d/a'), 'utf8'), 'x');
+  const packs = { full: good.part, count: 1, changes: undefined };
+  assert.equal(await inspectPacks(way(), good.folder, packs, { count: 1 }), { name: 'files', good: true, found: '1, as promised' }); // prettier-ignore
+  const bomb = unpackAtOnce(archive([{ name: 'a', body: 'x'.repeat(50_000_000) }]), 10_240);
+  assert.match(bomb.said, /^not unpacked: .+/m);
+  assert.ok(statSync(join(bomb.folder, 'files/a')).size < 20_000);
+  const more = Buffer.concat([archive([{ name: 'a', body: 'x' }]), archive([{ name: '../b', body: 'x' }])]);
+  assert.match(unpackAtOnce(more).said, /^not unpacked: /m);
+  const cut = archive([{ name: 'a', body: 'x'.repeat(5000) }]).subarray(0, 2000);
+  assert.match(unpackAtOnce(cut).said, /^not unpacked: tar: /m);
+});
+
+function unpackAtOnce(bytes: Buffer, rawBytes = bytes.length) {
+  const folder = mkdtempSync(join(scratch, 'once-'));
+  const { stdout } = spawnSync('zstd', ['-qc'], { input: bytes, maxBuffer: 1e9 });
+  const part = { name: 'files.tar.zst' as const, bytes: stdout.length, sha256: '', rawBytes, rawSha256: null };
+  const command = lines(script('set -o pipefail'), unpackingAtOnce(folder, part, join(folder, 'files')));
+  return { folder, part, said: spawnSync('bash', ['-c', command.text], { input: stdout, encoding: 'utf8' }).stdout };
+}
+
+function way() {
   const host = localHost('here', { environment: process.env, terminal: undefined, signal: undefined });
+  return { host, signal: new AbortController().signal, appUser: undefined };
+}
+
+test('an archive that unpacks to more than was promised is no part of a backup', async () => {
   const look = (bytes: Buffer, rawBytes: number, count: number) => {
     const folder = mkdtempSync(join(scratch, 'bomb-'));
     const { stdout } = spawnSync('zstd', ['-qc'], { input: bytes, maxBuffer: 1e9 });
     writeFileSync(join(folder, 'files.tar.zst'), stdout);
     const part = { name: 'files.tar.zst' as const, bytes: stdout.length, sha256: '', rawBytes, rawSha256: null };
-    const way = { host, signal: new AbortController().signal, appUser: undefined };
-    return inspectPacks(way, folder, { full: part, count, changes: undefined }, { count });
+    return inspectPacks(way(), folder, { full: part, count, changes: undefined }, { count });
   };
   const plain = archive([{ name: 'a', body: 'x' }]);
   assert.equal(await look(plain, plain.length, 1), { name: 'files', good: true, found: '1, as promised' });
