@@ -11,7 +11,7 @@ import { readSent, sendFiles } from './files.ts';
 import { perform, type Way } from './flow.ts';
 import { listAll } from './inventory.ts';
 import { plainName, type Manifest, type Part } from './manifest.ts';
-import { surveyFiles, type Send } from './pack-files.ts';
+import { archived, surveyFiles, type Send } from './pack-files.ts';
 import { inspectPacks } from './packs.ts';
 import { summing, sumOf } from './sum.ts';
 import type { Check } from './verdict.ts';
@@ -26,6 +26,8 @@ export type OwnMade = {
   send: Command;
   /** Of a stream; undefined: the archive tells it while it is made. */
   raw: Pick<Part, 'rawBytes' | 'rawSha256'> | undefined;
+  /** Bytes that it will take in a store. */
+  atMost: number;
   noted: string[];
 };
 
@@ -57,7 +59,14 @@ export async function makeOwn(way: Way, target: Target, own: OwnWay, scratch: st
     const [, sum = ''] = /^sha256 ([0-9a-f]{64})$/m.exec(said) ?? [];
     if (bytes === '0') throw nothing(own, 'it printed nothing');
     const raw = { rawBytes: Number(bytes), rawSha256: sum };
-    return { own, name: 'app.zst', send: sh`<${file} ${sealing(recipientsOf(target))}`, raw, noted: [] };
+    return {
+      own,
+      name: 'app.zst',
+      send: sh`<${file} ${sealing(recipientsOf(target))}`,
+      raw,
+      atMost: raw.rawBytes,
+      noted: [],
+    };
   } finally {
     clearTimeout(timer);
   }
@@ -79,10 +88,10 @@ async function givesPath(way: Way, target: Target, own: OwnWay, command: Command
   );
   if (!said.trim()) throw nothing(own, `${path} was not made anew`);
   await perform(way, sh`mkdir ${scratch}`, 'looking at it');
-  const { noted } = await surveyFiles(way, target, files, { id: 'own', scratch });
+  const { noted, ...survey } = await surveyFiles(way, target, files, { id: 'own', scratch });
   await perform(way, listAll(scratch), 'looking at it');
   const send = sendFiles(target, files, `${scratch}/list`, recipientsOf(target));
-  return { own, name: 'app.tar.zst', send, raw: undefined, noted };
+  return { own, name: 'app.tar.zst', send, raw: undefined, atMost: archived(survey), noted };
 }
 
 async function commandOf(way: Way, target: Target, { words, service, as }: OwnWay): Promise<Command> {
@@ -104,10 +113,10 @@ function nothing({ words }: OwnWay, why: string): Failure {
 
 /** Stores it with `put`, which stores what a command on the host prints and says what that wrote to standard error. */
 export async function sendOwn(
-  { own, name, send, raw, noted }: OwnMade,
+  { own, name, send, raw, atMost, noted }: OwnMade,
   put: Send,
 ): Promise<{ part: Part; facts: Facts }> {
-  const { said, ...stored } = await put(name, send);
+  const { said, ...stored } = await put(name, send, atMost);
   const facts = { command: own.words.join(' '), gives: own.gives };
   if (raw) return { part: { ...stored, ...raw }, facts: { ...facts, count: null, noted } };
   const sent = readSent(said);

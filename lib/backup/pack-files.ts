@@ -21,10 +21,11 @@ import {
 import type { Manifest, Part } from './manifest.ts';
 
 type Say = (line: string) => void;
-/** Lets what a command prints flow into the store, under the part's name. */
+/** Lets what a command prints flow into the store, under the part's name; `atMost` is a guess of its bytes from above. */
 export type Send = (
   name: string,
   command: Command,
+  atMost?: number,
 ) => Promise<{ name: string; bytes: number; sha256: string; said: string }>;
 type Packed = {
   parts: Part[];
@@ -76,11 +77,17 @@ export async function packFiles(
   return packAll(way, material, send);
 }
 
+/** What an archive of them may take at most: three blocks for each name, and its content. */
+export function archived({ bytes, count }: { bytes: number; count: number }): number {
+  return bytes + count * 2048;
+}
+
 async function packAll(way: Way, { target, files, survey, scratch }: Material, send: Send): Promise<Packed> {
   await perform(way, listAll(scratch), 'listing the files');
   const { said, ...stored } = await send(
     'files.tar.zst',
     sendFiles(target, files, `${scratch}/list`, recipientsOf(target)),
+    archived(survey),
   );
   const sent = readSent(said);
   const keeping = files.fullEverySeconds === undefined ? undefined : keepInventory(target, scratch, sent.vanished);
@@ -96,14 +103,15 @@ async function packAll(way: Way, { target, files, survey, scratch }: Material, s
 async function packChanges(
   { target, files, survey, scratch, now }: Material,
   base: Base,
-  { list: listed, gone }: Comparison,
+  { list: listed, changed, gone }: Comparison,
   send: Send,
   say: Say,
 ): Promise<Packed> {
   const { held, sha256 } = base;
   say(`what changed since the full pack ${held.id}, ${span((now.getTime() - held.time.getTime()) / 1000)} ago`);
   const recipients = recipientsOf(target);
-  const { said, ...stored } = await send('changes.tar.zst', sendFiles(target, files, `${scratch}/list`, recipients));
+  const command = sendFiles(target, files, `${scratch}/list`, recipients);
+  const { said, ...stored } = await send('changes.tar.zst', command, archived({ bytes: changed, count: survey.count }));
   const sent = readSent(said);
   const { said: _, ...list } = await send('gone.zst', sendGone(scratch, recipients));
   return {

@@ -3,6 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 const often = 2 * 1024 * 1024;
+/** Some of it grows old all the same, and only a look at everything frees that. */
+const seldom = 128 * 1024 * 1024;
 
 /**
  * Is told of each piece that went by. The engine counts its own small objects and not the bytes that they hold, so that tens of
@@ -11,11 +13,14 @@ const often = 2 * 1024 * 1024;
 export function sweeper(): (bytes: number) => void {
   setFlagsFromString('--expose-gc');
   const sweep: unknown = runInNewContext('gc');
-  let since = 0;
+  let [since, sinceAll] = [0, 0];
   return bytes => {
     since += bytes;
     if (since < often || typeof sweep !== 'function') return;
+    sinceAll += since;
     since = 0;
-    sweep({ type: 'minor' });
+    if (sinceAll < seldom) return void sweep({ type: 'minor' });
+    sinceAll = 0;
+    sweep();
   };
 }

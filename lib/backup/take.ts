@@ -64,14 +64,15 @@ export async function take(
 ): Promise<Manifest> {
   const { target, id, now, snapshot, survey, scratch } = material;
   const recipients = recipientsOf(target);
-  const sending: Send = (name, command) => send(way, store, material, storedName(name, recipients), command, say);
+  const sending: Send = (name, command, atMost) =>
+    send(way, store, material, { name: storedName(name, recipients), command, atMost }, say);
   const parts: Part[] = [];
   const tools: Record<string, string> = {};
   let files: Manifest['files'] = null;
   let base: Manifest['base'];
 
   if (snapshot) {
-    const { said: _, ...stored } = await sending(snapshot.part, snapshot.send);
+    const { said: _, ...stored } = await sending(snapshot.part, snapshot.send, snapshot.bytes);
     parts.push({ ...stored, rawBytes: snapshot.bytes, rawSha256: snapshot.sha256 });
     Object.assign(tools, snapshot.tools);
   }
@@ -85,7 +86,7 @@ export async function take(
 
   const own = material.own && (await sendOwn(material.own, sending));
   // copies of a bucket are shared by nights with and without encryption, and so is what says which they are
-  const put: Send = (name, command) => send(way, store, material, name, command, say);
+  const put: Send = (name, command, atMost) => send(way, store, material, { name, command, atMost }, say);
   const bucket = material.source && (await sendBucket(way, store, { ...material, source: material.source }, before, put, say)); // prettier-ignore
   for (const more of [own, bucket]) if (more) parts.push(more.part);
 
@@ -126,8 +127,7 @@ async function send(
   way: Way,
   store: Store,
   { target, id }: Material,
-  name: Part['name'],
-  command: Command,
+  { name, command, atMost }: { name: Part['name']; command: Command; atMost: number | undefined },
   say: Say,
 ): ReturnType<Send> {
   let said = '';
@@ -143,7 +143,7 @@ async function send(
   // the store sees the end only when the command has ended well
   const flowing = pipeline(flow, meter.stream, body);
   flowing.catch(() => {});
-  const { bytes } = await store.put(keyOf(target, id, name), body).catch((error: unknown) => {
+  const { bytes } = await store.put(keyOf(target, id, name), body, atMost).catch((error: unknown) => {
     throw packingFault(error);
   });
   await flowing;

@@ -41,7 +41,9 @@ export function refusal(error: unknown, what: string, settings: S3Settings): unk
   if (found) return new Failure(found.exit, `${what}: ${found.says}`, { advice: found.advice, detail: seen });
   // A store's own words, which repeat keys and signatures only where those are wrong.
   return new Failure(1, `${what}: it answered ${seen}`, {
-    advice: 'look at the state of the store, and try again later',
+    advice: /part number/i.test(messageOf(error))
+      ? 'it takes fewer parts of one object than others do: raise its limit (in Swift max_upload_part_num), or leave files out'
+      : 'look at the state of the store, and try again later',
     detail: messageOf(error).slice(0, 500),
   });
 }

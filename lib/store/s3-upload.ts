@@ -10,10 +10,25 @@ export type Headers = Pick<
 >;
 const MiB = 1024 * 1024;
 const mostParts = 10_000;
+/** Swift takes no more of them, as it comes; all others take `mostParts`. */
+const fewParts = 1000;
 
-/** All parts but the last have one size. 8 MiB are enough for 78 GiB; more only for what may become larger. */
+/**
+ * All parts but the last have one size (R2 wants that). 8 MiB are enough for 7 GiB; larger ones only for what may become
+ * larger, with some room for what grows meanwhile or is encrypted: up to 32 MiB so that Swift takes it too, then as large as needed.
+ */
 export function partSize(atMost = 0): number {
-  return Math.max(8 * MiB, Math.ceil(atMost / mostParts / MiB) * MiB);
+  const inParts = (count: number) => Math.ceil((atMost * 1.04) / count / MiB);
+  return Math.max(8, Math.min(32, inParts(fewParts)), inParts(mostParts)) * MiB;
+}
+
+/** Buffers that no upload uses any more. Without them the next makes its own, and V8 does not hurry to forget the old ones. */
+const spare: Buffer[] = [];
+
+function bufferOf(size: number): Buffer {
+  const at = spare.findIndex(({ length }) => length === size);
+  const [found] = at < 0 ? [] : spare.splice(at, 1);
+  return found ?? Buffer.allocUnsafeSlow(size);
 }
 
 /**
@@ -36,7 +51,7 @@ export async function upload(
     parts.push({ PartNumber, ETag });
   };
   // One is filled while the other is on its way.
-  const slot = () => ({ buffer: Buffer.allocUnsafeSlow(size), sent: Promise.resolve() });
+  const slot = () => ({ buffer: bufferOf(size), sent: Promise.resolve() });
   let [filling, other] = [slot(), slot()];
   let filled = 0;
   let count = 0;
@@ -60,12 +75,14 @@ export async function upload(
     const rest = filling.buffer.subarray(0, filled);
     if (UploadId === undefined) {
       await client.send(new s3.PutObjectCommand({ ...place, ...headers, Body: rest }));
-      return;
+    } else {
+      await Promise.all([filling.sent, other.sent]);
+      if (filled > 0) await send(count + 1, rest);
+      const Parts = parts.toSorted((one, next) => one.PartNumber - next.PartNumber);
+      await client.send(new s3.CompleteMultipartUploadCommand({ ...place, UploadId, MultipartUpload: { Parts } }));
     }
-    await Promise.all([filling.sent, other.sent]);
-    if (filled > 0) await send(count + 1, rest);
-    const Parts = parts.toSorted((one, next) => one.PartNumber - next.PartNumber);
-    await client.send(new s3.CompleteMultipartUploadCommand({ ...place, UploadId, MultipartUpload: { Parts } }));
+    // of one size only: those for something larger than usual go with it
+    if (size === partSize()) spare.push(filling.buffer, other.buffer);
   } catch (error) {
     await Promise.allSettled([filling.sent, other.sent]);
     // What cannot be taken away now is swept later; why it failed matters more.

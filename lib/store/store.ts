@@ -9,7 +9,7 @@ import type { Finding } from '../doctor/finding.ts';
 export type Store = {
   /** The name in ops.yml. */
   readonly name: string;
-  /** Stores what `body` gives; `atMost` is a guess of its bytes from above, for what may be larger than 78 GiB. @throws the body's own error; Failure 1 when the key is taken, as nothing is ever overwritten, or when the store refuses. */
+  /** Stores what `body` gives; `atMost` is a guess of its bytes from above, for what may be larger than 7 GiB. @throws the body's own error; Failure 1 when the key is taken, as nothing is ever overwritten, or when the store refuses. */
   put(key: string, body: Readable, atMost?: number): Promise<{ bytes: number }>;
   /** @throws Failure 7 when there is no such object. An error after its beginning is that of the stream. */
   get(key: string): Promise<Readable>;

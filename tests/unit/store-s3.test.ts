@@ -50,11 +50,13 @@ async function leavesNothing(settings: S3Settings): Promise<void> {
 conforms(test, 's3', async () => s3Store(await fresh(), around));
 conforms(test, 's3 below a prefix', async () => s3Store(await fresh({ prefix: 'deep/backups' }), around));
 
-test('parts are small enough for memory and large enough for 10,000 of them', () => {
+test('parts are small enough for memory and large enough for 1,000 of them, or 10,000', () => {
+  const GiB = 1024 * MiB;
   assert.equal(
-    [partSize(), partSize(10 * 1024 * MiB), partSize(1024 * 1024 * MiB)].map(size => size / MiB),
-    [8, 8, 105],
+    [0, 7 * GiB, 10 * GiB, 100 * GiB, 1024 * GiB].map(bytes => partSize(bytes) / MiB),
+    [8, 8, 11, 32, 110],
   );
+  assert.ok(partSize(10 * GiB) * 1000 > 10 * GiB);
   assert.ok(partSize(5e12) * 10_000 >= 5e12);
 });
 
