@@ -9,6 +9,12 @@ export type Entry = {
   bytes: number;
 };
 
+/** @throws Failure 7 for what tar would not unpack because it leads out of its folder; its list may lack that. */
+export function verifyKept(words: string): void {
+  const [, name] = /("(?:[^"\\]|\\.)*"): Member name contains '\.\.'/.exec(words) ?? [];
+  if (name !== undefined) throw hostile(unquote(name), 'leads out of its folder');
+}
+
 /** How `tar --list` has to be called for `readEntry`: names between quotes, so that none can look like something else. */
 // -P: names and targets as they are, and not as tar would tame them
 export const listingFlags = ['--list', '--verbose', '--numeric-owner', '--full-time', '--quoting-style=c', '-P'];

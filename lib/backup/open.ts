@@ -4,6 +4,7 @@ import { lines, sh } from '../host/sh.ts';
 import type { Item, Report } from '../report.ts';
 import { tryDump, type Trial } from '../postgres/prove.ts';
 import { isEncrypted, type Identity } from './age.ts';
+import { verifyKept } from './archive.ts';
 import { indexName } from './bucket-lines.ts';
 import { bucketItems } from './bucket-look.ts';
 import { keyOf, type Whole } from './catalog.ts';
@@ -108,6 +109,7 @@ export async function openBackup(
       title: 'Look at every name in the archive of files',
       run: async () => {
         const found = await inspectPacks(way, folder, packs, files, finder);
+        verifyKept(fault ?? '');
         note(fault === undefined ? found : { name: 'files', good: false, found: `${found.found}; ${fault}` });
       },
     });

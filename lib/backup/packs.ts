@@ -103,8 +103,9 @@ export function unpackingAtOnce(folder: string, part: Part, into: string): Comma
   const flags = [...unpackingFlags, ...scratchFlags];
   const tar = sh`head -c ${part.rawBytes + 1} | { tar ${flags} --directory=${into} --file=- && { rest=$(wc -c); [ "$rest" -eq 0 ] || { echo "it unpacks to more than its manifest promises" >&2; exit 1; }; }; }`;
   return lines(
-    sh`mkdir -p ${into} || exit 1`,
-    sh`words=$({ zstd -dqc | ${tar}; } 2>&1 >${list}) && echo unpacked || echo "not unpacked: $(grep -v 'Exiting with failure' <<<"$words" | tail -n 5 | tr '\n' ' ')"`,
+    // the folder above may be gone, with the client that asked for it
+    sh`mkdir ${into} || exit 1`,
+    sh`words=$({ export LC_ALL=C.UTF-8; zstd -dqc | ${tar}; } 2>&1 >${list}) && echo unpacked || echo "not unpacked: $(grep -v 'Exiting with failure' <<<"$words" | tail -n 5 | tr '\n' ' ')"`,
     // who sends does not hear that nobody listens any more
     sh`cat >/dev/null`,
   );

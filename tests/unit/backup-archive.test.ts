@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { inspector, leadsOut, listingFlags } from '../../lib/backup/archive.ts';
+import { inspector, leadsOut, listingFlags, verifyKept } from '../../lib/backup/archive.ts';
 import { inspectPacks, unpackingAtOnce } from '../../lib/backup/packs.ts';
 import { Failure } from '../../lib/errors.ts';
 import { localHost } from '../../lib/host/local.ts';
@@ -260,11 +260,11 @@ for (const [what, members] of escapes)
     const { folder, said, part } = unpackAtOnce(archive([{ name: 'fine', body: 'x' }, ...members]));
     const packs = { full: part, count: members.length + 1, changes: undefined };
     // what tar leaves out by itself is missing in its list
-    const refused = await inspectPacks(way(), folder, packs, { count: members.length + 1 }).then(
-      ({ good }) => !good,
-      (error: unknown) => error instanceof Failure && error.exit === 7,
-    );
-    assert.ok(refused, said);
+    const found = await inspectPacks(way(), folder, packs, { count: members.length + 1 })
+      .then(() => verifyKept(said))
+      .catch((error: unknown) => error);
+    assert.instance(found, Failure, said);
+    assert.is((found as Failure).exit, 7);
     assert.equal(tree(), before);
     assert.is(readFileSync(join(outside, 'canary'), 'utf8'), 'alive');
     assert.not(existsSync('/etc/cron.d/x'));
