@@ -325,7 +325,7 @@ look_after_step() {
     queue=()
   elif ((${#queue[@]})); then
     local next=${queue[0]}
-    say next # what the next one prints does not go on in a line that this one did not end
+    say "next $ended" # what is printed from here on is the next one's; that this one is done is told when the next has begun
     queue=("${queue[@]:1}")
     # shellcheck disable=SC2086
     start_step $next

@@ -210,7 +210,8 @@ async function converse(
       // what reads a stream that broke sees only its end
       if (steps[index]?.stream && code === 0) void fed.then(() => failed || stepDone(index, code, answer));
       else stepDone(index, code, answer);
-    } else if (verb === 'stream') fed = feed(Number(one), unpack(two));
+    } else if (verb === 'next') spoken.end(ofStep(Number(one)));
+    else if (verb === 'stream') fed = feed(Number(one), unpack(two));
     else if (verb === 'recorded') recorded.settle();
     else if (verb === 'undoing') undoing.settle(undosSeen++, Number(one));
     else if (verb === 'undone') undone.settle(Number(one), two === '0');

@@ -10,6 +10,7 @@ export class Spoken {
   /** Of what runs now, as long as nobody listens to it. */
   #now: string[] = [];
   readonly #ended = new Map<string, string[]>();
+  readonly #over = new Set<string>();
   #listener: { of: string; say: (line: string) => void } | undefined;
 
   say(line: string): void {
@@ -17,8 +18,10 @@ export class Spoken {
     else this.#now = [...this.#now.slice(1 - most), line];
   }
 
-  /** What comes from here on is not of it. To be called at once: what is next may have spoken in the same breath. */
+  /** What comes from here on is not of it. To be called at once, as what is next may have spoken in the same breath; only the first time counts. */
   end(of: string): void {
+    if (this.#over.has(of)) return;
+    this.#over.add(of);
     if (this.#listener?.of === of) this.#listener = undefined;
     else {
       this.#ended.set(of, this.#now);
