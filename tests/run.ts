@@ -1,6 +1,6 @@
 // Runs the tests, each file in its own process with a time limit, and calls a file green only when it really ran tests.
 // uvu exits 0 when a hook throws, when test.run() is missing and when nothing matches, so its exit code alone proves nothing.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -158,6 +158,7 @@ function runOne(ring: Ring, file: string): Promise<Verdict> {
     let late = false;
     const clock = setTimeout(() => {
       late = true;
+      chunks.push(Buffer.from(`what runs there:\n${processesOf(child.pid)}\n`));
       endGroup(child.pid, 'SIGTERM'); // lets it remove its containers
       setTimeout(() => endGroup(child.pid, 'SIGKILL'), 15_000).unref();
     }, limit * 1000);
@@ -194,6 +195,12 @@ function judge(end: number | string | null, output: string): Pick<Verdict, 'pass
               ? `${total - passed} of ${total} failed without saying so`
               : undefined;
   return { passed, failed: trouble ? Math.max(1, total - passed) : 0, trouble };
+}
+
+/** One line each, children below their parents: what a file that hangs waits for. */
+function processesOf(session: number | undefined): string {
+  const words = ['--forest', '--cols', '200', '-o', 'pid,etimes,args', '-g', String(session)];
+  return spawnSync('ps', words, { encoding: 'utf8' }).stdout;
 }
 
 function endGroup(pid: number | undefined, signal: NodeJS.Signals): void {

@@ -217,7 +217,7 @@ async function freeAddress(engine: Engine): Promise<string> {
 async function waitForBoot(name: string, ip: string, root: Droplet['root']): Promise<void> {
   let last = '';
   const settled = until(`droplet ${name} has booted`, 60, async () => {
-    last = (await root('systemctl is-system-running --wait')).stdout.trim();
+    last = (await root('timeout 10 systemctl is-system-running --wait')).stdout.trim();
     return last === 'running' || last === 'degraded' ? true : undefined;
   });
   await settled.catch(async (error: unknown) => {

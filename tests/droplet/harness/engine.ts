@@ -161,6 +161,7 @@ async function unpackClient(): Promise<void> {
     ${apt} $private download -qq docker-compose docker-cli docker-buildx
     for deb in *.deb; do dpkg -x "$deb" '${tools}.new'; done
     rm -rf '${tools}' '${lists}' && mv '${tools}.new' '${tools}'`,
+    { seconds: 900 },
   );
 }
 

@@ -115,7 +115,7 @@ async function build(engine: Engine): Promise<Images> {
   await bash(
     `debootstrap --variant=minbase --include=${packages.join(',')} bookworm '${tree}' '${await mirror()}' >'${cache}/debootstrap.log' 2>&1 ||
        { tail -n 5 '${cache}/debootstrap.log' >&2; exit 1; }`,
-    { env: { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' } },
+    { env: { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' }, seconds: 900 },
   );
   const where = `out='${out}' tree='${tree}' node='${node}'; `;
   const asImage = (name: string, folder: string, changes: string[]) =>
@@ -135,6 +135,7 @@ async function build(engine: Engine): Promise<Images> {
   const script = join(tree, 'settle.sh');
   await bash(
     `cat > '${script}' <<'SETTLE'\nset -eu\n${settle}\nSETTLE\nchroot '${tree}' bash /settle.sh >/dev/null 2>'${cache}/settle.log' || { cat '${cache}/settle.log' >&2; exit 1; }`,
+    { seconds: 900 },
   );
   rmSync(script);
   mkdirSync(join(tree, 'usr/libexec/docker/cli-plugins'), { recursive: true });

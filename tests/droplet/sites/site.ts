@@ -33,6 +33,11 @@ const root = new URL('../../../', import.meta.url).pathname;
 export function makeSite(ops: string, environment: Record<string, string> = {}): Site {
   const folder = mkdtempSync(join(tmpdir(), 'bookops-site-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const unended = new Map<ChildProcess, () => string>();
+  // who was ended because it took too long wants to know what it waited for
+  process.prependListener('exit', () => {
+    for (const told of unended.values()) console.error(`not ended: ${told()}`);
+  });
   const file = join(folder, 'ops.yml');
   writeFileSync(file, ops);
   const home = join(folder, 'home');
@@ -49,6 +54,8 @@ export function makeSite(ops: string, environment: Record<string, string> = {}):
     });
     let stdout = '';
     let stderr = '';
+    unended.set(child, () => `${name} ${words.join(' ')}\n${stderr}`);
+    child.once('close', () => unended.delete(child));
     const waiting = new Set<() => void>();
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
