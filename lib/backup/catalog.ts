@@ -2,7 +2,7 @@
 import { text } from 'node:stream/consumers';
 import { Failure } from '../errors.ts';
 import type { Store } from '../store/store.ts';
-import { isBackupId, manifestName, partOf, prefixOf, readManifest, type Manifest } from './manifest.ts';
+import { isBackupId, manifestName, partOf, prefixOf, readManifest, timeOf, type Manifest } from './manifest.ts';
 import { isVerdictName, readVerdict, type Verdict } from './verdict.ts';
 
 type Named = { app: string; environment: string };
@@ -92,12 +92,6 @@ async function look(store: Store, target: Named, id: string, keys: Held['keys'])
 
 export function keyOf(target: Named, id: string, name: string): string {
   return `${prefixOf(target)}${id}/${name}`;
-}
-
-function timeOf(id: string): Date {
-  const [, ...parts] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(id) ?? [];
-  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = parts.map(Number);
-  return new Date(Date.UTC(year, month - 1, day, hour, minute, second));
 }
 
 export type Wanted = {

@@ -133,9 +133,20 @@ export function filesBytes(manifest: Pick<Manifest, 'parts' | 'files'>): number 
   return manifest.files?.bytes ?? partOf(manifest, 'files.tar.zst')?.rawBytes ?? 0;
 }
 
-/** `20261121T030000Z-3f2c1a`: the host's time, and chance, so that nothing ever has a name twice. */
+/**
+ * `20261121T030000Z-3f2c1a`: the host's time to the second, its milliseconds, and chance: of two in one second, which a
+ * script can make, the later one comes later, and nothing has a name twice.
+ */
 export function backupId(now: Date): string {
-  return `${stampOf(now)}-${randomBytes(3).toString('hex')}`;
+  const milliseconds = now.getUTCMilliseconds().toString(16).padStart(3, '0');
+  return `${stampOf(now)}-${milliseconds}${randomBytes(2).toString('hex').slice(1)}`;
+}
+
+/** To the second, as people read it and type it after --at. */
+export function timeOf(id: string): Date {
+  const [, ...parts] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(id) ?? [];
+  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = parts.map(Number);
+  return new Date(Date.UTC(year, month - 1, day, hour, minute, second));
 }
 
 export function stampOf(time: Date): string {

@@ -61,7 +61,7 @@ own=$(mktemp -d "$base/scratch.XXXXXXXX") || exit 1
 exec 9>>"$own/lock"
 flock 9
 exec 7>&-
-echo "ready $(date +%s) $(df -PB1 "$own" | awk 'NR==2 {print $4}') $own"
+echo "ready $(date +%s%3N) $(df -PB1 "$own" | awk 'NR==2 {print $4}') $own"
 cat >/dev/null
 # what unpacks into it for a program that was killed may write for a moment more
 for try in 1 2 3 4 5; do
@@ -97,7 +97,7 @@ done`,
   }
   return {
     folder: rest.join(' '),
-    now: new Date(Number(one) * 1000),
+    now: new Date(Number(one)),
     free: Number(two),
     held: () => !over,
     async end() {

@@ -14,7 +14,7 @@ import { backupsIn, isWhole, keyOf, type Held } from './catalog.ts';
 import { packingFault, recipientsOf, storedName } from './age.ts';
 import type { Survey } from './files.ts';
 import { flowOf, measure, type Way } from './flow.ts';
-import { manifestName, prefixOf, readManifest, renderManifest, type Manifest, type Part } from './manifest.ts';
+import { manifestName, prefixOf, readManifest, renderManifest, timeOf, type Manifest, type Part } from './manifest.ts';
 import { packFiles, type Send } from './pack-files.ts';
 import { sendOwn, type OwnMade } from './own-way.ts';
 import { shrunkSince } from './shrink.ts';
@@ -105,7 +105,7 @@ export async function take(
     app: target.app,
     environment: target.environment,
     id,
-    time: material.now.toISOString(),
+    time: timeOf(id).toISOString(),
     by: material.by,
     ...content,
     shrunk: shrunkSince(before.find(isWhole)?.manifest, content),

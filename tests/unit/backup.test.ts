@@ -65,9 +65,12 @@ test('a manifest is read as it was written, and any changed, missing or added by
   );
 });
 
-test('an id is the time of the host and chance', () => {
+test('an id is the time of the host and chance, and of two in one second the later one comes later', () => {
   const one = backupId(new Date('2026-11-21T03:00:00.500Z'));
   assert.match(one, /^20261121T030000Z-[0-9a-f]{6}$/);
+  assert.ok(
+    one > backupId(new Date('2026-11-21T03:00:00.009Z')) && one < backupId(new Date('2026-11-21T03:00:00.999Z')),
+  );
   assert.ok(isBackupId(one) && !isBackupId(`${one}/x`) && !isBackupId('..'));
 });
 
