@@ -79,8 +79,9 @@ export default task(import.meta.url, {
     const done: { store: string; manifest: Manifest }[] = [];
     const failures: { store: Store; error: unknown }[] = [];
     // what the first one has is listed while the database is copied; why it cannot be is told when its turn comes
-    const listed = new Map(stores.slice(0, 1).map(store => [store, tidy(store, target)]));
-    const allListed = Promise.allSettled(listed.values());
+    const [firstStore] = stores;
+    const listing = firstStore && tidy(firstStore, target);
+    listing?.catch(() => {});
     try {
       const id = backupId(scratch.now);
       let snapshot: Snapshot | undefined;
@@ -144,7 +145,7 @@ export default task(import.meta.url, {
             {
               title: `Send it to ${store.name}`,
               run: async say => {
-                const before = await (listed.get(store) ?? tidy(store, target));
+                const before = await ((store === firstStore && listing) || tidy(store, target));
                 await verifyNotLost(way, target, store, before);
                 const holds = () => {
                   if (!scratch.held()) throw new Failure(4, `${host.where} was lost, and with it the lock`);
@@ -162,7 +163,7 @@ export default task(import.meta.url, {
         }
     } finally {
       // what is left all the same goes with the next backup
-      await allListed;
+      await listing?.catch(() => {});
       const late = { ...way, signal: AbortSignal.timeout(20_000) };
       if (database) await takeCopyAway(late, target, database).catch(() => {});
       await scratch.end();

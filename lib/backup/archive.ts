@@ -9,32 +9,27 @@ export type Entry = {
   bytes: number;
 };
 
-/** @throws Failure 7 for what tar would not unpack because it leads out of its folder; its list may lack that. */
-export function verifyKept(words: string): void {
-  const [, name] = /("(?:[^"\\]|\\.)*"): Member name contains '\.\.'/.exec(words) ?? [];
-  if (name !== undefined) throw hostile(unquote(name), 'leads out of its folder');
-}
+/** What `readEntry` reads: names between quotes, so that none can look like something else. */
+const lineFlags = ['--verbose', '--numeric-owner', '--full-time', '--quoting-style=c'];
 
-/** How `tar --list` has to be called for `readEntry`: names between quotes, so that none can look like something else. */
-// -P: names and targets as they are, and not as tar would tame them
-export const listingFlags = ['--list', '--verbose', '--numeric-owner', '--full-time', '--quoting-style=c', '-P'];
+/** How tar has to be called for its list: with names and targets as they are (-P), and not as it would tame them. */
+export const listingFlags = ['--list', ...lineFlags, '-P'];
 
 /**
  * The same lines from a tar that unpacks at once, for scratch space that is thrown away. Without -P it keeps to its folder:
  * a leading / is taken away, .. refused, a link out of the folder made when all else is written.
  */
-export const unpackingFlags = [
-  '--extract',
-  '--verbose',
-  '--verbose',
-  '--numeric-owner',
-  '--full-time',
-  '--quoting-style=c',
-];
+export const unpackingFlags = ['--extract', '--verbose', ...lineFlags];
 
 /** What tar says of a folder that it makes because something is in it; no line of an archive's own looks so. */
 export function isOfTarItself(line: string): boolean {
   return /^d[-rwx]{9} +Creating directory: "/.test(line);
+}
+
+/** @throws Failure 7 for what tar would not unpack because it leads out of its folder; its list may lack that. */
+export function verifyKept(words: string): void {
+  const [, name] = /("(?:[^"\\]|\\.)*"): Member name contains '\.\.'/.exec(words) ?? [];
+  if (name !== undefined) throw hostile(unquote(name), 'leads out of its folder');
 }
 
 const form =

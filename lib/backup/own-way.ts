@@ -12,7 +12,7 @@ import { perform, type Way } from './flow.ts';
 import { listAll } from './inventory.ts';
 import { plainName, type Manifest, type Part } from './manifest.ts';
 import { archived, surveyFiles, type Send } from './pack-files.ts';
-import { inspectPacks } from './packs.ts';
+import { inspectPacks, scratchFlags } from './packs.ts';
 import { summing, sumOf } from './sum.ts';
 import type { Check } from './verdict.ts';
 
@@ -161,7 +161,7 @@ export function ownItems(
         const text = lines(
           script('set -euo pipefail'),
           sh`mkdir ${to}`,
-          sh`zstd -dqc ${file} | tar --extract --preserve-permissions --no-same-owner --directory=${to} --file=-`,
+          sh`zstd -dqc ${file} | tar --extract ${scratchFlags} --directory=${to} --file=-`,
           sh`cd ${to} && find ${gives} -printf x | wc -c`,
         );
         const unpacked = Number((await perform(way, text, 'unpacking')).trim());

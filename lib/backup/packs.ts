@@ -88,7 +88,7 @@ export async function inspectPacks(
 export function listingBeside(folder: string, part: Part): Command {
   const list = listOf(folder, part);
   return lines(
-    sh`if { zstd -dqc | ${listed(part)}; } >${`${list}.new`} 2>/dev/null; then mv ${`${list}.new`} ${list}; fi`,
+    sh`if { zstd -dqc | ${byTar(part, listingFlags)}; } >${`${list}.new`} 2>/dev/null; then mv ${`${list}.new`} ${list}; fi`,
     // who sends does not hear that nobody listens any more
     sh`cat >/dev/null`,
   );
@@ -100,8 +100,7 @@ export function listingBeside(folder: string, part: Part): Command {
  */
 export function unpackingAtOnce(folder: string, part: Part, into: string): Command {
   const list = listOf(folder, part);
-  const flags = [...unpackingFlags, ...scratchFlags];
-  const tar = sh`head -c ${part.rawBytes + 1} | { tar ${flags} --directory=${into} --file=- && { rest=$(wc -c); [ "$rest" -eq 0 ] || { echo "it unpacks to more than its manifest promises" >&2; exit 1; }; }; }`;
+  const tar = byTar(part, [...unpackingFlags, ...scratchFlags, `--directory=${into}`]);
   return lines(
     // the folder above may be gone, with the client that asked for it
     sh`mkdir ${into} || exit 1`,
@@ -118,9 +117,9 @@ function listOf(folder: string, part: Part): string {
   return `${folder}/${plainName(part)}.list`;
 }
 
-/** tar's list of what comes unpacked on standard input, if that is not more than was promised. */
-function listed(part: Part): Command {
-  return sh`head -c ${part.rawBytes + 1} | { tar ${listingFlags} --file=- && { rest=$(wc -c); [ "$rest" -eq 0 ] || exit 1; }; }`;
+/** tar reads what comes unpacked on standard input, and fails when that is more than was promised. */
+function byTar(part: Part, flags: readonly string[]): Command {
+  return sh`head -c ${part.rawBytes + 1} | { tar ${flags} --file=- && { rest=$(wc -c); [ "$rest" -eq 0 ] || { echo "it unpacks to more than its manifest promises" >&2; exit 1; }; }; }`;
 }
 
 /** The archive's content as tar lists it. */
@@ -135,7 +134,7 @@ async function listArchive(
   const command = lines(
     script('set -o pipefail'),
     sh`if [ -e ${list} ]; then cat ${list}; exit; fi`,
-    sh`zstd -dqc ${`${folder}/${plainName(part)}`} | ${listed(part)}`,
+    sh`zstd -dqc ${`${folder}/${plainName(part)}`} | ${byTar(part, listingFlags)}`,
   );
   const decoder = new StringDecoder('utf8');
   let rest = '';

@@ -1,15 +1,11 @@
 // The words of ops.yml as people write them: what each may be, and the sentence that says so when it is not.
 import * as v from 'valibot';
 import {
+  publicKey,
   address,
-  age,
-  askedPath,
   branch,
-  bucketName,
   command,
-  domain,
   duration,
-  email,
   hostPath,
   insidePath,
   isMap,
@@ -17,20 +13,13 @@ import {
   jumps,
   line,
   list,
-  mailbox,
-  metricsFile,
   mustBe,
   name,
   oneLineValue,
   path,
   plainText,
   portRange,
-  proxyPath,
-  publicKey,
-  recipient,
   root,
-  rootPath,
-  routePath,
   scalar,
   size,
   url,
@@ -40,8 +29,9 @@ import {
   wildcard,
   yes,
 } from './forms.ts';
-
-type Any = v.GenericSchema;
+import { alert, backup, store } from './schema-backup.ts';
+import { maintenance, site } from './schema-site.ts';
+import { about, either, named, notText, password, shape, variables, type Any } from './shape.ts';
 
 /** The commands behind `migrate: prisma` and its like. */
 export const presets = {
@@ -50,41 +40,7 @@ export const presets = {
   rails: 'bin/rails db:migrate',
 };
 
-const about = <S extends Any>(text: string, schema: S) => v.pipe(schema, v.description(text));
-
-/** A map with these keys only. Each unknown key becomes an issue of its own, whose message lists the known ones for "did you mean". */
-export function shape<const E extends v.ObjectEntries>(entries: E) {
-  const map = v.objectWithRest(
-    entries,
-    v.never(() => Object.keys(entries).join(' ')),
-    issue => (issue.expected.startsWith('"') ? 'is missing' : mustBe('a map')(issue)),
-  );
-  return v.pipe(v.custom<object>(isMap, mustBe('a map')), map) as unknown as typeof map;
-}
-
-/** One of two forms, told apart by a look at the value, so that the message is about the form that was meant. */
-function either<A extends Any, B extends Any>(one: A, other: B, isOther: (value: unknown) => boolean) {
-  const union = v.union([one, other]);
-  const run: Any['~run'] = (dataset, config) =>
-    (isOther(dataset.value) ? (other as Any) : (one as Any))['~run'](dataset, config);
-  return { ...union, '~run': run } as typeof union;
-}
-const notText = (value: unknown) => typeof value === 'object' && value !== null;
-
-const variables = <S extends Any>(value: S) =>
-  v.pipe(v.custom<Record<string, v.InferInput<S>>>(isMap, mustBe('a map')), v.record(variable, value));
-
 const publicKeys = either(publicKey, list(publicKey), Array.isArray);
-const secretReference = either(
-  shape({ env: variable }),
-  shape({ file: path }),
-  value => typeof value === 'object' && value !== null && 'file' in value,
-);
-const password = v.pipe(
-  v.custom<object>(isMap, 'must say where the secret is, { env: NAME } or { file: path }, and never be the secret'),
-  secretReference,
-) as unknown as typeof secretReference;
-
 const host = either(
   v.literal('local', 'must be local, or a map with ssh: user@host'),
   shape({
@@ -216,64 +172,6 @@ const health = shape({
   probes: about('More probes, each with a name', v.optional(list(shape({ name, url, ...expectations })))),
 });
 
-const maintenance = shape({
-  flag: about('The file the proxy tests (default maintenance/MAINTENANCE_ON)', v.optional(hostPath)),
-  page: about('The page shown meanwhile: a file on this machine', v.optional(path)),
-});
-
-const upstream = either(
-  whole(1, 65_535),
-  shape({
-    port: about('The port on the server, and that of the blue one', whole(1, 65_535)),
-    green: about('switch blue-green: the port of the other one', v.optional(whole(1, 65_535))),
-    variable: about('switch blue-green: the variable that tells the app its port', v.optional(variable)),
-  }),
-  notText,
-);
-const route = either(
-  name,
-  shape({
-    to: about('A name under upstreams', v.optional(name)),
-    folder: about('A folder on the host, served as it is', v.optional(proxyPath)),
-    cache: about('How long the proxy keeps what it was answered', v.optional(duration)),
-    api: about('Maintenance is told as JSON here', v.optional(yes)),
-    timeout: about('Longest silence of an answer (default 60s)', v.optional(duration)),
-    body_limit: about('Largest request, such as 200m', v.optional(size)),
-  }),
-  notText,
-);
-const site = shape({
-  proxy: about(
-    'The proxy in front (default nginx)',
-    v.optional(v.picklist(['nginx', 'caddy'], 'must be nginx or caddy')),
-  ),
-  domains: about('The names visitors type; the first one names the certificate', v.optional(list(domain))),
-  tls: about(
-    'certbot, or off for a site that something else encrypts (default certbot)',
-    v.optional(v.picklist(['certbot', 'off'], 'must be certbot or off')),
-  ),
-  email: about('Where the certificate authority writes to', v.optional(email)),
-  acme: about('Another certificate authority than Let’s Encrypt: its directory', v.optional(url)),
-  hsts: about('Tell browsers to come by https only (default true with tls)', v.optional(yes)),
-  noindex: about('X-Robots-Tag: noindex (default: everywhere but in production)', v.optional(yes)),
-  basic_auth: about('A password file (htpasswd) on the host', v.optional(proxyPath)),
-  body_limit: about('Largest request (default 10m)', v.optional(size)),
-  upstreams: about(
-    'What the app listens on: a name and a port each',
-    v.optional(
-      v.pipe(v.custom<Record<string, v.InferInput<typeof upstream>>>(isMap, mustBe('a map')), v.record(name, upstream)),
-    ),
-  ),
-  routes: about(
-    'Which path goes where; the longest wins',
-    v.optional(
-      v.pipe(v.custom<Record<string, v.InferInput<typeof route>>>(isMap, mustBe('a map')), v.record(routePath, route)),
-    ),
-  ),
-  drain: about('switch blue-green: how long old connections may go on (default 30s)', v.optional(duration)),
-  hold: about('switch hold: how long a request waits at most (default 30s)', v.optional(duration)),
-});
-
 const instances = shape({
   ports: about('The ports on the server that copies may take, such as 8400-8499', portRange),
   domain: about('What copies are called: *.staging.example.org', wildcard),
@@ -306,131 +204,6 @@ const seed = shape({
   guards: about('What the environment files on the host must say, or nothing is seeded', variables(scalar)),
 });
 
-const storeKind = <K extends string>(kind: K) => v.literal(kind, 'must be path, ssh or s3');
-const isKind = (kind: string) => (value: unknown) =>
-  typeof value === 'object' && value !== null && 'kind' in value && value.kind === kind;
-const storeElsewhere = either(
-  shape({
-    kind: about('A folder on a host, over ssh', storeKind('ssh')),
-    host: about('A name under hosts', name),
-    folder: about('The folder there, absolute', root),
-  }),
-  shape({
-    kind: about('A bucket of anything that speaks S3', storeKind('s3')),
-    bucket: about('The bucket', bucketName),
-    endpoint: about('Its address; without it, the one of AWS for the region', v.optional(url)),
-    region: about('Its region (default us-east-1, which most others take too)', v.optional(line)),
-    prefix: about('What the keys begin with', v.optional(rootPath)),
-    path_style: about('The bucket is in the path and not in the name (default: with an endpoint)', v.optional(yes)),
-    key: about('Where the access key is', password),
-    secret: about('Where its secret is', password),
-  }),
-  isKind('s3'),
-);
-const store = either(
-  shape({
-    kind: about('A folder on the machine where the task runs', storeKind('path')),
-    folder: about('The folder', path),
-  }),
-  storeElsewhere,
-  value => isKind('s3')(value) || isKind('ssh')(value),
-);
-const result = either(rootPath, v.literal('-', 'must be a path inside the root, or -'), value => value === '-');
-const alertKinds = 'must be slack, webhook, healthchecks or mail';
-const alert = either(
-  shape({
-    kind: about(
-      'slack and what takes its messages, webhook: JSON, healthchecks: a ping on success and one on failure',
-      v.picklist(['slack', 'webhook', 'healthchecks'], alertKinds),
-    ),
-    url: about('Where its address is, which is a secret', password),
-  }),
-  shape({
-    kind: about("E-mail through this machine's sendmail", v.literal('mail', alertKinds)),
-    to: about('To whom', mailbox),
-  }),
-  value => typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'mail',
-);
-const drill = shape({
-  start: about('The command that starts the app from what was restored', command),
-  env: about(
-    'All that it gets of an environment; {port}, {database} and {files} stand for those of the drill',
-    v.optional(variables(scalar)),
-  ),
-  ready: about('The path that must answer 2xx', askedPath),
-  seconds: about('How long it may take until then (default 60)', v.optional(whole(1, 3600))),
-  shared: about('What it may see of shared/ as it is, such as node_modules', v.optional(list(insidePath))),
-});
-const kept = (what: string) =>
-  about(`Of how many ${what} one good backup stays (default 0)`, v.optional(whole(0, 1000)));
-const backup = shape({
-  stores: about('Names under stores: each gets every backup', v.optional(list(name))),
-  files: about(
-    'Folders and files to take along',
-    v.optional(
-      shape({
-        include: about('Paths inside the root', v.optional(list(rootPath))),
-        exclude: about("Patterns as after tar's --exclude", v.optional(list(line))),
-        as: about('The user who may read and write them, through sudo', v.optional(user)),
-        full_every: about(
-          'How often all of them go along; in between, what changed since (default 7d)',
-          v.optional(age),
-        ),
-      }),
-    ),
-  ),
-  mode: about(
-    'packs, or tarball: every backup is whole by itself (default packs)',
-    v.optional(v.picklist(['packs', 'tarball'], 'must be packs or tarball')),
-  ),
-  encrypt: about(
-    'Who can open backups: they leave the server encrypted with age',
-    v.optional(
-      shape({
-        recipients: about(
-          'Public keys: age1…, ssh-ed25519 …; [] when there is nothing to encrypt any more',
-          list(recipient),
-        ),
-        identity: about('Where the key that opens them is; restore and drill need it', v.optional(password)),
-      }),
-    ),
-  ),
-  bucket: about(
-    'A bucket that the app keeps its uploads in',
-    v.optional(
-      shape({
-        from: about('A name under stores, of kind s3', name),
-        prefix: about('Only what is below it', v.optional(rootPath)),
-      }),
-    ),
-  ),
-  own: about(
-    "The app's own way of making a backup",
-    v.optional(
-      shape({
-        command: about('Its words; on the host in the root, or in the service', list(line)),
-        service: about('compose: the service it runs in', v.optional(name)),
-        gives: about('The file or folder it makes, inside the root; - for what it prints', v.optional(result)),
-        as: about('The user who runs it and may read what it gives, through sudo', v.optional(user)),
-        seconds: about('How long it may take (default 600)', v.optional(whole(1, 86_400))),
-      }),
-    ),
-  ),
-  keep: about(
-    'How many stay when backups are pruned (default: 14 days and 8 weeks in a folder, 30 days and 6 months elsewhere)',
-    v.optional(shape({ daily: kept('days'), weekly: kept('weeks'), monthly: kept('months') })),
-  ),
-  alerts: about('Names under alerts: who is told what is wrong, and that it is well again', v.optional(list(name))),
-  expected_every: about('How far apart backups are meant to be, such as 24h', v.optional(age)),
-  proven_within: about(
-    'A deploy wants a backup that a drill has proven and that is no older, such as 7d',
-    v.optional(age),
-  ),
-  metrics: about('A file on the host that the node exporter of Prometheus reads', v.optional(metricsFile)),
-  references: about('SQL whose rows are paths inside the root: files that must be there', v.optional(command)),
-  drill: about('How a drill starts the app', v.optional(drill)),
-});
-
 const settings = {
   host: about('A name under hosts', v.optional(name)),
   root: about('Absolute folder on the host; other paths on the host are relative to it', v.optional(root)),
@@ -459,9 +232,6 @@ const settings = {
   instances: about('How throw-away copies are made', v.optional(instances)),
   backup: about('What a backup takes, and where it goes', v.optional(backup)),
 };
-const named = <S extends Any>(value: S) =>
-  v.pipe(v.custom<Record<string, v.InferInput<S>>>(isMap, mustBe('a map')), v.record(name, value));
-
 /** The order in which people expect to read them. */
 export const settingOrder: readonly string[] = Object.keys(settings);
 /** The settings of one target after the merge. */

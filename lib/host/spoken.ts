@@ -10,7 +10,6 @@ export class Spoken {
   /** Of what runs now, as long as nobody listens to it. */
   #now: string[] = [];
   readonly #ended = new Map<string, string[]>();
-  readonly #over = new Set<string>();
   #listener: { of: string; say: (line: string) => void } | undefined;
 
   say(line: string): void {
@@ -18,15 +17,16 @@ export class Spoken {
     else this.#now = [...this.#now.slice(1 - most), line];
   }
 
-  /** What comes from here on is not of it. To be called at once, as what is next may have spoken in the same breath; only the first time counts. */
+  /**
+   * What comes from here on is not of it. To be called at once, as what is next may have spoken in the same breath; only
+   * the first time counts.
+   */
   end(of: string): void {
-    if (this.#over.has(of)) return;
-    this.#over.add(of);
-    if (this.#listener?.of === of) this.#listener = undefined;
-    else {
-      this.#ended.set(of, this.#now);
-      this.#now = [];
-    }
+    if (this.#ended.has(of)) return;
+    const heard = this.#listener?.of === of;
+    this.#ended.set(of, heard ? [] : this.#now);
+    if (heard) this.#listener = undefined;
+    else this.#now = [];
   }
 
   /** It never runs, and says nothing. */
@@ -38,8 +38,7 @@ export class Spoken {
   async hear<T>(of: string, say: (line: string) => void, over: Promise<T>): Promise<T> {
     const before = this.#ended.get(of);
     for (const line of before ?? this.#now) say(line);
-    if (before) this.#ended.delete(of);
-    else {
+    if (!before) {
       this.#now = [];
       this.#listener = { of, say };
     }

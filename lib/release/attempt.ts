@@ -2,7 +2,8 @@
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { openKeeper, type Keeper, type StepFailed } from '../host/keeper.ts';
+import type { StepFailed } from '../host/conversation.ts';
+import { openKeeper, type Keeper } from '../host/keeper.ts';
 import type { Report } from '../report.ts';
 import { runtimeOf, type Change } from '../runtime/runtime.ts';
 import type { Result } from '../task.ts';

@@ -1,7 +1,7 @@
 // The step that waits until a version is ready, and why one never was.
 import type { Health, Target } from '../config/target.ts';
 import { explain, judge, waitUntilReady } from '../health/probes.ts';
-import type { StepFailed } from '../host/keeper.ts';
+import type { StepFailed } from '../host/conversation.ts';
 import { lines } from '../host/sh.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
 import type { Release } from './names.ts';

@@ -2,7 +2,8 @@
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { openKeeper, StepFailed, type Keeper } from '../host/keeper.ts';
+import { StepFailed } from '../host/conversation.ts';
+import { openKeeper, type Keeper } from '../host/keeper.ts';
 import type { Result } from '../task.ts';
 import type { Surroundings } from './attempt.ts';
 import { pairs } from './log.ts';

@@ -1,7 +1,8 @@
 // Walks a plan through the keeper and shows it: step by step, then the record, or the one way back.
 import type { Target } from '../config/target.ts';
 import { Failure, messageOf } from '../errors.ts';
-import { StepFailed, type Keeper, type Outcome } from '../host/keeper.ts';
+import { StepFailed } from '../host/conversation.ts';
+import type { Keeper, Outcome } from '../host/keeper.ts';
 import type { Change } from '../runtime/runtime.ts';
 import type { Result } from '../task.ts';
 import type { Intention, Ready, Surroundings } from './attempt.ts';

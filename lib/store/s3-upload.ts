@@ -22,13 +22,11 @@ export function partSize(atMost = 0): number {
   return Math.max(8, Math.min(32, inParts(fewParts)), inParts(mostParts)) * MiB;
 }
 
-/** Buffers that no upload uses any more. Without them the next makes its own, and V8 does not hurry to forget the old ones. */
+/** Buffers of the usual size that no upload uses any more; larger ones go with theirs. Without them the next makes its own, and V8 does not hurry to forget the old ones. */
 const spare: Buffer[] = [];
 
 function bufferOf(size: number): Buffer {
-  const at = spare.findIndex(({ length }) => length === size);
-  const [found] = at < 0 ? [] : spare.splice(at, 1);
-  return found ?? Buffer.allocUnsafeSlow(size);
+  return (size === partSize() ? spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(size);
 }
 
 /**
@@ -81,7 +79,6 @@ export async function upload(
       const Parts = parts.toSorted((one, next) => one.PartNumber - next.PartNumber);
       await client.send(new s3.CompleteMultipartUploadCommand({ ...place, UploadId, MultipartUpload: { Parts } }));
     }
-    // of one size only: those for something larger than usual go with it
     if (size === partSize()) spare.push(filling.buffer, other.buffer);
   } catch (error) {
     await Promise.allSettled([filling.sent, other.sent]);

@@ -287,10 +287,15 @@ test('what a drill unpacks at once is what tar has in its list, and a bomb is cu
 
 function unpackAtOnce(bytes: Buffer, rawBytes = bytes.length) {
   const folder = mkdtempSync(join(scratch, 'once-'));
+  const { stored, part } = packed(bytes, rawBytes);
+  const command = lines(script('set -o pipefail'), unpackingAtOnce(folder, part, join(folder, 'files')));
+  return { folder, part, said: spawnSync('bash', ['-c', command.text], { input: stored, encoding: 'utf8' }).stdout };
+}
+
+function packed(bytes: Buffer, rawBytes: number) {
   const { stdout } = spawnSync('zstd', ['-qc'], { input: bytes, maxBuffer: 1e9 });
   const part = { name: 'files.tar.zst' as const, bytes: stdout.length, sha256: '', rawBytes, rawSha256: null };
-  const command = lines(script('set -o pipefail'), unpackingAtOnce(folder, part, join(folder, 'files')));
-  return { folder, part, said: spawnSync('bash', ['-c', command.text], { input: stdout, encoding: 'utf8' }).stdout };
+  return { stored: stdout, part };
 }
 
 function way() {
@@ -301,9 +306,8 @@ function way() {
 test('an archive that unpacks to more than was promised is no part of a backup', async () => {
   const look = (bytes: Buffer, rawBytes: number, count: number) => {
     const folder = mkdtempSync(join(scratch, 'bomb-'));
-    const { stdout } = spawnSync('zstd', ['-qc'], { input: bytes, maxBuffer: 1e9 });
-    writeFileSync(join(folder, 'files.tar.zst'), stdout);
-    const part = { name: 'files.tar.zst' as const, bytes: stdout.length, sha256: '', rawBytes, rawSha256: null };
+    const { stored, part } = packed(bytes, rawBytes);
+    writeFileSync(join(folder, 'files.tar.zst'), stored);
     return inspectPacks(way(), folder, { full: part, count, changes: undefined }, { count });
   };
   const plain = archive([{ name: 'a', body: 'x' }]);

@@ -6,7 +6,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../lib/errors.ts';
 import type { Host } from '../../lib/host/host.ts';
-import { openKeeper, StepFailed } from '../../lib/host/keeper.ts';
+import { StepFailed } from '../../lib/host/conversation.ts';
+import { openKeeper } from '../../lib/host/keeper.ts';
 import { script, sh } from '../../lib/host/sh.ts';
 import { parseLine } from '../../lib/release/log.ts';
 import type { Step } from '../../lib/release/plan.ts';
@@ -273,10 +274,10 @@ test('what a step prints is told with that step, also when all of it comes in on
   );
   void until(() => existsSync(ready), 'the last step ran').then(() => setTimeout(() => hold(false), 300));
   const said: string[][] = [];
-  // the keeper begins a new line wherever it speaks itself
   for (const index of [0, 1, 2, 3]) {
     const heard: string[] = [];
     said.push(heard);
+    // empty lines: the keeper begins a new one wherever it speaks itself
     await keeper.done(index, line => void (line && heard.push(line))).catch(() => heard.push('failed'));
     // who listens may be late
     if (index === 0) await new Promise(done => setTimeout(done, 50));
@@ -284,6 +285,29 @@ test('what a step prints is told with that step, also when all of it comes in on
   keeper.abort('reverted', 'the test is over');
   await keeper.ended();
   assert.equal(said, [['of a'], ['of b'], [], ['of c', 'more', 'failed']]);
+  here.remove();
+});
+
+test('a step that speaks before the end of the one before it was told is heard with its own', async () => {
+  const here = place();
+  const keeper = await openKeeper(host, here.attempt());
+  const numbers = Array.from({ length: 40 }, (_, index) => index);
+  keeper.begin(
+    numbers.map(index => ({ title: `step ${index}`, run: sh`echo ${index}` })),
+    [],
+  );
+  const said: string[][] = [];
+  for (const index of numbers) {
+    const heard: string[] = [];
+    said.push(heard);
+    await keeper.done(index, line => void (line && heard.push(line)));
+  }
+  keeper.abort('reverted', 'the test is over');
+  await keeper.ended();
+  assert.equal(
+    said,
+    numbers.map(index => [String(index)]),
+  );
   here.remove();
 });
 
