@@ -98,20 +98,24 @@ auth: { htpasswd: { realm: bookops, path: '${folder}/htpasswd' } }
     server: `${engine.network.gateway}:${port}`,
     username,
     password,
-    async pushImage(name, tag, contextDir) {
+    pushImage(name, tag, contextDir) {
       const image = `${here}/${name}:${tag}`;
-      await engine.docker(['build', '-q', '-t', image, contextDir]);
-      const said = await engine.docker(['push', image]);
-      await engine.tryDocker(['rmi', image]);
-      const digest = said.match(/digest: (sha256:[0-9a-f]{64})/)?.[1];
-      if (!digest) throw new Error(`the push of ${image} named no digest:\n${said}`);
-      return digest;
+      return pushing(async () => {
+        await engine.docker(['build', '-q', '-t', image, contextDir]);
+        const said = await engine.docker(['push', image]);
+        await engine.tryDocker(['rmi', image]);
+        const digest = said.match(/digest: (sha256:[0-9a-f]{64})/)?.[1];
+        if (!digest) throw new Error(`the push of ${image} named no digest:\n${said}`);
+        return digest;
+      });
     },
-    async pushTagged(image) {
-      await engine.docker(['tag', image, `${here}/${image}`]);
-      await engine.docker(['push', '-q', `${here}/${image}`]);
-      await engine.tryDocker(['rmi', `${here}/${image}`]);
-      return `${engine.network.gateway}:${port}/${image}`;
+    pushTagged(image) {
+      return pushing(async () => {
+        await engine.docker(['tag', image, `${here}/${image}`]);
+        await engine.docker(['push', '-q', `${here}/${image}`]);
+        await engine.tryDocker(['rmi', `${here}/${image}`]);
+        return `${engine.network.gateway}:${port}/${image}`;
+      });
     },
     start,
     stop,
@@ -124,6 +128,11 @@ auth: { htpasswd: { realm: bookops, path: '${folder}/htpasswd' } }
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The same content is the same image to the engine: who has pushed it and takes it away takes it from others who push it. */
+function pushing<Result>(work: () => Promise<Result>): Promise<Result> {
+  return alone(work, 'push.lock');
 }
 
 /** Who has a port, also while its registry is stopped for a test. */
