@@ -263,20 +263,15 @@ export function faults(
     return { path, key: issue.path?.at(-1)?.origin === 'key', text: issue.message };
   });
 }
-/** The settings when nothing is wrong with them. */
-export function settingsIn(value: unknown): Settings | undefined {
-  const parsed = v.safeParse(settingsSchema, value);
-  return parsed.success ? parsed.output : undefined;
-}
-export function storeIn(value: unknown): WrittenStore | undefined {
-  const parsed = v.safeParse(store, value);
-  return parsed.success ? parsed.output : undefined;
-}
-export function alertIn(value: unknown): WrittenAlert | undefined {
-  const parsed = v.safeParse(alert, value);
-  return parsed.success ? parsed.output : undefined;
-}
-export function hostIn(value: unknown): WrittenHost | undefined {
-  const parsed = v.safeParse(host, value);
-  return parsed.success ? parsed.output : undefined;
-}
+
+const soundOf =
+  <S extends Any>(schema: S) =>
+  (value: unknown): v.InferOutput<S> | undefined => {
+    const parsed = v.safeParse(schema, value);
+    return parsed.success ? parsed.output : undefined;
+  };
+/** What was written, when nothing is wrong with it. */
+export const settingsIn = soundOf(settingsSchema);
+export const hostIn = soundOf(host);
+export const storeIn = soundOf(store);
+export const alertIn = soundOf(alert);
