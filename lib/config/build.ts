@@ -151,7 +151,14 @@ export function buildStore(
   if (store.kind === 'path') return { name, kind: 'path', folder: local(store.folder, folder) };
   if (store.kind === 'ssh')
     return { name, kind: 'ssh', host: given(hosts.get(store.host)), folder: posix.join(store.folder, '.') };
-  const { bucket, endpoint, region = 'us-east-1', prefix = '', path_style: pathStyle } = store;
+  const {
+    bucket,
+    endpoint,
+    region = 'us-east-1',
+    prefix = '',
+    path_style: pathStyle,
+    storage_class: storageClass,
+  } = store;
   const place = (reference: SecretReference): SecretReference =>
     'env' in reference ? reference : { file: local(reference.file, folder) };
   return {
@@ -162,6 +169,7 @@ export function buildStore(
     region,
     prefix,
     pathStyle: pathStyle ?? endpoint !== undefined,
+    ...(storageClass !== undefined && { storageClass }),
     key: place(store.key),
     secret: place(store.secret),
   };

@@ -165,6 +165,14 @@ export const bucketName = v.pipe(
   plainText,
   v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/, 'must be the name of a bucket: letters, digits and . _ -'),
 );
+export const storageClass = v.pipe(
+  plainText,
+  v.regex(/^[A-Za-z][A-Za-z0-9_-]{0,39}$/, 'must be the name of a storage class, such as STANDARD_IA'),
+  v.check(
+    text => !/^(GLACIER|DEEP_ARCHIVE)$/i.test(text),
+    'is a class that nothing can be read from at once, so that no backup there could be proven; GLACIER_IR is not',
+  ),
+);
 /** Of age. Its own secret keys have a form of their own, too, so that the two cannot be mixed up. */
 export const recipient = v.pipe(
   line,

@@ -16,6 +16,7 @@ import {
   root,
   rootPath,
   scalar,
+  storageClass,
   url,
   user,
   whole,
@@ -39,6 +40,10 @@ const storeElsewhere = either(
     region: about('Its region (default us-east-1, which most others take too)', v.optional(line)),
     prefix: about('What the keys begin with', v.optional(rootPath)),
     path_style: about('The bucket is in the path and not in the name (default: with an endpoint)', v.optional(yes)),
+    storage_class: about(
+      "The class of all objects from 128 kB on, such as STANDARD_IA (default: the bucket's own)",
+      v.optional(storageClass),
+    ),
     key: about('Where the access key is', password),
     secret: about('Where its secret is', password),
   }),

@@ -326,6 +326,8 @@ export type StoreSettings =
       /** What the keys begin with, without / at its end; '' is nothing. */
       prefix: string;
       pathStyle: boolean;
+      /** Of all but small objects; missing: the bucket's own. */
+      storageClass?: string;
       key: SecretReference;
       secret: SecretReference;
     };

@@ -56,6 +56,12 @@ function meaning(seen: ReturnType<typeof wordsOf>, settings: S3Settings): Meanin
 
   if (is('NoSuchBucket', 'InvalidBucketName'))
     return { exit: 3, says: `${at} has no bucket ${bucket}`, advice: 'make it there, or correct bucket in ops.yml' };
+  if (is('InvalidStorageClass'))
+    return {
+      exit: 3,
+      says: `${at} has no storage class ${settings.storageClass ?? ''}`,
+      advice: 'take storage_class out of ops.yml, or name one that it has',
+    };
   if (is('SignatureDoesNotMatch', 'InvalidAccessKeyId', 'InvalidSecurity'))
     return {
       exit: 3,

@@ -6,12 +6,21 @@ type Place = { Bucket: string; Key: string };
 /** What belongs to an object besides its bytes. */
 export type Headers = Pick<
   PutObjectCommandInput,
-  'ContentType' | 'ContentEncoding' | 'ContentDisposition' | 'ContentLanguage' | 'CacheControl' | 'Metadata'
+  | 'ContentType'
+  | 'ContentEncoding'
+  | 'ContentDisposition'
+  | 'ContentLanguage'
+  | 'CacheControl'
+  | 'Metadata'
+  | 'StorageClass'
 >;
 const MiB = 1024 * 1024;
 const mostParts = 10_000;
 /** Swift takes no more of them, as it comes; all others take `mostParts`. */
 const fewParts = 1000;
+
+/** Classes for what is rarely read charge as much for anything smaller (S3 Standard-IA), and manifests are read often. */
+const leastOfClass = 128 * 1024;
 
 /**
  * All parts but the last have one size (R2 wants that). 8 MiB are enough for 7 GiB; larger ones only for what may become
@@ -72,7 +81,9 @@ export async function upload(
       }
     const rest = filling.buffer.subarray(0, filled);
     if (UploadId === undefined) {
-      await client.send(new s3.PutObjectCommand({ ...place, ...headers, Body: rest }));
+      const { StorageClass, ...others } = headers;
+      const ofClass = StorageClass !== undefined && rest.length >= leastOfClass ? { StorageClass } : {};
+      await client.send(new s3.PutObjectCommand({ ...place, ...others, ...ofClass, Body: rest }));
     } else {
       await Promise.all([filling.sent, other.sent]);
       if (filled > 0) await send(count + 1, rest);

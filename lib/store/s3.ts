@@ -1,7 +1,7 @@
 // A store that is a bucket of anything that speaks S3: uploads in parts, read back by size, never a part left behind.
 import { PassThrough, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ListMultipartUploadsCommandOutput } from '@aws-sdk/client-s3';
+import type { ListMultipartUploadsCommandOutput, StorageClass } from '@aws-sdk/client-s3';
 import { Failure } from '../errors.ts';
 import { openClient, type S3Around, type S3Settings } from './s3-client.ts';
 import { examineBucket } from './s3-examine.ts';
@@ -19,6 +19,8 @@ export function s3Store(settings: S3Settings, around: S3Around): Store {
     client: await openClient(settings, around),
   });
 
+  // the SDK's type has Amazon's classes only, and others have their own
+  const headers = settings.storageClass === undefined ? {} : { StorageClass: settings.storageClass as StorageClass };
   const root = settings.prefix === '' ? '' : `${settings.prefix}/`;
   const at = (key: string) => {
     verifyKey(key);
@@ -81,7 +83,7 @@ export function s3Store(settings: S3Settings, around: S3Around): Store {
         signal.throwIfAborted();
         if (await isTaken(key))
           throw new Failure(1, `the store ${name} has ${key} already, and nothing is ever overwritten`);
-        await upload((await use()).client, at(key), counted, partSize(atMost));
+        await upload((await use()).client, at(key), counted, partSize(atMost), headers);
         const kept = await sizeOf(key);
         if (kept === bytes) return { bytes };
         await remove(key);

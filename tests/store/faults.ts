@@ -21,7 +21,13 @@ export type Fault =
   | { clock: number }
   /** Nothing is ever answered. */
   | 'silence';
-export type Asked = { method: string; path: string; key: string; part: number | undefined };
+export type Asked = {
+  method: string;
+  path: string;
+  key: string;
+  part: number | undefined;
+  storageClass: string | undefined;
+};
 
 export type Faults = {
   endpoint: string;
@@ -40,6 +46,7 @@ export async function startFaults(to: number): Promise<Faults> {
       path: incoming.url ?? '',
       key: url.pathname.split('/').slice(2).join('/'),
       part: part === null ? undefined : Number(part),
+      storageClass: incoming.headers['x-amz-storage-class']?.toString(),
     };
     faults.asked.push(asked);
     const fault = faults.rule(asked);

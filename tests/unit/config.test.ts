@@ -490,6 +490,13 @@ test('a backup names its stores, and says nothing of what suits them', async () 
   assert.equal(encrypt, { recipients: [key], identity: { file: join(folder, 'backup.key') } });
 });
 
+test('a bucket may keep backups in a class of its own', async () => {
+  const top = stores.replace('bucket: book,', 'bucket: book, storage_class: STANDARD_IA,');
+  const config = await load(book({ top, app: 'backup: { stores: [bucket], files: { include: [up] } }' }));
+  const [bucket] = config.find('book', 'staging').backup?.stores ?? [];
+  assert.ok(bucket?.kind === 's3' && bucket.storageClass === 'STANDARD_IA');
+});
+
 test('a store may be a folder on a host, and a backup may take a bucket and what the app makes itself', async () => {
   const config = await load(
     book({
@@ -572,6 +579,16 @@ test('a backup that could not work, or not be restored, is refused with its line
     ['', 'must be path, ssh or s3', 'stores:\n  x: { kind: tape, folder: x }'],
     ['', 'unknown host vpss, did you mean vps?', 'stores:\n  x: { kind: ssh, host: vpss, folder: /srv/x }'],
     ['', 'must be an absolute path on the host', 'stores:\n  x: { kind: ssh, host: vps, folder: x }'],
+    [
+      '',
+      'so that no backup there could be proven',
+      stores.replace('bucket: book,', 'bucket: book, storage_class: GLACIER,'),
+    ],
+    [
+      '',
+      'must be the name of a storage class',
+      stores.replace('bucket: book,', 'bucket: book, storage_class: "A\\nB",'),
+    ],
     ['backup: { stores: [disk], bucket: { from: bucket, prefix: /x } }', 'must be a path inside the root'],
     ['backup: { stores: [disk], bucket: { from: bukcet } }', 'unknown store bukcet, did you mean bucket?'],
     ['backup: { stores: [disk], bucket: { from: disk } }', 'disk is of kind path, and only a bucket can be copied'],

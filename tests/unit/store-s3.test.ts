@@ -183,6 +183,31 @@ test('a store that keeps less than it took is found out', async () => {
   await leavesNothing(settings);
 });
 
+test('the storage class goes with what is large enough for it, and one that the store has not is a fault of ops.yml', async () => {
+  const { settings } = await badLine();
+  const classes = async (key: string, bytes: number) => {
+    const before = faults.asked.length;
+    await s3Store({ ...settings, storageClass: 'STANDARD' }, around).put(key, body(bytes));
+    const sent = faults.asked.slice(before).filter(({ method }) => method === 'PUT' || method === 'POST');
+    return sent.map(({ storageClass, part }) => `${part ?? '-'} ${storageClass ?? 'none'}`);
+  };
+  assert.equal(await classes('manifest', 2000), ['- none']);
+  assert.equal(await classes('small', 200_000), ['- STANDARD']);
+  assert.equal((await classes('large', 9 * MiB)).toSorted(), ['- STANDARD', '- none', '1 none', '2 none']);
+
+  const cold = s3Store({ ...settings, storageClass: 'STANDARD_IA' }, around);
+  for (const bytes of [200_000, 9 * MiB]) {
+    const refused = await failure(cold.put(`cold/${bytes}`, body(bytes)));
+    assert.match(`${refused.exit} ${refused.message}`, /^3 .* has no storage class STANDARD_IA$/);
+    assert.match(refused.advice ?? '', 'take storage_class out of ops.yml');
+  }
+  assert.equal(
+    (await keys(settings)).filter(key => key.startsWith('cold/')),
+    [],
+  );
+  assert.equal(await swift.unfinished(settings.bucket), []);
+});
+
 test('each wrong setting and each refusal says which, with its exit code and never a secret', async () => {
   const settings = await fresh();
   const say = async (more: Partial<S3Settings>, values: NodeJS.ProcessEnv = environment) => {
