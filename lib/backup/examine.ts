@@ -9,6 +9,7 @@ import { isWhole, keyOf, type Held, type Whole } from './catalog.ts';
 import { measure, pourInto, type Way } from './flow.ts';
 import { plainName, type Part, type SqliteFacts } from './manifest.ts';
 import { isFullPack, isPack, listingBeside, neededFor, unpackingAtOnce } from './packs.ts';
+import { progress } from './progress.ts';
 import { countsOf, readCounts } from './snapshot.ts';
 import { compareRows } from './tables.ts';
 import { sumOf } from './sum.ts';
@@ -158,13 +159,8 @@ async function rereadVerdict({ store, id }: Whole, key: string, name: string): P
   return { name, good, found: good ? 'as it was written' : 'it is not what was written' };
 }
 
-function telling(part: Part, say: Say): (bytes: number) => void {
-  let told = Date.now();
-  return bytes => {
-    if (Date.now() - told < 5000) return;
-    told = Date.now();
-    say(`${part.name}: ${Math.floor((bytes / Math.max(1, part.bytes)) * 100)} %`);
-  };
+function telling({ name, bytes }: Part, say: Say): (bytes: number) => void {
+  return progress(name, { bytes, atMost: false }, say);
 }
 
 /** Opens the database in the folder, as database.sqlite, and counts it. */

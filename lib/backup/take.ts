@@ -17,6 +17,7 @@ import { flowOf, measure, type Way } from './flow.ts';
 import { manifestName, prefixOf, readManifest, renderManifest, timeOf, type Manifest, type Part } from './manifest.ts';
 import { packFiles, type Send } from './pack-files.ts';
 import { sendOwn, type OwnMade } from './own-way.ts';
+import { progress } from './progress.ts';
 import { shrunkSince } from './shrink.ts';
 
 type Say = (line: string) => void;
@@ -131,13 +132,7 @@ async function send(
   say: Say,
 ): ReturnType<Send> {
   let said = '';
-  const began = Date.now();
-  let told = began;
-  const meter = measure(bytes => {
-    if (Date.now() - told < 5000) return;
-    told = Date.now();
-    say(`${name}: ${(bytes / 1e6).toFixed(0)} MB, ${(bytes / 1e3 / (told - began)).toFixed(1)} MB/s`);
-  });
+  const meter = measure(progress(name, atMost === undefined ? undefined : { bytes: atMost, atMost: true }, say));
   const body = new PassThrough();
   const flow = flowOf(way, command, `reading for ${name}`, errors => (said = errors));
   // the store sees the end only when the command has ended well

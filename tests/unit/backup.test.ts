@@ -5,6 +5,7 @@ import { readRest } from '../../lib/backup/at-rest.ts';
 import { choose, type Held } from '../../lib/backup/catalog.ts';
 import { readSent, readSurvey } from '../../lib/backup/files.ts';
 import { backupId, isBackupId, readManifest, renderManifest, type Manifest } from '../../lib/backup/manifest.ts';
+import { soFar } from '../../lib/backup/progress.ts';
 import { readAt, size } from '../../lib/backup/settings.ts';
 import { shrunkSince } from '../../lib/backup/shrink.ts';
 import { readCounts } from '../../lib/backup/snapshot.ts';
@@ -72,6 +73,15 @@ test('an id is the time of the host and chance, and of two in one second the lat
     one > backupId(new Date('2026-11-21T03:00:00.009Z')) && one < backupId(new Date('2026-11-21T03:00:00.999Z')),
   );
   assert.ok(isBackupId(one) && !isBackupId(`${one}/x`) && !isBackupId('..'));
+});
+
+test('progress says how much, how fast, and how long it still takes', () => {
+  assert.is(soFar(344e6, 5, { bytes: 549e6, atMost: false }), '344 MB of 549 MB, 69 MB/s, 3 s left');
+  assert.is(soFar(344e6, 5, { bytes: 802e6, atMost: true }), '344 MB, 69 MB/s, at most 7 s left');
+  assert.is(soFar(1e9, 10, { bytes: 400e9, atMost: false }), '1.0 GB of 400 GB, 100 MB/s, 1 h 7 min left');
+  assert.is(soFar(810e6, 10, { bytes: 802e6, atMost: true }), '810 MB, 81 MB/s');
+  assert.is(soFar(0, 10, { bytes: 5, atMost: false }), '0 bytes of 5 bytes, 0 bytes/s');
+  assert.is(soFar(5e6, 2.5, undefined), '5.0 MB, 2.0 MB/s');
 });
 
 test('what is suddenly less than half is named, and small tables are left in peace', () => {
