@@ -16,6 +16,7 @@ import { sumOf } from './sum.ts';
 import { isVerdictName, readVerdict, type Check } from './verdict.ts';
 
 type Say = (line: string) => void;
+const otherSum = 'its checksum is another';
 
 /**
  * `more`: bytes besides its parts; `packAtOnce`: the full pack is unpacked on its way. @throws Failure 1 when the backup
@@ -112,8 +113,6 @@ async function fetchInto(
   };
 }
 
-const otherSum = 'its checksum is another';
-
 function keepingIn(file: string, keep: Command): Command {
   // read again from the file: cheaper than a tee, and the disk had its part in it
   return lines(script('set -o pipefail'), sh`${keep} && ${sumOf(file)}`);
@@ -125,7 +124,7 @@ async function readPart(held: Whole, part: Part, signal: AbortSignal, say: Say):
   const nowhere = new Writable({ write: (_piece, _encoding, done) => done() });
   await pipeline(await held.store.get(keyOf(held.manifest, held.id, part.name)), meter.stream, nowhere, { signal });
   const good = meter.bytes() === part.bytes && meter.sha256() === part.sha256;
-  return { name: part.name, good, found: good ? `${part.bytes} bytes` : 'its checksum is another' };
+  return { name: part.name, good, found: good ? `${part.bytes} bytes` : otherSum };
 }
 
 /** What was read of a part already, by store, backup and name: a full pack belongs to many backups. */
@@ -193,7 +192,7 @@ export function judgeCopy(said: string, part: Part): Check {
   return {
     name: 'the database is what was copied',
     good,
-    found: good ? `${part.rawBytes} bytes` : 'its checksum is another',
+    found: good ? `${part.rawBytes} bytes` : otherSum,
   };
 }
 

@@ -109,8 +109,9 @@ export async function openBackup(
       title: 'Look at every name in the archive of files',
       run: async () => {
         const found = await inspectPacks(way, folder, packs, files, finder);
-        verifyKept(fault ?? '');
-        note(fault === undefined ? found : { name: 'files', good: false, found: `${found.found}; ${fault}` });
+        if (fault === undefined) return note(found);
+        verifyKept(fault);
+        note({ name: 'files', good: false, found: `${found.found}; ${fault}` });
       },
     });
     if (unpack)

@@ -71,7 +71,7 @@ export const alert = either(
     kind: about("E-mail through this machine's sendmail", v.literal('mail', alertKinds)),
     to: about('To whom', mailbox),
   }),
-  value => typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'mail',
+  isKind('mail'),
 );
 const drill = shape({
   start: about('The command that starts the app from what was restored', command),

@@ -5,9 +5,7 @@ import {
   duration,
   email,
   hostPath,
-  isMap,
   list,
-  mustBe,
   name,
   path,
   proxyPath,
@@ -18,7 +16,7 @@ import {
   whole,
   yes,
 } from './forms.ts';
-import { about, either, notText, shape } from './shape.ts';
+import { about, either, mapOf, named, notText, shape } from './shape.ts';
 
 export const maintenance = shape({
   flag: about('The file the proxy tests (default maintenance/MAINTENANCE_ON)', v.optional(hostPath)),
@@ -62,18 +60,8 @@ export const site = shape({
   noindex: about('X-Robots-Tag: noindex (default: everywhere but in production)', v.optional(yes)),
   basic_auth: about('A password file (htpasswd) on the host', v.optional(proxyPath)),
   body_limit: about('Largest request (default 10m)', v.optional(size)),
-  upstreams: about(
-    'What the app listens on: a name and a port each',
-    v.optional(
-      v.pipe(v.custom<Record<string, v.InferInput<typeof upstream>>>(isMap, mustBe('a map')), v.record(name, upstream)),
-    ),
-  ),
-  routes: about(
-    'Which path goes where; the longest wins',
-    v.optional(
-      v.pipe(v.custom<Record<string, v.InferInput<typeof route>>>(isMap, mustBe('a map')), v.record(routePath, route)),
-    ),
-  ),
+  upstreams: about('What the app listens on: a name and a port each', v.optional(named(upstream))),
+  routes: about('Which path goes where; the longest wins', v.optional(mapOf(routePath, route))),
   drain: about('switch blue-green: how long old connections may go on (default 30s)', v.optional(duration)),
   hold: about('switch hold: how long a request waits at most (default 30s)', v.optional(duration)),
 });

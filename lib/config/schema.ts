@@ -8,7 +8,6 @@ import {
   duration,
   hostPath,
   insidePath,
-  isMap,
   isPattern,
   jumps,
   line,
@@ -31,7 +30,7 @@ import {
 } from './forms.ts';
 import { alert, backup, store } from './schema-backup.ts';
 import { maintenance, site } from './schema-site.ts';
-import { about, either, named, notText, password, shape, variables, type Any } from './shape.ts';
+import { about, either, has, mapOf, named, notText, password, shape, variables, type Any } from './shape.ts';
 
 /** The commands behind `migrate: prisma` and its like. */
 export const presets = {
@@ -109,7 +108,7 @@ const crossCheck = either(
   // oxlint-disable-next-line unicorn/no-thenable -- the word of ops.yml; its value is never a function
   shape({ when: variables(scalar), then: variables(scalar), because: v.optional(line) }),
   shape({ same_origin: list(variable), because: v.optional(line) }),
-  value => typeof value === 'object' && value !== null && 'same_origin' in value,
+  has('same_origin'),
 );
 const envFile = shape({
   file: about('The file on the host', hostPath),
@@ -156,9 +155,7 @@ const expectations = {
   status: about('The HTTP status expected (default 200)', v.optional(whole(100, 599))),
   json: about(
     'Dotted path to the value expected; {sha} and {sha7} stand for the release',
-    v.optional(
-      v.pipe(v.custom<Record<string, string | number | boolean>>(isMap, mustBe('a map')), v.record(line, scalar)),
-    ),
+    v.optional(mapOf(line, scalar)),
   ),
   header: about('A header expected', v.optional(shape({ name: line, value: line }))),
 };

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { isMap, mustBe, name, path, variable } from './forms.ts';
 
 export type Any = v.GenericSchema;
+type Key = v.GenericSchema<string, string>;
 
 export const about = <S extends Any>(text: string, schema: S) => v.pipe(schema, v.description(text));
 
@@ -24,19 +25,16 @@ export function either<A extends Any, B extends Any>(one: A, other: B, isOther: 
   return { ...union, '~run': run } as typeof union;
 }
 export const notText = (value: unknown) => typeof value === 'object' && value !== null;
+export const has = (key: string) => (value: unknown) => typeof value === 'object' && value !== null && key in value;
 
-export const variables = <S extends Any>(value: S) =>
-  v.pipe(v.custom<Record<string, v.InferInput<S>>>(isMap, mustBe('a map')), v.record(variable, value));
+/** A map with any keys of one form. */
+export const mapOf = <K extends Key, S extends Any>(key: K, value: S) =>
+  v.pipe(v.custom<Record<string, v.InferInput<S>>>(isMap, mustBe('a map')), v.record(key, value));
+export const variables = <S extends Any>(value: S) => mapOf(variable, value);
+export const named = <S extends Any>(value: S) => mapOf(name, value);
 
-const secretReference = either(
-  shape({ env: variable }),
-  shape({ file: path }),
-  value => typeof value === 'object' && value !== null && 'file' in value,
-);
+const secretReference = either(shape({ env: variable }), shape({ file: path }), has('file'));
 export const password = v.pipe(
   v.custom<object>(isMap, 'must say where the secret is, { env: NAME } or { file: path }, and never be the secret'),
   secretReference,
 ) as unknown as typeof secretReference;
-
-export const named = <S extends Any>(value: S) =>
-  v.pipe(v.custom<Record<string, v.InferInput<S>>>(isMap, mustBe('a map')), v.record(name, value));

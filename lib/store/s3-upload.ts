@@ -31,7 +31,10 @@ export function partSize(atMost = 0): number {
   return Math.max(8, Math.min(32, inParts(fewParts)), inParts(mostParts)) * MiB;
 }
 
-/** Buffers of the usual size that no upload uses any more; larger ones go with theirs. Without them the next makes its own, and V8 does not hurry to forget the old ones. */
+/**
+ * Buffers of the usual size that no upload uses any more; larger ones go with theirs. Without them the next makes its own,
+ * and V8 does not hurry to forget the old ones.
+ */
 const spare: Buffer[] = [];
 
 function bufferOf(size: number): Buffer {

@@ -4,7 +4,10 @@ import type { Answer } from '../../../lib/host/host.ts';
 
 export type More = { input?: string | Buffer; env?: Record<string, string>; cwd?: string; seconds?: number };
 
-/** Never throws for a non-zero code: the caller decides. A program that outlives `seconds` (240) is killed and answers 124: sooner than the limit of a test file, so that it has a name. */
+/**
+ * Never throws for a non-zero code: the caller decides. A program that outlives `seconds` (240) is killed and answers 124:
+ * sooner than the limit of a test file, so that it has a name.
+ */
 export function answer(program: string, args: string[], more: More = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {

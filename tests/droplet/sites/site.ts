@@ -32,11 +32,11 @@ const root = new URL('../../../', import.meta.url).pathname;
 /** A fresh folder that holds `ops`; removed when the test process ends. */
 export function makeSite(ops: string, environment: Record<string, string> = {}): Site {
   const folder = mkdtempSync(join(tmpdir(), 'bookops-site-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   const unended = new Map<ChildProcess, () => string>();
   // who was ended because it took too long wants to know what it waited for
   process.prependListener('exit', () => {
     for (const told of unended.values()) console.error(`not ended: ${told()}`);
+    rmSync(folder, { recursive: true, force: true });
   });
   const file = join(folder, 'ops.yml');
   writeFileSync(file, ops);
