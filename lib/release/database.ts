@@ -3,11 +3,9 @@ import type { Database, SqliteDatabase, Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { keepDumps, liveDump, restoreDump, stoppedDump } from '../postgres/snapshot.ts';
 import type { Change } from '../runtime/runtime.ts';
+import { exactCopy, makeExactCopy, putExactBack, restoredFile } from './exact-copy.ts';
 import { inPlace } from './in-place.ts';
 import type { Finish, Step } from './plan.ts';
-
-/** What SQLite keeps beside a database: they belong together. The first is the database itself. */
-export const databaseEnds = ['', '-wal', '-shm', '-journal'];
 
 /** `backups/before-deploy/prod-20261120-120004.db`, the form arsvent's own scripts write. */
 export function snapshotFile(database: SqliteDatabase, id: string): string {
@@ -35,43 +33,9 @@ export function liveSnapshotStep(target: Target, database: Database, change: Cha
  */
 function stoppedCopy(target: Target, database: SqliteDatabase, id: string): { run: Command; undo: Command } {
   const file = snapshotFile(database, id);
-  const exact = `${file}.exact`;
-  const making = `${exact}.new`;
-  const parts = databaseEnds.map(end => `${database.file}${end}`);
-  const copyOf = (part: string) => `${exact}/${part.slice(part.lastIndexOf('/') + 1)}`;
   return {
-    run: taking(
-      target,
-      database,
-      id,
-      lines(
-        // whole or not at all: the way back must never find half a copy, not even after a power cut
-        sh`rm -rf ${making} && mkdir -m 700 ${making}`,
-        ...parts.map(part => sh`if [ -e ${part} ]; then cp -p --reflink=auto ${part} ${making}/; fi`),
-        sh`sync ${making}/* && mv -T ${making} ${exact} && sync ${database.snapshots}`,
-        checkedCopy(database, file),
-        // the copies in it keep their owner
-        sh`[ -z "\${OWNER:-}" ] || chown "$OWNER" ${exact}`,
-      ),
-    ),
-    // only what differs is put back: a database that nobody touched keeps its file
-    undo: inItsPlace(
-      target,
-      database,
-      lines(
-        sh`rm -rf ${making}; [ -d ${exact} ] || exit 0`,
-        ...parts.map((part, index) => {
-          const back = `${part}.back`;
-          const put = sh`cmp -s ${copyOf(part)} ${part} || { cp -p ${copyOf(part)} ${back} && sync ${back} && mv -fT ${back} ${part}; }`;
-          // the database itself is never removed, only replaced
-          return index === 0
-            ? sh`if [ -e ${copyOf(part)} ]; then ${put}; fi`
-            : sh`if [ -e ${copyOf(part)} ]; then ${put}; else rm -f ${part}; fi`;
-        }),
-        // a lock folder of a writer that was killed; the sqlite3 command does not know it
-        sh`rm -rf ${`${database.file}.lock`} ${exact} ${file}`,
-      ),
-    ),
+    run: taking(target, database, id, lines(makeExactCopy(database, file), checkedCopy(database, file))),
+    undo: inItsPlace(target, database, putExactBack(database, file)),
   };
 }
 
@@ -150,7 +114,7 @@ export function restoreStep(target: Target, database: Database, change: Change, 
 }
 
 function restoreCopy(target: Target, database: SqliteDatabase, snapshot: string): Command {
-  const fresh = `${database.file}.restored`;
+  const fresh = restoredFile(database);
   return inItsPlace(
     target,
     database,
@@ -159,9 +123,11 @@ function restoreCopy(target: Target, database: SqliteDatabase, snapshot: string)
       sh`verdict=$(sqlite3 -batch ${snapshot} 'PRAGMA integrity_check')`,
       sh`[ "$verdict" = ok ] || { echo "the snapshot is damaged: $verdict" >&2; exit 1; }`,
       sh`cp --reflink=auto ${snapshot} ${fresh}`,
+      sh`sync ${fresh}`,
       sh`if [ -e ${database.file} ]; then chmod --reference=${database.file} ${fresh}; chown --reference=${database.file} ${fresh} 2>/dev/null || true; fi`,
       sh`mv -fT ${fresh} ${database.file}`,
       sh`rm -f ${`${database.file}-wal`} ${`${database.file}-shm`} ${`${database.file}-journal`}`,
+      sh`sync ${database.file.slice(0, database.file.lastIndexOf('/'))}`,
     ),
   );
 }
@@ -175,7 +141,7 @@ export function keepSnapshots(target: Target, database: Database, change: Change
 function keepCopies(target: Target, database: SqliteDatabase, id: string): Command {
   const { stem, end } = snapshotNames(database);
   const cleanUp = lines(
-    sh`rm -rf ${`${snapshotFile(database, id)}.exact`} &&`,
+    sh`rm -rf ${exactCopy(snapshotFile(database, id))} &&`,
     sh`{ [ ! -d ${database.snapshots} ] ||`,
     sh`find ${database.snapshots} -maxdepth 1 -type f -name ${`${stem}-[0-9]*${end}`} -print0 | sort -rz | tail -zn +${database.keep + 1} | xargs -0r rm -f -- ; }`,
   );

@@ -81,6 +81,114 @@ test('the undo puts back the same bytes, takes away what came in between, and ma
   assert.not(existsSync(snapshotFile(database, '20261120-000002')));
 });
 
+/** The undo with programs of ours in front of the real ones: `cp: 'exit 1'`. */
+const undoing = (id: string, shims: Record<string, string>) => {
+  const bin = mkdtempSync(join(folder, 'bin-'));
+  for (const [name, text] of Object.entries(shims))
+    writeFileSync(join(bin, name), `#!/bin/bash\n${text}\n`, { mode: 0o755 });
+  const { undo } = snapshotStep(target, database, change(id));
+  return spawnSync('bash', ['-c', `${prelude}\n${undo?.text}`], {
+    encoding: 'utf8',
+    env: { ...process.env, KEEPER_RUN: folder, PATH: `${bin}:${process.env.PATH}` },
+  });
+};
+const copies = (id: string) => [
+  existsSync(snapshotFile(database, id)),
+  existsSync(`${snapshotFile(database, id)}.exact`),
+];
+
+test('an undo that cannot put the bytes back fails, says where they are, and keeps both copies', () => {
+  const before = bytes();
+  const id = '20261120-000010';
+  assert.is(run(snapshotStep(target, database, change(id)).run).status, 0);
+  const cases: Record<string, string>[] = [
+    { cp: 'exit 1', dd: 'exit 1' },
+    { cp: 'head -c 4096 <"${@: -2:1}" >"${@: -1}"; echo "No space left on device" >&2; exit 1', dd: 'exit 1' },
+    { sync: 'exit 1' },
+    { mv: 'exit 1', dd: 'exit 1' },
+    { cp: ': >"${@: -1}"' },
+    { cmp: 'exit 2' },
+    { rm: 'exit 1' },
+    { dd: 'kill -9 $PPID', cp: 'exit 1' },
+  ];
+  for (const shims of cases) {
+    writeFileSync(database.file, 'half a migration');
+    writeFileSync(`${database.file}-journal`, 'half a transaction');
+    const undone = undoing(id, shims);
+    const which = JSON.stringify(shims);
+    assert.is.not(undone.status, 0, which);
+    assert.equal(copies(id), [true, true], which);
+    if (!shims.dd?.includes('kill')) assert.match(undone.stderr, `${snapshotFile(database, id)}.exact`, which);
+  }
+  assert.is(undoing(id, {}).status, 0);
+  assert.ok(bytes().equals(before));
+  assert.not(existsSync(`${database.file}-journal`));
+  assert.equal(copies(id), [false, false]);
+});
+
+test('without room for a second database beside the present one, the bytes are written over it', () => {
+  for (const [id, change_] of [
+    ['20261120-000011', 'INSERT INTO page SELECT hex(randomblob(20000)) FROM page'],
+    ['20261120-000012', 'DROP TABLE page; VACUUM'],
+  ] as const) {
+    const before = bytes();
+    const { mode } = statSync(database.file);
+    assert.is(run(snapshotStep(target, database, change(id)).run).status, 0);
+    sql(change_);
+    assert.not(bytes().equals(before));
+    const undone = undoing(id, { cp: 'exit 1' });
+    assert.is(undone.status, 0, undone.stderr);
+    assert.ok(bytes().equals(before));
+    assert.is(statSync(database.file).mode, mode);
+    assert.equal(copies(id), [false, false]);
+  }
+});
+
+test('an undo that is cut off while it removes its copies takes nothing away when it runs again', () => {
+  const id = '20261120-000013';
+  assert.is(run(snapshotStep(target, database, change(id)).run).status, 0);
+  const before = bytes();
+  writeFileSync(`${database.file}-wal`, '');
+  // dies in the middle of the removal of the exact copy, with the part that is compared last gone already
+  undoing(id, {
+    rm: 'for one; do [[ $one == *.done || $one == *.exact ]] && /bin/rm -f "$one"/*-wal && kill -9 $PPID; done; exec /bin/rm "$@"',
+  });
+  assert.is(undoing(id, {}).status, 0);
+  assert.ok(bytes().equals(before));
+  assert.equal(copies(id), [false, false]);
+});
+
+test('an exact copy that is gone is no undo that is done', () => {
+  const id = '20261120-000014';
+  assert.is(run(snapshotStep(target, database, change(id)).run).status, 0);
+  rmSync(`${snapshotFile(database, id)}.exact`, { recursive: true });
+  const undone = undoing(id, {});
+  assert.is(undone.status, 1);
+  assert.match(undone.stderr, 'the exact copy');
+  assert.ok(existsSync(snapshotFile(database, id)));
+  rmSync(snapshotFile(database, id));
+});
+
+test('without an exact copy on the disk the step fails, before anything is changed', () => {
+  for (const shims of [
+    { sync: 'exit 1' },
+    { cp: 'exit 1' },
+    { mv: 'exit 1' },
+    { mkdir: '[[ $1 == -m ]] && exit 1; exec /bin/mkdir "$@"' },
+  ]) {
+    const bin = mkdtempSync(join(folder, 'bin-'));
+    for (const [name, text] of Object.entries(shims))
+      writeFileSync(join(bin, name), `#!/bin/bash\n${text}\n`, { mode: 0o755 });
+    const step = snapshotStep(target, database, change('20261120-000015'));
+    const done = spawnSync('bash', ['-c', `exec 3>/dev/null\n${prelude}\n${step.run.text}`], {
+      encoding: 'utf8',
+      env: { ...process.env, KEEPER_RUN: folder, PATH: `${bin}:${process.env.PATH}` },
+    });
+    assert.is.not(done.status, 0, JSON.stringify(shims));
+    assert.is(undoing('20261120-000015', {}).status, 0);
+  }
+});
+
 test('a database that nobody touched keeps its file', () => {
   const { ino } = statSync(database.file);
   const step = snapshotStep(target, database, change('20261120-000003'));

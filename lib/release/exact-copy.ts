@@ -1,0 +1,99 @@
+// The exact bytes of a stopped SQLite database: how they are kept, and how they come back. No copy goes before the place was compared with it.
+import type { SqliteDatabase } from '../config/target.ts';
+import { lines, sh, type Command } from '../host/sh.ts';
+
+/** What SQLite keeps beside a database: they belong together. The first is the database itself. */
+export const databaseEnds = ['', '-wal', '-shm', '-journal'];
+
+/** The folder with the exact bytes that belongs to a snapshot. */
+export function exactCopy(snapshot: string): string {
+  return `${snapshot}.exact`;
+}
+
+/** What a rollback brings beside the database before it takes its place. */
+export function restoredFile({ file }: SqliteDatabase): string {
+  return `${file}.restored`;
+}
+
+function partsOf({ file }: SqliteDatabase, snapshot: string): { part: string; copy: string }[] {
+  const name = file.slice(file.lastIndexOf('/') + 1);
+  return databaseEnds.map(end => ({ part: `${file}${end}`, copy: `${exactCopy(snapshot)}/${name}${end}` }));
+}
+
+/** Makes the folder, whole or not at all: the way back must never find half a copy, not even after a power cut. */
+export function makeExactCopy(database: SqliteDatabase, snapshot: string): Command {
+  const exact = exactCopy(snapshot);
+  const making = `${exact}.new`;
+  return lines(
+    sh`rm -rf ${making}`,
+    sh`mkdir -m 700 ${making}`,
+    ...partsOf(database, snapshot).map(
+      ({ part }) => sh`if [ -e ${part} ]; then cp -p --reflink=auto ${part} ${making}/; fi`,
+    ),
+    sh`sync ${making}/* ${making}`,
+    // to the user who deploys, so that the clean-up needs no container; the copies in it keep their owner
+    sh`[ -z "\${OWNER:-}" ] || chown "$OWNER" ${making}`,
+    sh`mv -T ${making} ${exact}`,
+    sh`sync ${database.snapshots}`,
+  );
+}
+
+/**
+ * Puts the bytes back, from wherever an earlier try was cut off, and removes the copies once each part of the database was
+ * compared: the bytes are those of before, and what was not there is not there. Else it fails, and both copies stay.
+ */
+export function putExactBack(database: SqliteDatabase, snapshot: string): Command {
+  const exact = exactCopy(snapshot);
+  const making = `${exact}.new`;
+  const going = `${exact}.done`;
+  const { file } = database;
+  const parts = partsOf(database, snapshot);
+  // an exact copy is only made of a database that is there
+  const [main, ...beside] = parts;
+  const lost = `the exact copy ${exact} is gone, so nothing tells whether ${file} is as it was; ${snapshot} is a checked copy of then`;
+  const unsure = `${file} is not known to be as it was: its exact bytes are in ${exact}, a checked copy is ${snapshot}, and both stay`;
+  const clutter = `the database is as it was; of what was beside ${snapshot}, not everything could be removed`;
+  return lines(
+    sh`if [ ! -d ${exact} ]; then
+  # the checked copy is made after it, and goes before it
+  [ ! -e ${snapshot} ] || { echo ${lost} >&2; exit 1; }
+  rm -rf ${[making, going]} || echo ${clutter} >&2
+  exit 0
+fi`,
+    sh`trap ${sh`[ $? = 0 ] || echo ${unsure} >&2`.text} EXIT`,
+    putBack,
+    main && sh`put_back ${main.copy} ${main.part}`,
+    ...beside.map(({ part, copy }) => sh`if [ -e ${copy} ]; then put_back ${copy} ${part}; else rm -f ${part}; fi`),
+    // the folder of a lock, of a writer that was killed; the sqlite3 command does not know it
+    sh`rm -rf ${`${file}.lock`}`,
+    sh`sync ${file.slice(0, file.lastIndexOf('/'))}`,
+    main && sh`cmp ${main.copy} ${main.part} >&2`,
+    ...beside.map(({ part, copy }) => sh`if [ -e ${copy} ]; then cmp ${copy} ${part} >&2; else [ ! -e ${part} ]; fi`),
+    sh`trap - EXIT`,
+    // Copies that cannot be removed are no reason to keep the app stopped. The folder goes by one rename, and last: what
+    // is left of half a removal must never be taken for the bytes of before.
+    sh`if ! rm -f ${snapshot} || ! mv -T ${exact} ${going} || ! rm -rf ${[going, making, restoredFile(database), ...parts.map(({ part }) => `${part}.back`)]}; then
+  echo ${clutter} >&2
+fi`,
+  );
+}
+
+/**
+ * put_back copy part: only what differs is written, so that a database that nobody touched keeps its file. Where there is
+ * no room for a second one beside it, the bytes are written over those in the place, which the disk has already.
+ */
+const putBack: Command = sh`put_back() {
+  if cmp -s "$1" "$2"; then
+    sync "$2"
+    return 0
+  fi
+  if cp -p --reflink=auto "$1" "$2.back" && sync "$2.back" && mv -fT "$2.back" "$2"; then return 0; fi
+  rm -f "$2.back" || true
+  echo "$1 could not be copied beside $2: its bytes are written over those in the place" >&2
+  dd if="$1" of="$2" bs=1M conv=notrunc,fsync status=none
+  truncate -r "$1" "$2"
+  chmod --reference="$1" "$2"
+  chown --reference="$1" "$2" 2>/dev/null || true
+  touch -r "$1" "$2"
+  sync "$2"
+}`;
