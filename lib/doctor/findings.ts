@@ -8,6 +8,7 @@ import { failure, good, type Finding, warning, words } from './finding.ts';
 import { instanceFindings } from './instance-findings.ts';
 import { maintenanceFindings } from './maintenance-findings.ts';
 import { proofFindings } from './proof-findings.ts';
+import { rightsFindings } from './rights.ts';
 import { runtimeFindings } from './runtime-findings.ts';
 import { siteFindings } from './site-findings.ts';
 
@@ -21,6 +22,7 @@ export function findingsOf(target: Target, facts: Facts, clockOff: number): Find
     clock(clockOff),
     ...disk(target, facts),
     ...folders(target, facts),
+    ...rightsFindings(target, facts),
     ...runtimeFindings(target, facts),
     ...siteFindings(target, facts),
     ...certificateFindings(target, facts),
@@ -95,10 +97,12 @@ function disk(target: Target, facts: Facts): Finding[] {
 
 function folders(target: Target, facts: Facts): Finding[] {
   const found: Finding[] = [];
+  const { runtime, paths } = target;
   const own = `sudo install -d -o ${facts.user}`;
+  const app = runtime.kind === 'systemd' && runtime.user !== facts.user ? runtime.user : undefined;
   for (const [name, folder, needed] of [
     ['root', target.root, true],
-    ['releases', target.paths.releases, false],
+    ['releases', paths.releases, app !== undefined],
   ] as const) {
     const [state, owner] = words(facts, name);
     if (state === 'fine') found.push(good(name, folder));
@@ -110,14 +114,24 @@ function folders(target: Target, facts: Facts): Finding[] {
           `${own} ${folder}`,
         ),
       );
-    else if (needed) found.push(failure(name, `${folder} is not there`, `${own} ${folder}`));
+    else if (needed)
+      found.push(
+        failure(
+          name,
+          `${folder} is not there`,
+          app !== undefined && folder === paths.releases
+            ? `${own} -g "$(id -gn ${app})" -m 2755 ${folder}`
+            : `${own} ${folder}`,
+        ),
+      );
   }
-  for (const path of (facts.runtime.get('absent') ?? '').split('\n').filter(Boolean))
+  const absent = (facts.runtime.get('absent') ?? '').split('\n').filter(Boolean);
+  for (const path of absent.includes('.') ? [paths.shared] : absent.map(one => `${paths.shared}/${one}`))
     found.push(
       failure(
         'shared',
-        `${target.paths.shared}/${path} is not there, and each release links to it`,
-        `put it there once: ${target.paths.shared}/${path}`,
+        `${path} is not there${app === undefined ? '' : ` for ${app}`}, and each release links to it`,
+        `put it there once: ${path}`,
       ),
     );
   return found;

@@ -4,6 +4,7 @@ import type { Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { fileQuestion } from '../proxy/certificate-look.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
+import { rightsQuestion } from './rights.ts';
 import { instancesDoctorQuestion } from './instance-findings.ts';
 import { siteDoctorQuestion } from './site-findings.ts';
 
@@ -19,7 +20,7 @@ export function toolsOf(target: Target): string[] {
 }
 
 /** What steps run as the app's user. */
-export const asAppUser = ['bash', 'mkdir', 'tar', 'tee', 'ln', 'rm', 'test', 'kill'];
+export const asAppUser = ['bash', 'test', 'head', 'kill'];
 /** What steps run as root on the unit. */
 export const onUnit = ['start', 'stop', 'reset-failed'];
 
@@ -35,11 +36,12 @@ export function doctorQuestion(target: Target): Command {
     access('releases', paths.releases),
     access('shared', paths.shared),
     ...target.env.map((one, at) => sh`stat -L -c '%a %U' ${one.file} 2>/dev/null | fact ${`envmode${at}`}`),
-    absent(runtime.kind === 'compose' ? [] : runtime.shared, paths.shared),
+    absent(target),
+    rightsQuestion(target),
     database?.kind === 'sqlite' && sh`sqlite3 --version 2>/dev/null | fact sqlite`,
     database?.as ? sh`{ sudo -n -u ${database.as} true && echo yes; } 2>&1 | fact database-user` : undefined,
     runtime.kind === 'compose' && docker(),
-    runtime.kind === 'systemd' && systemd(runtime, paths.releases),
+    runtime.kind === 'systemd' && systemd(runtime),
     siteDoctorQuestion(target),
     fileQuestion(target),
     instancesDoctorQuestion(target),
@@ -51,10 +53,13 @@ function access(name: string, folder: string): Command {
   return sh`{ if [ ! -d ${folder} ]; then echo missing; elif [ -w ${folder} ] && [ -x ${folder} ]; then echo fine; else echo read-only "$(stat -c %U ${folder})"; fi; } | fact ${name}`;
 }
 
-/** What releases link to in shared/ and is not there, a line each. */
-function absent(shared: string[], folder: string): Command {
-  const looks = shared.map(path => sh`[ -e ${`${folder}/${path}`} ] || printf '%s\\n' ${path}`);
-  return sh`{ :\n${lines(...looks)}\n} | fact absent`;
+/** What releases link to in shared/ and is not there for the user who follows the link, a line each. */
+function absent({ runtime, paths }: Target): Command {
+  if (runtime.kind === 'compose' || !runtime.shared.length) return sh`printf '' | fact absent`;
+  const looking = sh`if cd ${paths.shared}; then for path; do [ -e "$path" ] || printf '%s\n' "$path"; done; else echo .; fi`;
+  const as = runtime.kind === 'systemd' ? runtime.user : undefined;
+  const other = as === undefined ? sh`false` : sh`[ "$(id -un)" != ${as} ] && sudo -n -u ${as} true`;
+  return sh`{ if ${other} 2>/dev/null; then sudo -n -u ${as ?? 'nobody'} -- bash -c ${looking.text} bash ${runtime.shared}; else bash -c ${looking.text} bash ${runtime.shared}; fi; } 2>/dev/null | fact absent`;
 }
 
 function docker(): Command {
@@ -64,14 +69,13 @@ function docker(): Command {
   );
 }
 
-function systemd({ unit, user }: { unit: string; user: string }, releases: string): Command {
+function systemd({ unit, user }: { unit: string; user: string }): Command {
   const service = `${unit}.service`;
   return lines(
     script('systemctl --version 2>/dev/null | head -n 1 | fact systemd'),
     sh`id -u ${user} 2>/dev/null | fact app-user`,
     sh`{ if [ "$(id -un)" = ${user} ]; then :; else for tool in ${asAppUser}; do sudo -n -l -u ${user} "$(command -v "$tool")" >/dev/null 2>&1 || echo "$tool"; done; fi; } | fact no-sudo-user`,
     sh`{ if [ "$EUID" = 0 ]; then :; else for verb in ${onUnit}; do sudo -n -l "$(command -v systemctl)" "$verb" ${service} >/dev/null 2>&1 || echo "$verb"; done; fi; } | fact no-sudo-unit`,
-    sh`{ if [ "$(id -un)" = ${user} ]; then test -w ${releases}; else sudo -n -u ${user} test -w ${releases}; fi && echo yes; } 2>/dev/null | fact app-writes`,
     // without the right, journalctl still ends well, with nothing but a hint
     sh`journalctl -u ${service} -n 1 --no-pager 2>&1 >/dev/null | head -c 2000 | fact journal`,
   );

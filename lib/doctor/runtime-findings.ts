@@ -5,7 +5,7 @@ import { failure, good, type Finding, warning, words } from './finding.ts';
 import { asAppUser, onUnit } from './question.ts';
 
 export function runtimeFindings(target: Target, facts: Facts): Finding[] {
-  const { runtime, paths } = target;
+  const { runtime } = target;
   const text = (name: string) => (facts.runtime.get(name) ?? '').trim();
   if (runtime.kind === 'process') return [good('runtime', 'process')];
   if (runtime.kind === 'compose') {
@@ -85,14 +85,6 @@ export function runtimeFindings(target: Target, facts: Facts): Finding[] {
           `sudo visudo -f /etc/sudoers.d/bookops, with: ${sudoers.join('\n')}`,
         ),
   );
-  if (words(facts, 'releases')[0] !== 'missing' && !text('app-writes'))
-    found.push(
-      failure(
-        'app user',
-        `${user} cannot write into ${paths.releases}`,
-        `sudo setfacl -m u:${user}:rwx ${paths.releases}, or a group of both: chgrp and chmod g+ws`,
-      ),
-    );
   found.push(
     /not seeing messages|permission/i.test(text('journal'))
       ? warning(

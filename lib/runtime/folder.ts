@@ -1,4 +1,5 @@
 // Releases that are folders: unpacked from a commit's archive, shared files linked, `current` swapped by rename.
+import { readFileSync } from 'node:fs';
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import { lines, sh, written, type Command } from '../host/sh.ts';
@@ -6,7 +7,13 @@ import type { Release } from '../release/names.ts';
 import type { Step } from '../release/plan.ts';
 import type { Change, LogQuestion, Materials } from './runtime.ts';
 
-/** Steps that unpack, link and install; all as `user`, so that everything in the release is theirs. undefined: the user who deploys. */
+const inside = readFileSync(new URL('release-folder.sh', import.meta.url), 'utf8');
+
+/**
+ * Steps that unpack, link and install; all as `user`, so that everything in the release is theirs. undefined: the user who
+ * deploys. The folder itself is made by the user who deploys, for `releases` is nobody else's to write: who may write there
+ * could put anything in place of the journal, the log and the pointers. Its group comes from `releases` (setgid).
+ */
 export function folderSteps(
   target: Target,
   settings: { shared: string[]; install: string | undefined },
@@ -23,24 +30,19 @@ export function folderSteps(
       title: `Unpack into ${next.name}`,
       stream: archive,
       run: lines(
-        sh`${as} mkdir ${next.folder} 2>"$KEEPER_RUN/why" || fail ${`${user ?? 'the user who deploys'} cannot make the folder ${next.folder}:`} "$(cat "$KEEPER_RUN/why")"`,
-        sh`${user ? sh`feed_user ${user}` : sh`command`} tar -xzf - -C ${next.folder}`,
-        sh`printf '%s\\n' ${next.sha} | ${user ? sh`feed_user ${user}` : sh`command`} tee ${`${next.folder}/REVISION`} >/dev/null`,
+        sh`(${user ? sh`umask 002; ` : sh``}mkdir ${next.folder}) 2>"$KEEPER_RUN/why" || fail ${`the folder ${next.folder} cannot be made:`} "$(cat "$KEEPER_RUN/why")"`,
+        user !== undefined &&
+          sh`as_user ${user} test -w ${next.folder} || fail ${`${user} cannot write into what is made in ${target.paths.releases}, until root has typed: ${releasesRights(target.paths.releases, user)}`}`,
+        sh`${user ? sh`feed_user ${user}` : sh`command`} bash -c ${inside} bash ${next.folder} unpack ${next.sha}`,
       ),
-      undo: sh`${as} rm -rf ${next.folder}`,
+      undo: removeFolder(next.folder, user),
       seconds: 1800,
     },
   ];
   if (settings.shared.length)
     steps.push({
       title: `Link ${settings.shared.join(', ')}`,
-      run: lines(
-        ...settings.shared.map(path => {
-          const inside = `${next.folder}/${path}`;
-          const outside = `${target.paths.shared}/${path}`;
-          return sh`${as} rm -rf ${inside}; ${as} mkdir -p ${inside.slice(0, inside.lastIndexOf('/'))}; ${as} ln -s ${outside} ${inside}`;
-        }),
-      ),
+      run: sh`${as} bash -c ${inside} bash ${next.folder} link ${target.paths.shared} ${settings.shared}`,
     });
   if (settings.install)
     steps.push({
@@ -49,6 +51,17 @@ export function folderSteps(
       seconds: 1800,
     });
   return steps;
+}
+
+/** What root types once, so that the user who deploys makes folders there in which the app's user can write. */
+export function releasesRights(releases: string, user: string): string {
+  return sh`sudo chgrp "$(id -gn ${user})" ${releases} && sudo chmod 2755 ${releases}`.text;
+}
+
+/** A release's folder with all in it. A link in its place is removed, and nothing of what it leads to. */
+export function removeFolder(folder: string, user: string | undefined): Command {
+  const clear = sh`if [ -d ${folder} ] && [ ! -L ${folder} ]; then ${asUser(user)} bash -c ${inside} bash ${folder} clear; fi`;
+  return lines(clear, sh`rm -rf ${folder}`);
 }
 
 /** The prefix that runs a command as that user. */

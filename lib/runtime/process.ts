@@ -2,7 +2,7 @@
 import type { ProcessSettings, Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Release } from '../release/names.ts';
-import { asTyped, chosenLines, folderSteps, inFolder, pointCurrent, recheckFolder } from './folder.ts';
+import { asTyped, chosenLines, folderSteps, inFolder, pointCurrent, recheckFolder, removeFolder } from './folder.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Lines that export the variables of the target's env files, taken literally: nothing in them is run. */
@@ -132,7 +132,7 @@ echo "$pid \${20}" | write_file ${file('pid')}`,
     vitals,
     colours: undefined,
     settleIn: () => [],
-    remove: folders => lines(...folders.map(folder => sh`rm -rf ${folder}`)),
+    remove: folders => lines(...folders.map(folder => removeFolder(folder, undefined))),
 
     logs: (question, release, one) => {
       const { follow, lines: most, grep } = question;

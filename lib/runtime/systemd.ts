@@ -3,7 +3,7 @@ import type { SystemdSettings, Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { servingColour } from '../proxy/move.ts';
 import type { Release } from '../release/names.ts';
-import { asTyped, asUser, chosenLines, folderSteps, inFolder, pointCurrent, recheckFolder } from './folder.ts';
+import { asTyped, chosenLines, folderSteps, inFolder, pointCurrent, recheckFolder, removeFolder } from './folder.ts';
 import { leaveColour } from './place.ts';
 import { environmentOf } from './process.ts';
 import type { Runtime } from './runtime.ts';
@@ -14,7 +14,6 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
   const colours = systemdColours(target, settings);
   const blueGreen = target.switch === 'blue-green';
   const journal = [`${unit}.service`, ...(blueGreen ? [`${unit}@blue.service`, `${unit}@green.service`] : [])];
-  const as = asUser(user);
 
   const vitals = (release: Release): Command => {
     const service = serviceOf(settings, release);
@@ -77,7 +76,7 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
     vitals,
     colours,
     settleIn: ({ next, was }) => (next.colour ? [startAtBoot(target, settings, next, was)] : leaveColour(colours, was)),
-    remove: folders => lines(...folders.map(folder => sh`${as} rm -rf ${folder}`)),
+    remove: folders => lines(...folders.map(folder => removeFolder(folder, user))),
 
     // -q: a unit that never wrote anything is no failure, and the hint about groups is the doctor's
     logs: question => {

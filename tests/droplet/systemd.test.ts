@@ -52,7 +52,7 @@ test('the first deploy unpacks exactly the commit, as the user of the app, over 
   await runsOnly(now, 'staging');
   const folder = `${root}/releases/${String(said.json.release)}`;
   const there = await droplet.root(
-    `cat ${folder}/REVISION; find ${folder} ! -user bib; readlink ${folder}/.env ${folder}/bibliotheca.db`,
+    `cat ${folder}/REVISION; find ${folder} -mindepth 1 ! -user bib; readlink ${folder}/.env ${folder}/bibliotheca.db`,
   );
   assert.is(there.stdout, `${good1}\n${root}/shared/.env\n${root}/shared/bibliotheca.db\n`);
 });

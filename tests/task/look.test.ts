@@ -223,6 +223,7 @@ test('the doctor names what is wrong with what to type next, and never a value',
   writeFileSync(flag, 'by ana: moving\n');
   utimesSync(flag, Date.now() / 1000 - 7200, Date.now() / 1000 - 7200);
   renameSync(join(root, 'shared/node_modules'), join(root, 'shared/away'));
+  chmodSync(join(root, 'releases'), 0o777);
   const tools = join(book.folder, 'tools');
   mkdirSync(tools);
   for (const folder of ['/usr/local/bin', '/usr/bin', '/bin'])
@@ -237,6 +238,7 @@ test('the doctor names what is wrong with what to type next, and never a value',
   symlinkSync(process.execPath, join(tools, 'node-of-the-tests'));
   const { code, stdout, stderr } = await book.run('doctor', [], { env: { PATH: tools } });
   renameSync(join(root, 'shared/away'), join(root, 'shared/node_modules'));
+  chmodSync(join(root, 'releases'), 0o755);
   rmSync(flag);
   writeFileSync(envFile, text);
   assert.is(code, 1, stderr);
@@ -247,7 +249,9 @@ test('the doctor names what is wrong with what to type next, and never a value',
   assert.match(stdout, 'on for 120 min: forgotten?');
   assert.match(stdout, '→ npx tsx tasks/maintenance.ts off --env staging --app book');
   assert.match(stdout, 'shared/node_modules is not there');
-  assert.match(stdout, /3 failures, 2 warnings/);
+  assert.match(stdout, `${join(root, 'releases')} can be written by every user`);
+  assert.match(stdout, `→ sudo chmod go-w ${join(root, 'releases')}`);
+  assert.match(stdout, /4 failures, 2 warnings/);
   assert.not.match(stdout + stderr, 'canary-5f1e');
 });
 

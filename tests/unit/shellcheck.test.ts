@@ -7,7 +7,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { stories, textsOf } from '../torture/targets.ts';
 
-const shell = ['host', 'postgres'].map(room => new URL(`../../lib/${room}/`, import.meta.url).pathname);
+const shell = ['host', 'postgres', 'runtime', 'doctor'].map(
+  room => new URL(`../../lib/${room}/`, import.meta.url).pathname,
+);
 const folder = mkdtempSync(join(tmpdir(), 'bookops-shellcheck-'));
 
 /** Findings that stand, each with its reason. */

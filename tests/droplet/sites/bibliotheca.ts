@@ -37,7 +37,7 @@ export async function bibliothecaOnDroplet(name: string): Promise<BibliothecaSit
     const unit = environment === 'staging' ? 'bibliotheca-staging' : 'bibliotheca';
     await droplet.root(`
       install -d -o deploy -g bib -m 755 ${root}
-      install -d -o deploy -g bib -m 2775 ${root}/releases
+      install -d -o deploy -g bib -m 2755 ${root}/releases
       install -d -o bib -g bib -m 750 ${root}/shared
       install -d -o bib -g bib -m 755 ${root}/shared/storage ${root}/shared/logs`);
     await droplet.write(`${root}/shared/.env`, env.replaceAll('/opt/bibliotheca/', `${root}/`), '600');

@@ -68,7 +68,7 @@ export async function visitorsOnDroplet(name: string, choice: Choice): Promise<V
     await sure(
       droplet,
       `${takeNode}
-       install -d -o deploy -g bib -m 2775 ${visitorsRoot}/releases
+       install -d -o deploy -g bib -m 2755 ${visitorsRoot}/releases
        install -d -o bib -g bib -m 755 ${visitorsRoot}/shared ${visitorsRoot}/shared/data
        printf '%s\\n' PORT=${blue} HOST=127.0.0.1 DATA=${visitorsRoot}/shared/data WRITERS=${writers} START_DELAY_MS=${startDelay} >${visitorsRoot}/shared/.env
        chown bib: ${visitorsRoot}/shared/.env`,
