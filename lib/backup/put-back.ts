@@ -108,8 +108,9 @@ export function exchangeDatabase({ stamp, target }: PutBack, database: SqliteDat
         // what stands in the place is the restored one only as long as the mark is there, and nothing was moved back
         sh`if [ -e ${put} ]; then rm -f ${databaseEnds.map(end => `${file}${end}`)}; sync ${posix.dirname(file)}; rm -f ${put}; fi`,
         ...databaseEnds.map(end => sh`if [ -e ${kept(end)} ]; then mv -fT ${kept(end)} ${`${file}${end}`}; fi`),
-        sh`rmdir ${aside}`,
         sh`sync ${posix.dirname(file)}`,
+        // not when anything is in it still
+        sh`rmdir ${aside}`,
       ),
     ),
   };
@@ -126,14 +127,15 @@ export function exchangeFiles({ target, stamp, paths }: PutBack): Step {
     run: inFilesPlace(
       target,
       lines(
+        carry,
         sh`mkdir -m 700 ${aside}`,
         ...paths.map((path, index) => {
           const kept = posix.join(aside, path);
           return lines(
             sh`mkdir -p ${posix.dirname(kept)} ${posix.dirname(place(path))}`,
-            sh`if [ -e ${place(path)} ] || [ -L ${place(path)} ]; then mv -T ${place(path)} ${kept}; fi`,
+            sh`if [ -e ${place(path)} ] || [ -L ${place(path)} ]; then carry ${place(path)} ${kept}; fi`,
             sh`: >${mark(index)}`,
-            sh`mv -T ${posix.join(staged(target, stamp), path)} ${place(path)}`,
+            sh`carry ${posix.join(staged(target, stamp), path)} ${place(path)}`,
           );
         }),
         sh`rm -rf ${staged(target, stamp)}; sync ${home}`,
@@ -143,16 +145,41 @@ export function exchangeFiles({ target, stamp, paths }: PutBack): Step {
       target,
       lines(
         sh`[ -d ${aside} ] || exit 0`,
+        carry,
         ...paths.map((path, index) => {
           const kept = posix.join(aside, path);
           return lines(
             sh`if [ -e ${mark(index)} ]; then rm -rf ${place(path)}; sync ${home}; rm -f ${mark(index)}; fi`,
-            sh`if [ -e ${kept} ] || [ -L ${kept} ]; then mv -T ${kept} ${place(path)}; fi`,
+            sh`if [ -e ${kept} ] || [ -L ${kept} ]; then
+  # on its way to another disk, what was there is only taken out of its place when the other one is whole
+  if { [ -e ${place(path)} ] || [ -L ${place(path)} ]; } && ! beside ${place(path)} ${kept}; then rm -rf ${kept}; else carry ${kept} ${place(path)}; fi
+fi`,
+            sh`rm -rf ${[place(path), kept].flatMap(one => [`${one}.carried`, `${one}.gone`])}`,
           );
         }),
-        sh`rm -rf ${aside}`,
+        sh`sync ${home}`,
+        // what is still in there was not put back
+        sh`find ${aside} -depth -type d -exec rmdir -- {} +`,
         sh`sync ${home}`,
       ),
     ),
   };
 }
+
+/**
+ * carry from to: by one rename, or from one disk to another so that both ends are whole or not there at all.
+ * beside from to: whether a rename does.
+ */
+const carry: Command = sh`beside() { [ "$(stat -c %m "$(dirname "$1")")" = "$(stat -c %m "$(dirname "$2")")" ]; }
+carry() {
+  if beside "$1" "$2"; then
+    mv -T "$1" "$2"
+  else
+    rm -rf "$2.carried" "$1.gone"
+    cp -aT "$1" "$2.carried"
+    sync -f "$2.carried"
+    mv -T "$2.carried" "$2"
+    mv -T "$1" "$1.gone"
+    rm -rf "$1.gone"
+  fi
+}`;

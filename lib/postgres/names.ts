@@ -34,6 +34,11 @@ SELECT sentence FROM (
 const leave = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE datname = :'from' AND backend_type = 'client backend' AND pid <> pg_backend_pid();`;
 
+/** The number of the database that a variable of psql names; a renaming does not change it. */
+export function numberOf(variable: string): string {
+  return `SELECT oid FROM pg_database WHERE datname = :'${variable}';`;
+}
+
 /** Bash words for scripts of withClient. */
 export const placeWords: Command = lines(
   // `present`, and `stem`: what the names beside it begin with, so short that the longest end fits into 63 bytes, and no other database's
@@ -63,6 +68,8 @@ fi`,
   echo "the server has none of these databases: $*" >&2
   exit 1
 }`,
+  // number_of VIA NAME
+  sh`number_of() { ask_in "$1" -v name="$2" <<<${numberOf('name')}; }`,
   sh`has() {
   local one
   for one in "\${every[@]}"; do

@@ -69,9 +69,17 @@ export function exchangeDumps({ target, stamp }: Place, database: PostgresDataba
         named(stamp),
         sh`look "$present" "$restored" "$aside"`,
         sh`has "$aside" || exit 0`,
+        sh`number=$(number_of "$aside" "$aside")`,
         // the present one is the restored one, unless that has its own name still
-        sh`has "$restored" || move "$aside" "$present" "$restored"`,
+        sh`if has "$present" && ! has "$restored"; then
+  move "$aside" "$present" "$restored"
+elif ! has "$restored"; then
+  # nobody can rename the database that they are in
+  ask_in "$aside" -v name="$restored" <<<'CREATE DATABASE :"name" TEMPLATE template0;'
+fi`,
         sh`move "$restored" "$aside" "$present"`,
+        sh`now=$(number_of "$present" "$present")`,
+        sh`[[ $now == "$number" ]] || { echo "the database called $present is not the one with the number $number, which was there before" >&2; exit 1; }`,
       ),
     ),
   };

@@ -128,6 +128,23 @@ test('a deploy whose migration fails has its database back, at any point, also u
   assert.is(about(), rights);
 });
 
+test('a copy that is gone is no way back that was walked, and a database that was dropped comes back all the same', () => {
+  const id = '20261120-000011';
+  const step = snapshotStep(target, database, change(id));
+  const quoted = (end: string) => `"${`${name}${end}`.replaceAll('"', '""')}"`;
+  fine(step.run);
+  set('half migrated');
+  server.sql(`ALTER DATABASE ${quoted(`_kept_${id}`)} RENAME TO elsewhere`);
+  const { status, stderr } = run(step.undo ?? step.run);
+  assert.is(status, 1, stderr);
+  assert.match(stderr, dumpFile(target, database, id));
+  server.sql(`ALTER DATABASE elsewhere RENAME TO ${quoted(`_kept_${id}`)}`);
+  server.sql(`DROP DATABASE ${quoted('')}`);
+  fine(step.undo);
+  assert.is(is(), 'before');
+  assert.equal(readdirSync(database.snapshots), []);
+});
+
 test('an older dump takes the place of the database, and the way back from that too is at any point', () => {
   set('then');
   const old = change('20261120-000002');
