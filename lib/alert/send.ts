@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AlertSettings } from '../config/target.ts';
 import { Failure, messageOf } from '../errors.ts';
+import { programEnvironment } from '../host/environment.ts';
 import { readSecret, type Secret } from '../secret.ts';
 import { jsonOf, mailOf, slackOf, textOf, type Message } from './message.ts';
 
@@ -106,7 +107,8 @@ function poster(secret: Secret, below: string, type: string, body: string): Send
 function mail(to: string, text: string, environment: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     // cron's PATH has no sbin
-    const env = { ...environment, PATH: `${environment['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/usr/lib` };
+    const own = programEnvironment(environment);
+    const env = { ...own, PATH: `${own['PATH'] ?? ''}:/usr/sbin:/usr/lib` };
     const child = spawn('sendmail', ['-oi', to], { env, signal, stdio: ['pipe', 'ignore', 'pipe'] });
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (piece: string) => (said = (said + piece).slice(-500)));

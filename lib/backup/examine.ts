@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { Failure } from '../errors.ts';
+import { sqlite3 } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { isEncrypted, notOpened, openingInto, type Identity } from './age.ts';
 import { isWhole, keyOf, type Held, type Whole } from './catalog.ts';
@@ -168,7 +169,7 @@ export function openDatabase(folder: string, part: Part): Command {
   return lines(
     script('set -euo pipefail'),
     unpackInto(file, folder, part),
-    sh`echo "integrity $(sqlite3 -batch ${file} 'PRAGMA integrity_check' 2>&1 | head -n 3 | tr '\\n' ' ')"`,
+    sh`echo "integrity $(${sqlite3} ${file} 'PRAGMA integrity_check' 2>&1 | head -n 3 | tr '\\n' ' ')"`,
     sh`{ ${countsOf(file)}; } || true`,
   );
 }

@@ -1,5 +1,6 @@
 // Whether the files that a restored database speaks of are among the restored files: asked of SQLite itself, which sees both.
 import { randomBytes } from 'node:crypto';
+import { sqlite3 } from '../host/environment.ts';
 import { sh, type Command } from '../host/sh.ts';
 import type { Check } from './verdict.ts';
 
@@ -31,7 +32,7 @@ WHERE CASE WHEN path LIKE './%' THEN substr(${tidy}, 3) ELSE ${tidy} END NOT IN
 SELECT 'asked ' || count(*) FROM ${own};
 SELECT 'missing ' || count(*) FROM ${own}_missing;
 SELECT 'path ' || json_quote(path) FROM (SELECT path FROM ${own}_missing ORDER BY path LIMIT ${mostNamed});`;
-  return sh`why=$(timeout ${seconds} sqlite3 -batch -bail -readonly ${file} ${sql} 2>&1) || { code=$?; printf 'failed %s %s\\n' "$code" "$({ grep -m 1 -i error <<<"$why" || tail -n 1 <<<"$why"; } | head -c 300)"; exit 0; }
+  return sh`why=$(timeout ${seconds} ${sqlite3} -readonly ${file} ${sql} 2>&1) || { code=$?; printf 'failed %s %s\\n' "$code" "$({ grep -m 1 -i error <<<"$why" || tail -n 1 <<<"$why"; } | head -c 300)"; exit 0; }
 printf '%s\\n' "$why"`;
 }
 

@@ -1,6 +1,7 @@
 // A consistent copy of a live database for a backup, and what can be counted in a copy.
 import type { SqliteDatabase, Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
+import { sqlite3 } from '../host/environment.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import { inItsPlace, passingCopy } from '../release/database.ts';
 import { inPlace } from '../release/in-place.ts';
@@ -61,8 +62,8 @@ WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND sql NOT LIKE
 /** Prints how many rows each table has, its highest rowid, and how many foreign keys lead nowhere. */
 export function countsOf(file: string): Command {
   return lines(
-    sh`sqlite3 -batch -bail ${file} ${tableList} | sqlite3 -batch -bail ${file}`,
-    sh`echo "foreign $(sqlite3 -batch ${file} 'SELECT count(*) FROM pragma_foreign_key_check' 2>/dev/null || echo unknown)"`,
+    sh`${sqlite3} ${file} ${tableList} | ${sqlite3} ${file}`,
+    sh`echo "foreign $(${sqlite3} ${file} 'SELECT count(*) FROM pragma_foreign_key_check' 2>/dev/null || echo unknown)"`,
   );
 }
 

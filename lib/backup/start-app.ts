@@ -1,6 +1,7 @@
 // The app of the release that serves, started from what a drill restored: on a port of its own, seeing none of the real data, and always ended.
 import { posix } from 'node:path';
 import type { ComposeSettings, DrillStart, ProcessSettings, SystemdSettings, Target } from '../config/target.ts';
+import { bash } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { hostPrograms, makeEmptyImage } from '../release/in-place.ts';
 import type { Release } from '../release/names.ts';
@@ -13,7 +14,7 @@ export type Restored = { target: Target; release: Release; folder: string; start
 export function startApp(restored: Restored): Command {
   const { runtime } = restored.target;
   if (runtime.kind === 'compose') return inContainer(restored, runtime);
-  if (runtime.kind === 'process') return sh`bash -c ${asProcess(restored, runtime, restored.folder).text}`;
+  if (runtime.kind === 'process') return sh`${bash} -c ${asProcess(restored, runtime, restored.folder).text}`;
   return asItsUser(restored, runtime);
 }
 
@@ -24,12 +25,12 @@ function asItsUser(restored: Restored, runtime: SystemdSettings): Command {
   const place = script('"$place"');
   return lines(
     // what a server that went down has left
-    sh`as_user ${user} bash -c ${sh`find ${releases} -mindepth 1 -maxdepth 1 -name '.drill.*' -mmin +1440 -exec rm -rf {} +`.text}`,
-    sh`place=$(as_user ${user} bash -c ${sh`umask 077; mktemp -d ${`${releases}/.drill.XXXXXXXX`}`.text}) || exit 1`,
+    sh`as_user ${user} ${bash} -c ${sh`find ${releases} -mindepth 1 -maxdepth 1 -name '.drill.*' -mmin +1440 -exec rm -rf {} +`.text}`,
+    sh`place=$(as_user ${user} ${bash} -c ${sh`umask 077; mktemp -d ${`${releases}/.drill.XXXXXXXX`}`.text}) || exit 1`,
     sh`trap 'trap "" TERM INT HUP PIPE; as_user ${user} rm -rf -- "$place"' EXIT
 trap 'exit 143' TERM INT HUP PIPE`,
     sh`cd ${restored.folder} && ls -d database.sqlite files 2>/dev/null | tar -cf - --files-from - | feed_user ${user} tar -xf - --no-same-owner -C ${place}`,
-    sh`as_user ${user} bash -c ${asProcess(restored, runtime, undefined).text} drill ${place}`,
+    sh`as_user ${user} ${bash} -c ${asProcess(restored, runtime, undefined).text} drill ${place}`,
   );
 }
 
@@ -72,7 +73,7 @@ function asProcess(
 done`),
     ...variables(start, script('"$place/database.sqlite"'), script('"$place/files"')),
     // it ends by itself, too, should nobody be left to end it
-    sh`timeout --kill-after=5 ${start.seconds + 30} env -i PATH="$PATH" HOME="$place" "\${variables[@]}" bash -c ${start.start} </dev/null >"$place/app.log" 2>&1 &
+    sh`timeout --kill-after=5 ${start.seconds + 30} env -i PATH="$PATH" HOME="$place" "\${variables[@]}" ${bash} -c ${start.start} </dev/null >"$place/app.log" 2>&1 &
 app=$!`,
     // PIPE: whoever heard of the end of a command may be gone as well
     script(`over() {
@@ -138,7 +139,7 @@ ${makeEmptyImage}`,
 over() {
   trap '' TERM INT HUP PIPE
   docker rm -f "$name" >/dev/null 2>&1
-  docker run --rm --network none --user 0 ${hostPrograms} -v ${`${data}:/drill`} bookops-empty /bin/bash -c ${'find /drill -mindepth 1 -delete'} >/dev/null 2>&1
+  docker run --rm --network none --user 0 ${hostPrograms} -v ${`${data}:/drill`} bookops-empty /bin/bash --norc --noprofile -c ${'find /drill -mindepth 1 -delete'} >/dev/null 2>&1
 }
 trap over EXIT
 trap 'exit 143' TERM INT HUP PIPE

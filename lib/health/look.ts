@@ -1,6 +1,6 @@
 // One look at a target's health, asked along with its facts: every probe once, and whether its processes live.
-import { readFileSync } from 'node:fs';
 import type { Target } from '../config/target.ts';
+import { stepFunctions } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { healthOf } from '../release/colour.ts';
 import type { Facts } from '../release/facts.ts';
@@ -10,10 +10,9 @@ import { mismatch, readAnswers } from './probes.ts';
 
 /** Shell lines for the facts question: `… | fact health`. Changes nothing but a scratch folder of its own. */
 export function healthQuestion(target: Target, serving: Release | undefined): Command {
-  const prelude = script(readFileSync(new URL('../host/prelude.sh', import.meta.url), 'utf8'));
   return lines(
     script('( exec 3>&1'),
-    prelude,
+    stepFunctions(),
     script('set +e'),
     serving ? runtimeOf(target).vitals(serving) : script('alive() { :; }'),
     script('seen=$(mktemp -d); trap \'rm -rf "$seen"\' EXIT'),

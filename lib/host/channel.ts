@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { Transform, type Readable } from 'node:stream';
 import { Failure } from '../errors.ts';
+import { refuseJoined } from './environment.ts';
 import type { Answer, Channel } from './host.ts';
 import type { Command } from './sh.ts';
 
@@ -40,7 +41,9 @@ export async function askThrough(
     };
     // One compound command: bash reads it to its end before it runs any of it, so a text cut short by a lost
     // connection does nothing, and what it runs cannot eat the rest of the text from standard input.
-    channel.input.end(`printf '%s\\n' ${mark}; printf '%s\\n' ${mark} >&2\n{\n${question.text}\n} </dev/null\n`);
+    channel.input.end(
+      `${refuseJoined.text}\nprintf '%s\\n' ${mark}; printf '%s\\n' ${mark} >&2\n{\n${question.text}\n} </dev/null\n`,
+    );
     const [{ code }, output, errors] = await Promise.race([
       Promise.all([channel.ended, gather(channel.output, count), gather(channel.errors, count)]),
       stopped,

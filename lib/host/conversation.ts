@@ -135,7 +135,7 @@ export async function converse(
       () => void source.destroy(),
     );
     try {
-      const channel = await host.open(sh`exec bash --norc -c 'exec cat >"$0"' ${fifo}`);
+      const channel = await host.open(sh`exec cat >${fifo}`);
       channel.output.resume();
       channel.errors.resume();
       channel.ended.catch(() => {});

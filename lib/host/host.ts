@@ -27,7 +27,7 @@ export type Host = {
    * @throws Failure 4 when the host cannot be reached, or is not the host it should be; Failure 1 after `seconds` (60).
    */
   ask(question: Command, more?: { seconds?: number; signal?: AbortSignal }): Promise<Answer>;
-  /** Opens a channel that runs `command` (a short one: it becomes the argument of the login shell's exec). Used by the keeper and for streams. */
+  /** Opens a channel whose streams are those of a bash that runs `command` (below 100 kB). Used by the keeper and for streams. */
   open(command: Command): Promise<Channel>;
   /** Runs `command` with this terminal attached (a pty on the host, window size followed) and returns its exit code. */
   terminal(command: Command): Promise<number>;

@@ -82,7 +82,7 @@ pointer() { # pointer name sha; - removes it
 # --- the way back and the way forward -----------------------------------------------------------------------------------
 
 run_file() { # run_file file seconds: one undo or finish script, in a group of its own
-  KEEPER_UNDO=yes KEEPER_RUN=$run timeout -k 5 "$2" bash -c '. "$1"; . "$2"' bash "$journal/prelude.sh" "$1" \
+  KEEPER_UNDO=yes KEEPER_RUN=$run timeout -k 5 "$2" bash --norc --noprofile -c '. "$1"; . "$2"' bash "$journal/prelude.sh" "$1" \
     </dev/null 3>/dev/null 8>&- 9>&- >>"$out" 2>&1
 }
 
@@ -293,7 +293,7 @@ launch() {
   (
     exec 8>&- 9>&- <&6 6<&-
     [[ ${2:-} ]] && exec <"$2" # waits here until the client opens its end
-    KEEPER_RUN=$run exec setsid bash -c '. "$1"; . "$2"' bash "$journal/prelude.sh" "$run/step.$1" 3>"$run/answer.$1" >>"$out" 2>&1
+    KEEPER_RUN=$run exec setsid bash --norc --noprofile -c '. "$1"; . "$2"' bash "$journal/prelude.sh" "$run/step.$1" 3>"$run/answer.$1" >>"$out" 2>&1
   ) &
   running=$!
   printf '%s %s\n' "$running" "$(start_of "$running")" >"$journal/running"
@@ -452,4 +452,5 @@ settle_at_boot() { # home; Docker and the like may still be on their way up, hen
   settle_leftover 60
 }
 
+[[ ${1:-} != settle || ${3:-} == clean ]] || start_again "$@"
 if [[ ${1:-} == settle ]]; then settle_at_boot "$2"; else main; fi

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import type { Finish, Step } from '../release/plan.ts';
 import { converse } from './conversation.ts';
+import { startAgain, stepFunctions } from './environment.ts';
 import type { Host } from './host.ts';
 import { quote, script } from './sh.ts';
 
@@ -73,8 +74,7 @@ export async function openKeeper(
   hear: (happening: Happening) => void = () => {},
 ): Promise<Keeper> {
   const nonce = `keeper-${randomBytes(9).toString('hex')}`;
-  const source = readFileSync(new URL('keeper.sh', sources), 'utf8');
-  const prelude = readFileSync(new URL('prelude.sh', sources), 'utf8');
+  const source = `${startAgain.text}\n${readFileSync(new URL('keeper.sh', sources), 'utf8')}`;
   const home = `${attempt.releases}/.keeper`;
   const variables: [string, string | number][] = [
     ['releases', attempt.releases],
@@ -96,13 +96,13 @@ export async function openKeeper(
     `nonce=${nonce}`,
     `wait=${Math.ceil(attempt.wait)}`,
     `silence=${SILENCE_SECONDS}`,
-    `prelude=${quote(prelude)}`,
+    `prelude=${quote(stepFunctions().text)}`,
     `source=${quote(source)}`,
     source,
   ].join('\n');
   // One line of standard input carries the program; what follows on it is the protocol.
   const starter = 'IFS= read -r k; eval "$(printf %s "$k" | base64 -d | gzip -d)"';
-  const channel = await host.open(script(`exec bash --norc -c ${quote(starter)}`));
+  const channel = await host.open(script(starter));
   channel.input.on('error', () => {}); // the loss shows in `ended`
   channel.input.write(`${gzipSync(head).toString('base64')}\n`);
   return converse(host, attempt, channel, nonce, hear);

@@ -4,16 +4,17 @@ import { constants } from 'node:os';
 import { Failure } from '../errors.ts';
 import { askThrough } from './channel.ts';
 import type { Around } from './connect.ts';
+import { programEnvironment, shellWords } from './environment.ts';
 import type { Channel, Host } from './host.ts';
 import type { Command } from './sh.ts';
 
 const where = 'this machine';
 
 export function localHost(name: string, { environment, terminal }: Around): Host {
+  const env = programEnvironment(environment);
   const open = async (words: string[]): Promise<Channel & { pid: number | undefined }> => {
     // A session of its own: a Ctrl-C in the terminal must not reach it, or it would die before its undo.
-    // --norc: Node's pipes are sockets, and bash takes a socket for a remote login that wants ~/.bashrc.
-    const child = spawn('bash', ['--norc', ...words], { env: environment, detached: true, stdio: 'pipe' });
+    const child = spawn('bash', shellWords(...words), { env, detached: true, stdio: 'pipe' });
     await started(child);
     const { stdin: input, stdout: output, stderr: errors } = child;
     // Writing to what has ended is told by `ended`.
@@ -40,14 +41,15 @@ export function localHost(name: string, { environment, terminal }: Around): Host
         return await askThrough(channel, question, where, more);
       } catch (error) {
         // A question changes nothing, so what hangs on it may be ended; it is its own process group.
-        if (channel.pid) spawn('kill', ['-TERM', '--', `-${channel.pid}`], { stdio: 'ignore' }).on('error', () => {});
+        if (channel.pid)
+          spawn('kill', ['-TERM', '--', `-${channel.pid}`], { env, stdio: 'ignore' }).on('error', () => {});
         throw error;
       }
     },
     open: (command: Command) => open(['-c', command.text]),
     async terminal(command) {
       if (!terminal?.input.isTTY) throw new Failure(2, 'this needs a terminal, and there is none');
-      const child = spawn('bash', ['-c', command.text], { env: environment, stdio: 'inherit' });
+      const child = spawn('bash', shellWords('-c', command.text), { env, stdio: 'inherit' });
       await started(child);
       return new Promise(resolve => child.once('exit', (code, signal) => resolve(exitCode(code, signal))));
     },

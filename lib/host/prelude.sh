@@ -21,9 +21,9 @@ as_user() {
 
 # feed_user bib tar -x: the same with standard input
 feed_user() {
-  local user=$1
+  local user=$1 start=${start_as:-'exec "$@"'}
   shift
-  if [[ $user == "$(id -un)" ]]; then "$@"; else sudo -n -u "$user" -- "$@"; fi
+  if [[ $user == "$(id -un)" ]]; then "$@"; else sudo -n -u "$user" -- bash --norc --noprofile -p -c "$start" bash "$@"; fi
 }
 
 as_root() {

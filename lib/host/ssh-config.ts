@@ -5,6 +5,7 @@ import { isIPv6 } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Failure } from '../errors.ts';
+import { sshEnvironment } from './environment.ts';
 
 /** An address taken apart; `host` may be an alias of ~/.ssh/config. */
 export type Address = { user: string | undefined; host: string; port: number | undefined };
@@ -163,11 +164,16 @@ function proxyCommand(command: string, route: Tokens, environment: NodeJS.Proces
 
 async function runSsh(words: string[], environment: NodeJS.ProcessEnv): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = execFile('ssh', words, { env: environment, timeout: 10_000 }, (error, stdout, stderr) => {
-      if (!error) return resolve(stdout);
-      if (error.code === 'ENOENT') return reject(missing('ssh'));
-      reject(new Failure(3, 'ssh does not understand its configuration', { detail: stderr.trim() || error.message }));
-    });
+    const child = execFile(
+      'ssh',
+      words,
+      { env: sshEnvironment(environment), timeout: 10_000 },
+      (error, stdout, stderr) => {
+        if (!error) return resolve(stdout);
+        if (error.code === 'ENOENT') return reject(missing('ssh'));
+        reject(new Failure(3, 'ssh does not understand its configuration', { detail: stderr.trim() || error.message }));
+      },
+    );
     child.stdin?.end();
   });
 }

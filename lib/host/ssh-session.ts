@@ -53,7 +53,7 @@ export function connectionLost(at: string): Failure {
   });
 }
 
-/** `mark` is the line before which all output is the login shell's own. */
+/** `mark` is the line before which everything, on both streams, is the login shell's own. */
 export function asChannel({ channel, ended }: Session, at: string, mark: string | undefined): Channel {
   // ssh2 never answers a write to a channel that has ended, and a pipeline would wait for ever.
   const input = new Writable({
@@ -61,7 +61,8 @@ export function asChannel({ channel, ended }: Session, at: string, mark: string 
     final: done => void channel.end(() => done()),
   });
   const output = mark ? channel.pipe(skipTo(mark)) : channel;
-  for (const stream of [input, output, channel, channel.stderr]) stream.on('error', () => {});
+  const errors = mark ? channel.stderr.pipe(skipTo(mark)) : channel.stderr;
+  for (const stream of [input, output, errors, channel, channel.stderr]) stream.on('error', () => {});
   let drop = () => {};
   const dropped = new Promise<never>((_resolve, reject) => {
     drop = () => {
@@ -69,13 +70,13 @@ export function asChannel({ channel, ended }: Session, at: string, mark: string 
       channel.close();
       // ssh2 tells that the far side has ended only when everything was read.
       channel.unpipe().resume();
-      channel.stderr.resume();
+      channel.stderr.unpipe().resume();
     };
   });
   const settled = Promise.race([ended, dropped]);
   const settle = () => void input.destroy();
   settled.then(settle, settle);
-  return { input, output, errors: channel.stderr, ended: settled, drop };
+  return { input, output, errors, ended: settled, drop };
 }
 
 /** Raw until the command ends; the terminal is given back as it was whatever happens. */

@@ -10,6 +10,7 @@ import type { HostSettings } from '../config/target.ts';
 import { Failure, messageOf } from '../errors.ts';
 import { interrupted } from './channel.ts';
 import type { Around } from './connect.ts';
+import { sshEnvironment } from './environment.ts';
 import { configOption, endpoint, homeMoved, missing, parseAddress, resolveAddress, sshCommand, type Route } from './ssh-config.ts'; // prettier-ignore
 import { knownKeys, mistrust, pinnedKeys } from './trust.ts';
 
@@ -170,7 +171,7 @@ async function trustOf(jump: string, said: string, environment: NodeJS.ProcessEn
 async function openChild(program: string, words: string[], name: string, { environment }: Around): Promise<Wire> {
   // Its own session: no Ctrl-C may cut the wire that the way back needs, and no prompt may reach the terminal.
   const child = spawn(program, words, {
-    env: { ...environment, SSH_ASKPASS_REQUIRE: 'never' },
+    env: sshEnvironment(environment),
     detached: true,
     stdio: 'pipe',
   });

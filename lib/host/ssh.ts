@@ -5,7 +5,9 @@ import type { HostSettings } from '../config/target.ts';
 import { Failure, messageOf } from '../errors.ts';
 import { askThrough, interrupted, makeMark } from './channel.ts';
 import type { Around } from './connect.ts';
+import { refuseJoined, shellFromInput, shellWith } from './environment.ts';
 import type { Channel, Host } from './host.ts';
+import { lines, sh } from './sh.ts';
 import { resolveAddress, sshCommand, where, type Route } from './ssh-config.ts';
 import { gatherKeys } from './ssh-keys.ts';
 import { asChannel, connectionLost, lendTerminal, startSession } from './ssh-session.ts';
@@ -45,14 +47,14 @@ export async function sshHost(settings: SshSettings, around: Around): Promise<Ho
     return connection;
   };
 
-  /** `before` is put in front of the output by the login shell, and cut off again with all that came before it. */
-  const open = async (text: string, before?: string): Promise<Channel> => {
+  /** `mark` is what the text prints first to both of its streams: it is cut off again with all that came before it. */
+  const open = async (text: string, mark?: string): Promise<Channel> => {
     const { client, lost } = await connected();
     const free = await sessions();
     try {
-      const session = await startSession(client, before ? `printf '${before}\\n'; ${text}` : text, {}, lost, at);
+      const session = await startSession(client, text, {}, lost, at);
       session.ended.then(free, free);
-      return asChannel(session, at, before);
+      return asChannel(session, at, mark);
     } catch (error) {
       free();
       throw error;
@@ -63,11 +65,14 @@ export async function sshHost(settings: SshSettings, around: Around): Promise<Ho
     name: settings.name,
     where: at,
     async ask(question, more = {}) {
-      // Every login shell reads these words the same way. timeout ends a question there that was given up here.
-      const channel = await open(`exec timeout ${Math.ceil(more.seconds ?? 60) + 5} bash --norc -s`);
+      // timeout ends a question there that was given up here
+      const channel = await open(shellFromInput(Math.ceil(more.seconds ?? 60) + 5));
       return askThrough(channel, question, at, more);
     },
-    open: command => open(command.text, makeMark()),
+    async open(command) {
+      const mark = makeMark();
+      return open(shellWith(lines(refuseJoined, sh`echo ${mark}; echo ${mark} >&2`, command)), mark);
+    },
     async terminal(command) {
       const { terminal, environment } = around;
       if (!terminal?.input.isTTY) throw new Failure(2, 'this needs a terminal, and there is none');
@@ -76,7 +81,7 @@ export async function sshHost(settings: SshSettings, around: Around): Promise<Ho
       try {
         const { columns: cols = 80, rows = 24 } = terminal.output;
         const pty = { term: environment.TERM ?? 'xterm', cols, rows, width: 0, height: 0 };
-        return await lendTerminal(await startSession(client, command.text, { pty }, lost, at), terminal);
+        return await lendTerminal(await startSession(client, shellWith(command), { pty }, lost, at), terminal);
       } finally {
         free();
       }

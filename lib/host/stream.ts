@@ -1,8 +1,8 @@
 // A command on a host with this program's streams: it starts, flows, and ends there too when nobody listens here any more.
-import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
+import { stepFunctions } from './environment.ts';
 import type { Channel, Host } from './host.ts';
-import { lines, quote, script, sh, type Command } from './sh.ts';
+import { lines, sh, type Command } from './sh.ts';
 
 export type Ends = {
   /** What the command reads; undefined: nothing. */
@@ -43,12 +43,12 @@ export function onTerminal(host: Host, command: Command): Promise<number> {
 
 /** The command for a channel, in a bash that knows the functions of steps. */
 export function withWords(command: Command): Command {
-  return sh`exec bash --norc -c ${lines(words(), command).text}`;
+  return lines(words(), command);
 }
 
 /** The functions of steps, without their strictness: a person's command ends as it ends. */
 function words(): Command {
-  return lines(script(readFileSync(new URL('prelude.sh', import.meta.url), 'utf8')), sh`trap - ERR; set +euo pipefail`);
+  return lines(stepFunctions(), sh`trap - ERR; set +euo pipefail`);
 }
 
 /**
@@ -56,7 +56,7 @@ function words(): Command {
  * process group is ended, also what it runs as the app's user. sshd itself would leave a silent command running.
  */
 function attended(command: Command, appUser: string | undefined): Command {
-  const text = lines(
+  return lines(
     words(),
     sh`end_all() {
   trap '' TERM
@@ -83,9 +83,7 @@ ${command}
 code=$?
 kill "$feeder" 2>/dev/null
 exit "$code"`,
-  ).text;
-  // --norc: with a socket as its input bash would read ~/.bashrc, which may print and may be slow
-  return script(`exec bash --norc -c ${quote(text)}`);
+  );
 }
 
 async function feed({ input: sink }: Channel, source: Readable | undefined): Promise<void> {

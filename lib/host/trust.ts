@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { ServerHostKeyAlgorithm } from 'ssh2';
 import { Failure } from '../errors.ts';
+import { programEnvironment } from './environment.ts';
 import { missing, type Route } from './ssh-config.ts';
 
 type TrustedKey = { type: string; base64: string; from: string };
@@ -148,12 +149,17 @@ type Line = TrustedKey & { marker: string | undefined };
 
 function findKeys(name: string, file: string, environment: NodeJS.ProcessEnv): Promise<Line[]> {
   return new Promise((resolve, reject) => {
-    execFile('ssh-keygen', ['-F', name, '-f', file], { env: environment, timeout: 10_000 }, (error, stdout, stderr) => {
-      // Exit 1 with nothing on standard error is its way to say that the name is not there.
-      if (error?.code === 'ENOENT') return reject(missing('ssh-keygen'));
-      if (error && stderr.trim()) return reject(new Failure(4, `${file} cannot be read`, { detail: stderr.trim() }));
-      resolve(parseFound(stdout, file));
-    });
+    execFile(
+      'ssh-keygen',
+      ['-F', name, '-f', file],
+      { env: programEnvironment(environment), timeout: 10_000 },
+      (error, stdout, stderr) => {
+        // Exit 1 with nothing on standard error is its way to say that the name is not there.
+        if (error?.code === 'ENOENT') return reject(missing('ssh-keygen'));
+        if (error && stderr.trim()) return reject(new Failure(4, `${file} cannot be read`, { detail: stderr.trim() }));
+        resolve(parseFound(stdout, file));
+      },
+    );
   });
 }
 

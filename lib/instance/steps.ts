@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { InstanceData, Target } from '../config/target.ts';
+import { startedClean } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { instancesTie } from '../proxy/front.ts';
 import { copyDatabase } from '../release/database.ts';
@@ -114,6 +115,7 @@ function sweepScript(base: Target): string {
     sh`include=${line}`,
     sh`tied=${file}`,
     sh`cron_line=${`* * * * * ${run} # ends the instances of ${base.app} ${base.environment} when their time is up`}`,
+    startedClean,
     script(readFileSync(new URL('sweep.sh', import.meta.url), 'utf8')),
   ).text.trimEnd();
 }

@@ -1,6 +1,7 @@
 // Postgres' own programs, run where a target's database is reached: in the container of its service, or with the URL that the host has.
 import { readFileSync } from 'node:fs';
 import type { PostgresDatabase, Target } from '../config/target.ts';
+import { bash, startAs } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 
 /** What the server calls our sessions; those of backups give way to a deploy. */
@@ -13,6 +14,7 @@ const backupSessions = 'bookops-backup';
 export function withClient(target: Target, database: PostgresDatabase, text: Command, gives = false): Command {
   const words = lines(
     script('set -euo pipefail; umask 077'),
+    startAs,
     client(target, database, gives ? backupSessions : 'bookops'),
     sh`ask() { client psql -XAtqw -v ON_ERROR_STOP=1 "$@"; }`,
     sh`ask_in() {
@@ -31,7 +33,7 @@ export function withClient(target: Target, database: PostgresDatabase, text: Com
   printf "dbname='%s'" "\${word//"$quote"/\\\\"$quote"}"
 }`,
   );
-  return lines(sh`export -f feed_user`, sh`bash -c ${lines(words, text).text}`);
+  return lines(sh`export -f feed_user`, sh`${bash} -c ${lines(words, text).text}`);
 }
 
 /** Ends the sessions of a backup, and with them their locks. */
@@ -50,7 +52,7 @@ function client(target: Target, { at, as }: PostgresDatabase, application: strin
   ).text;
   return lines(
     sh`reading=${reading}`,
-    sh`client() { ${as === undefined ? sh`` : sh`feed_user ${as}`} bash -c "$reading" client "$@"; }`,
+    sh`client() { ${as === undefined ? sh`` : sh`feed_user ${as}`} ${bash} -c "$reading" client "$@"; }`,
   );
 }
 

@@ -6,6 +6,7 @@ import { compareRows } from '../backup/tables.ts';
 import type { Check } from '../backup/verdict.ts';
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
+import { bash } from '../host/environment.ts';
 import { lines, quote, script, sh, type Command } from '../host/sh.ts';
 import { findServer, identifier, literal } from './client.ts';
 import { counting, readPostgres } from './count.ts';
@@ -103,7 +104,7 @@ else
   change=()
 fi
 proving=`,
-    sh`place=$place setpriv "\${change[@]}" bash -c ${text} <${`${folder}/database.dump`} 8<&- &
+    sh`place=$place setpriv "\${change[@]}" ${bash} -c ${text} <${`${folder}/database.dump`} 8<&- &
 proving=$!
 wait "$proving"`,
   );

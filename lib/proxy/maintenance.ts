@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Maintenance, Target } from '../config/target.ts';
+import { startedClean } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Step } from '../release/plan.ts';
 import type { Secret } from '../secret.ts';
@@ -149,6 +150,7 @@ function endScript({ maintenance, paths }: Target): string {
     sh`flag=${flag}`,
     sh`keeper=${`${paths.releases}/.keeper`}`,
     sh`cron_lines=${`* * * * * ${run}\n@reboot ${run}`}`,
+    startedClean,
     script(readFileSync(new URL('maintenance-end.sh', import.meta.url), 'utf8')),
   ).text.trimEnd();
 }

@@ -1,5 +1,6 @@
 // The database around a change: a snapshot while the app is stopped, and the exact bytes to put back when the change fails.
 import type { Database, SqliteDatabase, Target } from '../config/target.ts';
+import { sqlite3 } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { keepDumps, liveDump, restoreDump, stoppedDump } from '../postgres/snapshot.ts';
 import type { Change } from '../runtime/runtime.ts';
@@ -97,8 +98,8 @@ export function checkedCopy(database: SqliteDatabase, file: string): Command {
 /** A copy that is sent on and removed: without the wait for the disk, in which the app's own writes would wait as well. */
 export function passingCopy(database: SqliteDatabase, file: string): Command {
   return lines(
-    sh`sqlite3 -batch -bail -cmd '.timeout 5000' ${database.file} ${`VACUUM INTO '${file.replaceAll("'", "''")}'`}`,
-    sh`verdict=$(sqlite3 -batch ${file} 'PRAGMA integrity_check')`,
+    sh`${sqlite3} -cmd '.timeout 5000' ${database.file} ${`VACUUM INTO '${file.replaceAll("'", "''")}'`}`,
+    sh`verdict=$(${sqlite3} ${file} 'PRAGMA integrity_check')`,
     sh`[ "$verdict" = ok ] || { echo "the snapshot is damaged: $verdict" >&2; exit 1; }`,
     sh`chmod 600 ${file}`,
   );
@@ -120,7 +121,7 @@ function restoreCopy(target: Target, database: SqliteDatabase, snapshot: string)
     database,
     lines(
       sh`[ -e ${snapshot} ] || { echo ${`the snapshot ${snapshot} is not there any more`} >&2; exit 1; }`,
-      sh`verdict=$(sqlite3 -batch ${snapshot} 'PRAGMA integrity_check')`,
+      sh`verdict=$(${sqlite3} ${snapshot} 'PRAGMA integrity_check')`,
       sh`[ "$verdict" = ok ] || { echo "the snapshot is damaged: $verdict" >&2; exit 1; }`,
       sh`cp --reflink=auto ${snapshot} ${fresh}`,
       sh`sync ${fresh}`,

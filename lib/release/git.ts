@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { PassThrough, type Readable } from 'node:stream';
 import { Failure } from '../errors.ts';
+import { cleanWords, programEnvironment } from '../host/environment.ts';
 import { fullSha } from './names.ts';
 
 /** The commit that `ref` (branch, tag, SHA, origin/main) names. @throws Failure 2 for a name git does not know. */
@@ -65,7 +66,8 @@ export async function fileAt(repo: string, sha: string, path: string): Promise<s
 
 /** The commit as a gzipped tar, never the work tree. A failure of git breaks the stream before its end. */
 export function archiveOf(repo: string, sha: string): Readable {
-  const child = spawn('git', ['-C', repo, 'archive', '--format=tar.gz', sha], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const words = [...cleanWords, 'git', '-C', repo, 'archive', '--format=tar.gz', sha];
+  const child = spawn('bash', words, { stdio: ['ignore', 'pipe', 'pipe'] });
   const archive = new PassThrough();
   let errors = '';
   child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
@@ -94,6 +96,7 @@ async function git(repo: string, words: string[]): Promise<{ code: number; stdou
     nothrow: true,
     quiet: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-  })`env LC_ALL=C GIT_OPTIONAL_LOCKS=0 git -C ${repo} ${words}`;
+    env: programEnvironment($.env),
+  })`env GIT_OPTIONAL_LOCKS=0 git -C ${repo} ${words}`;
   return { code: answer.exitCode ?? 1, stdout: answer.stdout, stderr: answer.stderr };
 }

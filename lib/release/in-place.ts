@@ -1,5 +1,6 @@
 // Commands run as the user who owns an app's data, where that user sees them.
 import type { Target } from '../config/target.ts';
+import { bash } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 
 export type Place = {
@@ -31,12 +32,12 @@ export function inPlace(
   reads = false,
 ): Command {
   const careful = lines(script('set -euo pipefail; umask 077'), text).text;
-  if (as === undefined) return sh`bash -c ${careful} ${after}`;
+  if (as === undefined) return sh`${bash} -c ${careful} ${after}`;
   if (target.runtime.kind !== 'compose')
-    return sh`${reads ? sh`feed_user` : sh`as_user`} ${as} bash -c ${careful} ${after}`;
+    return sh`${reads ? sh`feed_user` : sh`as_user`} ${as} ${bash} -c ${careful} ${after}`;
   const input = reads ? sh`-i ` : sh``;
   return lines(
     makeEmptyImage,
-    sh`docker run --rm ${input}--network none --user "$(id -u ${as} 2>/dev/null || echo ${as})" ${hostPrograms} ${[...new Set(folders)].flatMap(path => ['-v', `${path}:${path}`])} -e SQLITE_TMPDIR=${scratch} -e PATH=/usr/bin:/bin -e OWNER="$(id -u):$(id -g)" bookops-empty /bin/bash -c ${careful} ${after}`,
+    sh`docker run --rm ${input}--network none --user "$(id -u ${as} 2>/dev/null || echo ${as})" ${hostPrograms} ${[...new Set(folders)].flatMap(path => ['-v', `${path}:${path}`])} -e SQLITE_TMPDIR=${scratch} -e PATH=/usr/bin:/bin -e OWNER="$(id -u):$(id -g)" bookops-empty /bin/bash --norc --noprofile -c ${careful} ${after}`,
   );
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
+import { bash } from '../host/environment.ts';
 import { lines, sh, written, type Command } from '../host/sh.ts';
 import type { Release } from '../release/names.ts';
 import type { Step } from '../release/plan.ts';
@@ -47,7 +48,7 @@ export function folderSteps(
   if (settings.install)
     steps.push({
       title: 'Install what it depends on',
-      run: sh`cd ${next.folder} && ${as} bash -c ${settings.install}`,
+      run: sh`cd ${next.folder} && ${as} ${bash} -c ${settings.install}`,
       seconds: 1800,
     });
   return steps;
@@ -84,7 +85,7 @@ export function pointCurrent(target: Target, release: Release | undefined): Comm
 /** A command of ops.yml in a release's folder. */
 export function inFolder(release: Release, user: string | undefined, command: string): Command {
   written(command);
-  return sh`cd ${release.folder} && ${asUser(user)} bash -c ${command}`;
+  return sh`cd ${release.folder} && ${asUser(user)} ${bash} -c ${command}`;
 }
 
 /** Words of a person, each as it is; unlike in our own commands, an empty one is a word too. */

@@ -1,5 +1,6 @@
 // The process runtime: a supervised child with a pid file, for a machine without root and without Docker.
 import type { ProcessSettings, Target } from '../config/target.ts';
+import { bash } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Release } from '../release/names.ts';
 import { asTyped, chosenLines, folderSteps, inFolder, pointCurrent, recheckFolder, removeFolder } from './folder.ts';
@@ -38,7 +39,7 @@ export function processRuntime(target: Target, settings: ProcessSettings): Runti
       environmentOf(target),
       sh`trap 'trap - TERM; kill -TERM "$child" 2>/dev/null; wait "$child"; exit 0' TERM INT`,
       sh`while :; do
-  bash -c ${settings.start} &
+  ${bash} -c ${settings.start} &
   child=$!
   wait "$child"
   code=$?
@@ -78,7 +79,7 @@ done`,
       sh`mkdir -p ${run} ${`${target.root}/log`}`,
       sh`rm -f ${file('exits')}; : >${file('exits')}`,
       sh`echo "--- $(date -u +%FT%TZ) "${release.name} starts >>${log}`,
-      sh`env -u KEEPER_RUN -u KEEPER_UNDO setsid bash -c ${supervisor(release).text} </dev/null >>${log} 2>&1 3>&- &`,
+      sh`env -u KEEPER_RUN -u KEEPER_UNDO setsid ${bash} -c ${supervisor(release).text} </dev/null >>${log} 2>&1 3>&- &`,
       sh`pid=$!
 stat=$(cat "/proc/$pid/stat")
 stat=\${stat##*) }
@@ -125,7 +126,7 @@ echo "$pid \${20}" | write_file ${file('pid')}`,
 
     migrate: (change, command, _service, seconds) => ({
       title: 'Migrate the database',
-      run: sh`cd ${change.next.folder} && bash -c ${lines(environmentOf(target), script(command)).text}`,
+      run: sh`cd ${change.next.folder} && ${bash} -c ${lines(environmentOf(target), script(command)).text}`,
       seconds,
     }),
 

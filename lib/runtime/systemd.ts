@@ -1,5 +1,6 @@
 // The systemd runtime: a folder per release owned by the app's user, `current` swapped by rename, one unit.
 import type { SystemdSettings, Target } from '../config/target.ts';
+import { bash } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { servingColour } from '../proxy/move.ts';
 import type { Release } from '../release/names.ts';
@@ -69,7 +70,7 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
 
     migrate: (change, command, _service, seconds) => ({
       title: 'Migrate the database',
-      run: sh`cd ${change.next.folder} && feed_user ${user} bash -c ${lines(environmentOf(target), script(command)).text}`,
+      run: sh`cd ${change.next.folder} && feed_user ${user} ${bash} -c ${lines(environmentOf(target), script(command)).text}`,
       seconds,
     }),
 

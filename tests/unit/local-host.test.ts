@@ -11,12 +11,12 @@ import { failure } from '../ssh/failing.ts';
 import { until } from '../ssh/sshd.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bookops-local-'));
-const environment = { ...process.env, GREETING: 'a value of the person' };
+const environment = { ...process.env, GREETING: 'a value of the person', LANGUAGE: 'de', BASH_ENV: '/dev/stdin' };
 const host = await connect({ name: 'here', kind: 'local' }, { environment });
 
-test('a question comes back with its output, errors and exit code, in the environment of the person', async () => {
-  const answer = await host.ask(script('echo "$GREETING"; cat; echo bad >&2; exit 7'));
-  assert.equal(answer, { code: 7, stdout: 'a value of the person\n', stderr: 'bad\n' });
+test('a question comes back with its output, errors and exit code, and nothing that the person set reaches it', async () => {
+  const answer = await host.ask(script('echo "$GREETING$LANGUAGE$BASH_ENV $LC_ALL $HOME"; cat; echo bad >&2; exit 7'));
+  assert.equal(answer, { code: 7, stdout: ` C.UTF-8 ${process.env['HOME'] ?? ''}\n`, stderr: 'bad\n' });
   assert.equal([host.name, host.where], ['here', 'this machine']);
 });
 
