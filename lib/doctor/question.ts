@@ -1,6 +1,7 @@
 // What the doctor asks a host beyond the facts of a target: lines for the same one question, which change nothing.
 import { copyTools } from '../backup/copying.ts';
 import type { Target } from '../config/target.ts';
+import { bash } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { fileQuestion } from '../proxy/certificate-look.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
@@ -59,7 +60,7 @@ function absent({ runtime, paths }: Target): Command {
   const looking = sh`if cd ${paths.shared}; then for path; do [ -e "$path" ] || printf '%s\n' "$path"; done; else echo .; fi`;
   const as = runtime.kind === 'systemd' ? runtime.user : undefined;
   const other = as === undefined ? sh`false` : sh`[ "$(id -un)" != ${as} ] && sudo -n -u ${as} true`;
-  return sh`{ if ${other} 2>/dev/null; then sudo -n -u ${as ?? 'nobody'} -- bash -c ${looking.text} bash ${runtime.shared}; else bash -c ${looking.text} bash ${runtime.shared}; fi; } 2>/dev/null | fact absent`;
+  return sh`{ if ${other} 2>/dev/null; then sudo -n -u ${as ?? 'nobody'} -- ${bash} -c ${looking.text} bash ${runtime.shared}; else ${bash} -c ${looking.text} bash ${runtime.shared}; fi; } 2>/dev/null | fact absent`;
 }
 
 function docker(): Command {

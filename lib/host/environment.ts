@@ -7,10 +7,10 @@ import { lines, script, sh, type Command } from './sh.ts';
  * The variables that are passed on as they are; all others are left behind, whoever set them: rc files, PAM, sshd, a crontab.
  * The proxies are the only way out that some networks have; our own requests to the app go past them.
  */
-const kept = [
-  ...['HOME', 'USER', 'LOGNAME', 'SHELL', 'TERM', 'SSH_AUTH_SOCK', 'XDG_RUNTIME_DIR', 'TMPDIR'],
-  ...['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'],
-];
+const kept =
+  'HOME USER LOGNAME SHELL TERM SSH_AUTH_SOCK XDG_RUNTIME_DIR TMPDIR http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY'.split(
+    ' ',
+  );
 
 /** For who has no PATH, and behind the short one of cron. */
 const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

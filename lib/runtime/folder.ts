@@ -34,7 +34,7 @@ export function folderSteps(
         sh`(${user ? sh`umask 002; ` : sh``}mkdir ${next.folder}) 2>"$KEEPER_RUN/why" || fail ${`the folder ${next.folder} cannot be made:`} "$(cat "$KEEPER_RUN/why")"`,
         user !== undefined &&
           sh`as_user ${user} test -w ${next.folder} || fail ${`${user} cannot write into what is made in ${target.paths.releases}, until root has typed: ${releasesRights(target.paths.releases, user)}`}`,
-        sh`${user ? sh`feed_user ${user}` : sh`command`} bash -c ${inside} bash ${next.folder} unpack ${next.sha}`,
+        sh`${user ? sh`feed_user ${user}` : sh`command`} ${bash} -c ${inside} bash ${next.folder} unpack ${next.sha}`,
       ),
       undo: removeFolder(next.folder, user),
       seconds: 1800,
@@ -43,7 +43,7 @@ export function folderSteps(
   if (settings.shared.length)
     steps.push({
       title: `Link ${settings.shared.join(', ')}`,
-      run: sh`${as} bash -c ${inside} bash ${next.folder} link ${target.paths.shared} ${settings.shared}`,
+      run: sh`${as} ${bash} -c ${inside} bash ${next.folder} link ${target.paths.shared} ${settings.shared}`,
     });
   if (settings.install)
     steps.push({
@@ -61,7 +61,7 @@ export function releasesRights(releases: string, user: string): string {
 
 /** A release's folder with all in it. A link in its place is removed, and nothing of what it leads to. */
 export function removeFolder(folder: string, user: string | undefined): Command {
-  const clear = sh`if [ -d ${folder} ] && [ ! -L ${folder} ]; then ${asUser(user)} bash -c ${inside} bash ${folder} clear; fi`;
+  const clear = sh`if [ -d ${folder} ] && [ ! -L ${folder} ]; then ${asUser(user)} ${bash} -c ${inside} bash ${folder} clear; fi`;
   return lines(clear, sh`rm -rf ${folder}`);
 }
 
