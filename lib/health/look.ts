@@ -6,19 +6,20 @@ import { healthOf } from '../release/colour.ts';
 import type { Facts } from '../release/facts.ts';
 import type { Release } from '../release/names.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
-import { mismatch, readAnswers } from './probes.ts';
+import { mismatch, readAnswers, readyWords } from './probes.ts';
 
 /** Shell lines for the facts question: `… | fact health`. Changes nothing but a scratch folder of its own. */
 export function healthQuestion(target: Target, serving: Release | undefined): Command {
   return lines(
     script('( exec 3>&1'),
     stepFunctions(),
+    readyWords,
     script('set +e'),
     serving ? runtimeOf(target).vitals(serving) : script('alive() { :; }'),
     script('seen=$(mktemp -d); trap \'rm -rf "$seen"\' EXIT'),
     ...healthOf(target.health, target.site, serving?.colour).probes.map(
       // the dot: whatever it says is told
-      (probe, index) => sh`one_probe "$seen"/${String(index)} ${probe.name} ${probe.status} ${probe.url} .`,
+      (probe, index) => sh`one_probe "$seen"/${String(index)} ${probe.name} ${probe.status} ${probe.url} body:.`,
     ),
     script(
       'why=$(alive 2>&1) || answer "dead $(base64 -w0 <<<"$why")"; tell_probes "$seen" ) 2>/dev/null | fact health',

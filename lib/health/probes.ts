@@ -1,32 +1,56 @@
 // Probes as shell lines for the host, their answers read back, judged exactly and explained.
+import { readFileSync } from 'node:fs';
 import type { Health, Probe } from '../config/target.ts';
 import { Failure } from '../errors.ts';
-import { lines, sh, type Command } from '../host/sh.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
 import { sha7 } from '../release/names.ts';
+
+/** What the texts below need besides the prelude. */
+export const readyWords: Command = script(readFileSync(new URL('ready.sh', import.meta.url), 'utf8'));
+
+/** What is asked of a release; `passed`: the probes that it passed when it went live, which do as well. */
+export type Asked = Health & { passed?: readonly Probe[] };
 
 /**
  * Waits on the host, in one round trip, until every probe is good. The shell sees expected JSON and headers as a cheap
  * necessary condition; judge() below has the last word. Needs alive and log_tail of the runtime.
  */
-export function waitUntilReady(health: Health, sha: string): Command {
+export function waitUntilReady(asked: Asked, sha: string): Command {
+  const name = asked.probes.map(probe => probe.name.replaceAll(/\W/g, '-')).join('+');
   return lines(
-    ...health.probes.map(probe => sh`probe ${probe.name} ${probe.status} ${probe.url} ${conditions(probe, sha)}`),
+    readyWords,
+    probeLines(asked.probes, sha),
+    asked.passed?.length ? probeLines(asked.passed, sha, 'passed') : undefined,
     // bash counts in whole seconds
-    sh`wait_until_ready ${Math.ceil(health.deadlineSeconds)} ${health.intervalSeconds}`,
+    sh`wait_until_ready ${Math.ceil(asked.deadlineSeconds)} ${asked.intervalSeconds} ${name || 'nothing'}`,
   );
 }
 
-/** The same for a release that served before: its version is not asked, it only has to be ready. */
-export function waitUntilServing(health: Health): Command {
-  return waitUntilReady({ ...health, probes: health.probes.filter(probe => !asksVersion(probe)) }, '0'.repeat(40));
+/** The probes as the shell asks them; those of one set have to be good together. */
+export function probeLines(probes: readonly Probe[], sha: string, set = 'today'): Command {
+  return lines(
+    ...probes.map(
+      probe => sh`probe ${set} ${shownName(probe, set)} ${probe.status} ${probe.url} ${conditions(probe, sha)}`,
+    ),
+  );
 }
 
+function shownName({ name }: Probe, set: string): string {
+  return set === 'today' ? name : `${set}:${name}`;
+}
+
+/** Regular expressions that an answer without any backslash fits whenever it is good. */
 function conditions(probe: Probe, sha: string): string[] {
-  const all = Object.entries(probe.json).map(([path, value]) => {
+  const all = Object.entries(probe.json).map(([path, raw]) => {
+    const value = expected(raw, sha);
+    // 1, 1.0 and 1e0 are the same number
+    const wanted = typeof value === 'number' ? '-?[0-9]' : escape(JSON.stringify(value));
     const key = path.slice(path.lastIndexOf('.') + 1);
-    return `"${escape(key)}" *: *${escape(JSON.stringify(expected(value, sha)))}`;
+    // what stands in a list has no key
+    return `body:${/^\d+$/.test(key) ? '' : `${escape(key)}"[[:space:]]*:[[:space:]]*`}${wanted}`;
   });
-  if (probe.header) all.push(`${escape(probe.header.name)}: *${escape(filled(probe.header.value, sha))}`);
+  if (probe.header)
+    all.push(`head:${escape(probe.header.name)}:[[:space:]]*${escape(filled(probe.header.value, sha).trim())}`);
   return all;
 }
 
@@ -42,15 +66,24 @@ function expected(value: string | number | boolean, sha: string): string | numbe
   return typeof value === 'string' ? filled(value, sha) : value;
 }
 
-function asksVersion(probe: Probe): boolean {
+export function asksVersion(probe: Probe): boolean {
   return /\{sha7?\}/.test(JSON.stringify([probe.json, probe.header]));
 }
 
+/** Letters of a body that the host sends. */
+const most = 65_536;
+
 type Seen = { name: string; status: number; head: string; body: string; why: string };
-export type Answers = { probes: Seen[]; dead: string | undefined; log: string };
+export type Answers = {
+  probes: Seen[];
+  dead: string | undefined;
+  log: string;
+  /** The deadline was over when they were asked. */
+  over: boolean;
+};
 
 export function readAnswers(text: string): Answers {
-  const answers: Answers = { probes: [], dead: undefined, log: '' };
+  const answers: Answers = { probes: [], dead: undefined, log: '', over: false };
   const decode = (field = '') => Buffer.from(field.replace(/\.$/, ''), 'base64').toString();
   for (const line of text.split('\n')) {
     const [kind, ...fields] = line.split(' ');
@@ -63,24 +96,36 @@ export function readAnswers(text: string): Answers {
         why: decode(fields[4]).trim(),
       });
     else if (kind === 'dead') answers.dead = decode(fields[0]).trim();
+    else if (kind === 'over') answers.over = true;
     else if (kind === 'log') answers.log = decode(fields[0]).trimEnd();
   }
   return answers;
 }
 
-/** Says 'again' when a probe that looked good to the shell is not: the wait goes on until `until` (epoch ms). */
-export function judge(health: Health, sha: string, until: number): (answer: string) => undefined | 'again' {
+/**
+ * Says 'again' when what looked good to the shell is not. The host counts the deadline, from the first look on, and says
+ * when it is over; it is counted here too, as its clock is not ours.
+ */
+export function judge(asked: Asked, sha: string): (answer: string) => undefined | 'again' {
+  let until: number | undefined;
   return text => {
-    const { probes } = readAnswers(text);
-    for (const probe of health.probes) {
-      const seen = probes.find(one => one.name === probe.name);
-      const wrong = seen ? mismatch(probe, seen, sha) : 'did not answer';
-      if (!wrong) continue;
-      if (Date.now() < until) return 'again';
-      throw new Failure(1, `${probe.name}: ${probe.url} ${wrong}`);
-    }
-    return undefined;
+    const answers = readAnswers(text);
+    if (!wrongIn(asked.probes, sha, answers).length) return undefined;
+    if (asked.passed?.length && !wrongIn(asked.passed, sha, answers, 'passed').length) return undefined;
+    until ??= Date.now() + 1000 * asked.deadlineSeconds;
+    if (!answers.over && Date.now() < until) return 'again';
+    const { message, detail } = explain(asked, sha, 70, text);
+    throw new Failure(1, message, { detail });
   };
+}
+
+/** `name: URL what is wrong` for each probe that is not good. */
+function wrongIn(probes: readonly Probe[], sha: string, answers: Answers, set = 'today'): string[] {
+  return probes.flatMap(probe => {
+    const seen = answers.probes.find(one => one.name === shownName(probe, set));
+    const what = seen ? mismatch(probe, seen, sha) : 'did not answer';
+    return what ? [`${probe.name}: ${probe.url} ${what}`] : [];
+  });
 }
 
 /** What is wrong with an answer, as the end of a sentence that begins with the URL; undefined: nothing. */
@@ -95,7 +140,7 @@ export function mismatch(probe: Probe, seen: Seen, sha: string): string | undefi
   }
   if (probe.header) {
     const value = new RegExp(`^${escape(probe.header.name)}: *(.*)$`, 'im').exec(head)?.[1]?.trim();
-    const want = filled(probe.header.value, sha);
+    const want = filled(probe.header.value, sha).trim();
     if (value !== want)
       return `has ${probe.header.name} ${value ? JSON.stringify(value) : 'missing'}, expected ${want}`;
   }
@@ -105,12 +150,26 @@ export function mismatch(probe: Probe, seen: Seen, sha: string): string | undefi
   try {
     json = JSON.parse(body);
   } catch {
+    if (body.length >= most)
+      return `answers ${status} with more than ${most / 1024} kB, too much for a probe with json`;
     return `answers ${status} with something that is no JSON`;
   }
   for (const [path, raw] of keys) {
     const want = expected(raw, sha);
-    const found = path.split('.').reduce<unknown>((at, key) => (isRecord(at) ? at[key] : undefined), json);
+    const found = valueAt(json, path);
     if (found !== want) return `says ${path}: ${JSON.stringify(found) ?? 'nothing'}, expected ${JSON.stringify(want)}`;
+  }
+  return undefined;
+}
+
+/** Follows keys and places in lists, `checks.0.ok`; a key may have dots itself. */
+function valueAt(json: unknown, path: string): unknown {
+  if (typeof json !== 'object' || json === null) return undefined;
+  const own = new Map(Object.entries(json));
+  if (own.has(path)) return own.get(path);
+  for (let dot = path.indexOf('.'); dot >= 0; dot = path.indexOf('.', dot + 1)) {
+    const found = valueAt(own.get(path.slice(0, dot)), path.slice(dot + 1));
+    if (found !== undefined) return found;
   }
   return undefined;
 }
@@ -146,18 +205,15 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /** Why the wait ended without a ready release, for a person: one sentence, then the log's tail. */
-export function explain(health: Health, sha: string, code: number, text: string): { message: string; detail: string } {
+export function explain(asked: Asked, sha: string, code: number, text: string): { message: string; detail: string } {
   const answers = readAnswers(text);
   const detail = answers.log ? `the last lines of its log:\n${answers.log}` : 'it wrote nothing to its log';
   if (code === 71)
     return { message: `${sha7(sha)} ended right after its start: ${answers.dead ?? 'nobody saw how'}`, detail };
-  const wrong = health.probes.flatMap(probe => {
-    const seen = answers.probes.find(one => one.name === probe.name);
-    const what = seen ? mismatch(probe, seen, sha) : 'did not answer';
-    return what ? [`${probe.name}: ${probe.url} ${what}`] : [];
-  });
+  const wrong = wrongIn(asked.probes, sha, answers).join('; ') || 'no probe is good';
+  const before = asked.passed?.length ? wrongIn(asked.passed, sha, answers, 'passed').join('; ') : '';
   return {
-    message: `${sha7(sha)} was not ready after ${health.deadlineSeconds} s: ${wrong.join('; ') || 'no probe is good'}`,
+    message: `${sha7(sha)} was not ready after ${asked.deadlineSeconds} s: ${wrong}${before ? `; nor by what it passed when it went live: ${before}` : ''}`,
     detail,
   };
 }

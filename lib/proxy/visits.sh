@@ -76,6 +76,6 @@ leave_visits() {
   local words window
   sum_visits "$1"
   [[ $words ]] || return 0
-  printf ' %s' "$words${window:+ window=$window}" >"$KEEPER_RUN/more"
+  printf ' %s' "$words${window:+ window=$window}" >>"$KEEPER_RUN/more"
   echo "visitors $words${window:+ window=$window}"
 }

@@ -10,7 +10,7 @@ import { keepSnapshots, liveSnapshotStep } from './database.ts';
 import { sha7 } from './names.ts';
 import { present, type Finish, type Plan, type Step } from './plan.ts';
 import { prune } from './prune.ts';
-import { readyStep } from './ready.ts';
+import { passedBy, readyStep } from './ready.ts';
 import type { SwitchOptions } from './switch.ts';
 
 /** Finishing steps have 300 s each, and the app needs some of them to stop. */
@@ -63,13 +63,22 @@ export function blueGreenSwitch(
       },
     );
 
+  // a release that went live before without such a probe does so again
+  const passed = passedBy(target, change.facts, next).probes;
+  const asksVisitors =
+    asked.after.probes.length > 0 &&
+    (!passed.length || probesAround({ ...health, probes: passed }, site, colour).after.probes.length > 0);
+
   const steps: (Step | false | undefined)[] = [
     ...before,
     colours.place(ours, site),
     changesData && database && liveSnapshotStep(target, database, ours),
     changesData && migrate && runtime.migrate(ours, migrate.command, migrate.service, migrate.seconds),
     { ...runtime.start(ours), probed: true },
-    readyStep(target, next, `Wait until ${sha7(next.sha)} is ready (${colour})`, asked.before),
+    readyStep(target, change.facts, next, `Wait until ${sha7(next.sha)} is ready (${colour})`, {
+      part: one => probesAround(one, site, colour).before,
+      last: !asksVisitors,
+    }),
     {
       title: `Move visitors to ${colour}`,
       run: lines(moveTo(site, colour), colours.serve(next)),
@@ -77,7 +86,10 @@ export function blueGreenSwitch(
       undo: lines(was && colours.serve(was), moveTo(site, was ? left : 'blue'), was && drain(site, colour)),
       seconds: 60,
     },
-    asked.after.probes.length > 0 && readyStep(target, next, `Ask ${sha7(next.sha)} the way visitors do`, asked.after),
+    asksVisitors &&
+      readyStep(target, change.facts, next, `Ask ${sha7(next.sha)} the way visitors do`, {
+        part: one => probesAround(one, site, colour).after,
+      }),
   ];
   const finish: (Finish | false | undefined)[] = [
     ...runtime.settleIn(ours),

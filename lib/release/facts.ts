@@ -2,7 +2,8 @@
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
-import type { Target } from '../config/target.ts';
+import type { Probe, Target } from '../config/target.ts';
+import { passedQuestion, readPassed } from '../health/passed.ts';
 import { proofQuestion } from '../backup/proof.ts';
 import { servingColour } from '../proxy/move.ts';
 import type { Colour } from './colour.ts';
@@ -43,6 +44,8 @@ export type Facts = {
   database: number | undefined;
   /** The log of the environment that this one requires, when it is on the same host. */
   required: LogLine[] | undefined;
+  /** The probes that releases passed when they went live, by folder name. */
+  passed: Map<string, Probe[]>;
   /** Facts of the runtime, by name. */
   runtime: Map<string, string>;
 };
@@ -83,6 +86,7 @@ export function factsCommand(target: Target, required?: Target, more?: Command):
     script('if command -v crontab >/dev/null; then echo yes | fact cron; fi'),
     target.database?.kind === 'sqlite' && sh`stat -c %s ${target.database.file} 2>/dev/null | fact database`,
     required && sh`tail -c 400000 ${`${required.paths.releases}/releases.log`} 2>/dev/null | fact required`,
+    passedQuestion(target),
     proofQuestion(target),
     siteQuestion(target),
     runtimeOf(target).facts(),
@@ -125,6 +129,7 @@ export function readFacts(text: string, target: Target): Facts {
     required: facts.has('required')
       ? parseLog(facts.get('required') ?? '').filter(line => line.environment === target.requires)
       : undefined,
+    passed: readPassed(facts.get('passed') ?? ''),
     runtime: facts,
   };
 }

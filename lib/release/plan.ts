@@ -1,6 +1,6 @@
 // A plan is plain values: the steps of a change with their undos, in the order in which a person would do them.
 import type { Readable } from 'node:stream';
-import type { Health } from '../config/target.ts';
+import type { Asked } from '../health/probes.ts';
 import type { Command } from '../host/sh.ts';
 import type { Secret } from '../secret.ts';
 
@@ -25,7 +25,7 @@ export type Step = {
   /** Looks at what the command wrote to file descriptor 3. Throws a Failure to fail the step, returns 'again' to run it once more. */
   judge?: (answer: string) => 'again' | undefined;
   /** The probes that it waits for, when they are not simply the target's. */
-  asks?: Health;
+  asks?: Asked;
 };
 
 /** A finishing step that fails is a warning when it is only clean-up; else the release is live but a person is needed (exit 6). */

@@ -1,21 +1,45 @@
 // The step that waits until a version is ready, and why one never was.
-import type { Health, Target } from '../config/target.ts';
-import { explain, judge, waitUntilReady } from '../health/probes.ts';
+import type { Health, Probe, Target } from '../config/target.ts';
+import { keepPassed } from '../health/passed.ts';
+import { explain, judge, waitUntilReady, type Asked } from '../health/probes.ts';
 import type { StepFailed } from '../host/conversation.ts';
-import { lines } from '../host/sh.ts';
+import { lines, sh } from '../host/sh.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
+import type { Facts } from './facts.ts';
 import type { Release } from './names.ts';
 import type { Step } from './plan.ts';
 
-/** `probes`: the target's, or those of them that a version in this place answers. */
-export function readyStep(target: Target, next: Release, title: string, probes: Health = target.health): Step {
+/**
+ * Waits until a release is good by the probes of ops.yml. One that was live before may be good by those that it passed then:
+ * it does not change with ops.yml. `part` chooses those that a version in this place answers; `last`: when they are good, the
+ * release is, and what it passed is kept.
+ */
+export function readyStep(
+  target: Target,
+  facts: Facts,
+  next: Release,
+  title: string,
+  { part = given => given, last = true }: { part?: (health: Health) => Health; last?: boolean } = {},
+): Step {
+  const asked: Asked = { ...part(target.health), passed: part(passedBy(target, facts, next)).probes };
   return {
     title,
-    run: lines(runtimeOf(target).vitals(next), waitUntilReady(probes, next.sha)),
-    judge: judge(probes, next.sha, Date.now() + 1000 * (600 + probes.deadlineSeconds)),
-    seconds: probes.deadlineSeconds + 60,
-    asks: probes,
+    run: lines(
+      runtimeOf(target).vitals(next),
+      waitUntilReady(asked, next.sha),
+      last &&
+        sh`if [[ $good_set == today ]] && ! ( ${keepPassed(target, next, target.health.probes)} ); then echo 'which probes it passed could not be kept'; fi`,
+    ),
+    judge: judge(asked, next.sha),
+    seconds: asked.deadlineSeconds + 60,
+    asks: asked,
   };
+}
+
+/** The probes that a release passed when it went live, where they are others than today's; none when nobody knows. */
+export function passedBy({ health }: Target, facts: Facts, { name }: Release): Health {
+  const probes: Probe[] = facts.passed.get(name) ?? [];
+  return { ...health, probes: JSON.stringify(probes) === JSON.stringify(health.probes) ? [] : probes };
 }
 
 /** Why a wait ended without a ready release. */

@@ -1,6 +1,6 @@
 // How a release takes over: which switch, and for those with one version at a time the order of the steps.
-import type { Target } from '../config/target.ts';
-import { waitUntilServing } from '../health/probes.ts';
+import type { Health, Target } from '../config/target.ts';
+import { wayBack } from '../health/back.ts';
 import { holdStep, letInStep } from '../proxy/hold.ts';
 import { maintenanceOff, maintenanceStep } from '../proxy/maintenance.ts';
 import { leaveGreen } from '../proxy/move.ts';
@@ -12,7 +12,8 @@ import { keepSnapshots, restoreStep, snapshotStep } from './database.ts';
 import { sha7 } from './names.ts';
 import { present, type Finish, type Plan, type Step } from './plan.ts';
 import { prune } from './prune.ts';
-import { readyStep } from './ready.ts';
+import { healthOf } from './colour.ts';
+import { passedBy, readyStep } from './ready.ts';
 
 export type SwitchOptions = {
   /** Steps that visitors do not notice: pulling, unpacking, checking. */
@@ -47,13 +48,14 @@ function oneAfterTheOther(target: Target, given: Change, options: SwitchOptions)
   const { facts, next, was } = change;
   const { database, migrate, maintenance, health } = target;
   const on = facts.flag !== undefined;
+  const served = (asked: Health) => healthOf(asked, target.site, was?.colour);
   // a proxy that does not read our site knows of no waiting: the flag is what an older configuration may test
   const site = target.switch === 'hold' && isTied(facts) ? target.site : undefined;
 
   const steps: (Step | false | '' | undefined)[] = [
     ...before,
     site ? holdStep(target, site, on) : maintenanceStep(maintenance, on, why),
-    was && runtime.stop(change, waitUntilServing(health)),
+    was && runtime.stop(change, wayBack(served(health), served(passedBy(target, facts, was)).probes)),
     (changesData || restores) && database && snapshotStep(target, database, change),
     restores && database && restoreStep(target, database, change, restores),
     ...(fill?.first ?? []),
@@ -62,7 +64,7 @@ function oneAfterTheOther(target: Target, given: Change, options: SwitchOptions)
       runtime.migrate(change, migrate.command, migrate.service, migrate.seconds),
     ...(fill?.last ?? []),
     runtime.start(change),
-    readyStep(target, next, `Wait until ${sha7(next.sha)} is ready`),
+    readyStep(target, facts, next, `Wait until ${sha7(next.sha)} is ready`),
     facts.colour === 'green' && target.site && leaveGreen(target.site),
   ];
   const finish: (Finish | false | '' | undefined)[] = [

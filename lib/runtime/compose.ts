@@ -1,5 +1,6 @@
 // The compose runtime: one project per environment, images pulled by tag and kept by digest, services that stay untouched.
 import type { ComposeSettings, Target } from '../config/target.ts';
+import type { WayBack } from '../health/back.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Release } from '../release/names.ts';
 import { composeColours } from './compose-colour.ts';
@@ -35,16 +36,19 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
 }`,
     );
 
-  const startOld = (was: Release, next: Release, ready: Command): Command =>
+  const startOld = (was: Release, next: Release, way: WayBack): Command =>
     lines(
       words,
       sh`until docker version >/dev/null 2>&1; do sleep 1; done`,
       sh`drop_ahead ${placeOf(next)}`,
-      sh`start_release ${placeOf(was)}`,
-      sh`despite_kept_port dc ${placeOf(was)} up -d --no-deps --no-recreate ${services(was)}`,
-      sh`permanent ${placeOf(was)}`,
-      vitals(was),
-      ready,
+      way.back(
+        lines(
+          sh`start_release ${placeOf(was)}`,
+          sh`despite_kept_port dc ${placeOf(was)} up -d --no-deps --no-recreate ${services(was)}`,
+          sh`permanent ${placeOf(was)}`,
+        ),
+        vitals(was),
+      ),
     );
 
   const takeAway = (change: Change): Command =>
@@ -77,12 +81,12 @@ dc ${change.next.folder} rm -f $(<${`${change.next.folder}/services`})`
 
     ...composePreparation(target, settings, takeAway),
 
-    stop: (change, ready) => {
+    stop: (change, way) => {
       const was = change.was ?? change.next;
       return {
         title: `Stop ${was.name}`,
-        run: lines(words, sh`stop_release ${placeOf(was)} ${stopSeconds}`),
-        undo: startOld(was, change.next, ready),
+        run: lines(way.note(vitals(was)), sh`stop_release ${placeOf(was)} ${stopSeconds}`),
+        undo: startOld(was, change.next, way),
         seconds: stopSeconds + 120,
       };
     },

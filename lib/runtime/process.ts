@@ -109,12 +109,12 @@ echo "$pid \${20}" | write_file ${file('pid')}`,
     prepare: (change, materials) => folderSteps(target, settings, undefined, change, materials),
     recheck: change => [recheckFolder(change.next)],
 
-    stop: (change, ready) => {
+    stop: (change, way) => {
       const was = change.was ?? change.next;
       return {
         title: `Stop ${was.name}`,
-        run: lines(words, sh`stop_app`),
-        undo: lines(words, sh`stop_app`, pointCurrent(target, was), startApp(was), vitals(was), ready),
+        run: lines(way.note(vitals(was)), sh`stop_app`),
+        undo: lines(words, sh`stop_app`, pointCurrent(target, was), way.back(startApp(was), vitals(was))),
       };
     },
 

@@ -1,6 +1,7 @@
 // What a runtime has to offer: pure builders of steps and commands, the same for compose, systemd and process.
 import type { Readable } from 'node:stream';
 import type { Site, Target } from '../config/target.ts';
+import type { WayBack } from '../health/back.ts';
 import type { Command } from '../host/sh.ts';
 import type { Facts } from '../release/facts.ts';
 import type { Release } from '../release/names.ts';
@@ -47,8 +48,8 @@ export type Runtime = {
   prepare(change: Change, materials: Materials): Step[];
   /** Makes sure that a release the host had before can still start. */
   recheck(change: Change): Step[];
-  /** Ends what serves; its undo starts it again and waits until it is ready. */
-  stop(change: Change, ready: Command): Step;
+  /** Notes what serves and ends it; its undo starts it again and waits until it is what it was. */
+  stop(change: Change, way: WayBack): Step;
   /** Starts the release; its undo takes it away again. */
   start(change: Change): Step;
   /** A command in the release's surroundings, before it starts. */

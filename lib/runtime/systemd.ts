@@ -46,12 +46,12 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
     prepare: (change, materials) => folderSteps(target, settings, user, change, materials),
     recheck: change => [recheckFolder(change.next)],
 
-    stop: (change, ready) => {
+    stop: (change, way) => {
       const was = change.was ?? change.next;
       return {
         title: `Stop ${was.name}`,
-        run: sh`as_root systemctl stop ${serviceOf(settings, was)}`,
-        undo: lines(pointCurrent(target, was), startUnit(serviceOf(settings, was)), vitals(was), ready),
+        run: lines(way.note(vitals(was)), sh`as_root systemctl stop ${serviceOf(settings, was)}`),
+        undo: lines(pointCurrent(target, was), way.back(startUnit(serviceOf(settings, was)), vitals(was))),
         seconds: 180,
       };
     },

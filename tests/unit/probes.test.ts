@@ -8,7 +8,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Health, Probe } from '../../lib/config/target.ts';
 import { Failure } from '../../lib/errors.ts';
-import { explain, judge, mismatch, readAnswers, waitUntilReady, waitUntilServing } from '../../lib/health/probes.ts';
+import { explain, judge, mismatch, readAnswers, waitUntilReady } from '../../lib/health/probes.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bookops-probes-'));
 const prelude = readFileSync(new URL('../../lib/host/prelude.sh', import.meta.url), 'utf8');
@@ -149,19 +149,43 @@ test('the end of a wait names the release, each bad probe with its URL, and the 
   assert.is(dead.detail, 'it wrote nothing to its log');
 });
 
-test('the judge has the last word, and asks again until its time is over', () => {
+test('the judge has the last word, and asks again until the host says that the deadline is over', () => {
   const one = health(probe({ json: { status: 'ok' } }));
   const answer = (body: string) => `probe ready 200 . ${encode(body)}. .\n`;
-  const soon = Date.now() + 60_000;
-  assert.is(judge(one, sha, soon)(answer('{"status":"ok"}')), undefined);
-  assert.is(judge(one, sha, soon)(answer('{"other":{"status":"ok"}}')), 'again');
-  try {
-    judge(one, sha, 0)(answer('{"status":"no"}'));
-    assert.unreachable();
-  } catch (error) {
-    assert.instance(error, Failure);
-  }
+  assert.is(judge(one, sha)(answer('{"status":"ok"}')), undefined);
+  const judged = judge(one, sha);
+  assert.is(judged(answer('{"other":{"status":"ok"}}')), 'again');
+  assert.is(judged(`over\n${answer('{"status":"ok"}')}`), undefined);
+  assert.throws(
+    () => judged(`over\n${answer('{"other":{"status":"ok"}}')}log ${encode('its last words')}`),
+    (error: unknown) =>
+      error instanceof Failure &&
+      error.message ===
+        '3f2c1ab was not ready after 3 s: ready: http://127.0.0.1:4000/readyz says status: nothing, expected "ok"' &&
+      /its last words/.test(error.detail ?? ''),
+  );
 });
+
+test('a host whose clock stands still does not make the judge ask for ever', () => {
+  const judged = judge({ ...health(probe({ json: { status: 'ok' } })), deadlineSeconds: 0 }, sha);
+  assert.throws(() => judged(`probe ready 200 . ${encode('{}')}. .\n`), /was not ready/);
+});
+
+const found: [string, unknown, Record<string, string | number | boolean>][] = [
+  ['a place in a list', { checks: [{ ok: true }] }, { 'checks.0.ok': true }],
+  ['the last of a path is a place', { checks: ['no', 'ok'] }, { 'checks.1': 'ok' }],
+  ['a list of lists', [[1], [2, 3]], { '1.1': 3 }],
+  ['a list as the whole', [{ status: 'ok' }], { '0.status': 'ok' }],
+  ['a key of digits', { '0': { ok: 'yes' } }, { '0.ok': 'yes' }],
+  ['a key with a dot', { 'db.main': { ok: true }, 'a.b': 1 }, { 'db.main.ok': true, 'a.b': 1 }],
+  ['a key that objects have anyway', { constructor: 'me' }, { constructor: 'me' }],
+];
+for (const [what, body, json] of found)
+  test(`found in JSON: ${what}`, () => {
+    assert.is(mismatch(probe({ json }), seen({ body: JSON.stringify(body) }), sha), undefined);
+    const other = Object.fromEntries(Object.entries(json).map(([path]) => [path, 'another']));
+    assert.match(mismatch(probe({ json: other }), seen({ body: JSON.stringify(body) }), sha) ?? '', /^says /);
+  });
 
 /** Runs the wait in bash with curl, as a step would. */
 function wait(
@@ -170,7 +194,7 @@ function wait(
   text = waitUntilReady(one, sha).text,
 ): Promise<{ code: number | null; answer: string; seconds: number; errors: string }> {
   const file = join(folder, `answer-${Math.random()}`);
-  const script = `${prelude}\nexec 3>${file}\n${alive}\nlog_tail() { echo "its last words"; }\n${text}`;
+  const script = `set -- ${folder}/prelude.sh\n${prelude}\nset --\nexec 3>${file}\n${alive}\nlog_tail() { echo "its last words"; }\n${text}`;
   const from = performance.now();
   return new Promise(resolve => {
     const child = spawn('bash', ['-s'], {
@@ -261,7 +285,7 @@ test('expected values with the letters of regular expressions, quotes and umlaut
       const good = probe({ url, json: { 'deep.key': odd }, header: { name: 'X-Odd', value: 'v1.0+[a](b)$' } });
       const { code, answer, errors } = await wait(health(good));
       assert.is(code, 0, errors + JSON.stringify(readAnswers(answer)));
-      assert.is(judge(health(good), sha, 0)(answer), undefined);
+      assert.is(judge(health(good), sha)(answer), undefined);
       // the letters mean themselves: a value they would match as a pattern is another value
       const other = probe({ url, header: { name: 'X-Odd', value: 'v1.0+[ab](b)$' } });
       assert.is((await wait({ ...health(other), deadlineSeconds: 0.3 })).code, 70);
@@ -287,19 +311,50 @@ test('a large, a slow and a broken answer do not hold up or break the wait', asy
   );
 });
 
-test('all probes have to be good at once, and for an old release its version is not asked', async () => {
+test('all probes have to be good at once; a release that was live may be good by those that it passed then', async () => {
   await serving(
     (request, response) => {
       response.statusCode = request.url === '/live' ? 200 : 503;
       response.end('{"version":"old"}');
     },
     async url => {
-      const version = probe({ name: 'version', url: `${url}/live`, json: { version: '{sha}' } });
       const both = health(probe({ url: `${url}/live` }), probe({ name: 'two', url: `${url}/two` }));
       assert.is((await wait({ ...both, deadlineSeconds: 0.3 })).code, 70);
-      const old = health(probe({ url: `${url}/live` }), version);
-      assert.is((await wait(old, undefined, waitUntilServing(old).text)).code, 0);
-      assert.is((await wait({ ...old, deadlineSeconds: 0.3 })).code, 70);
+      const asked = { ...both, passed: [probe({ url: `${url}/live` })] };
+      const then = await wait(asked);
+      assert.is(then.code, 0);
+      assert.is(judge(asked, sha)(then.answer), undefined);
+      const neither = { ...both, deadlineSeconds: 0.3, passed: [probe({ url: `${url}/three` })] };
+      const late = await wait(neither);
+      assert.is(late.code, 70);
+      assert.match(
+        explain(neither, sha, 70, late.answer).message,
+        /two: .* 503.*; nor by what it passed .*three answers 503/,
+      );
+    },
+  );
+});
+
+const spelled: [string, string, Record<string, string | number | boolean>][] = [
+  ['with a place in a list', '{"checks":[{"ok":true}]}', { 'checks.0.ok': true }],
+  ['where the last is a place', '{"checks":["ok"]}', { 'checks.0': 'ok' }],
+  ['with escaped letters', '{"st\\u0061tus":"caf\\u00e9 a\\/b"}', { status: 'café a/b' }],
+  ['with tabs and lines', '{\n\t"status"\t:\n\t"ok"\n}', { status: 'ok' }],
+  ['with another spelling of the number', '{"n":1.0e0}', { n: 1 }],
+  ['with a dot in its key', '{"a.b":{"c.d":false}}', { 'a.b.c.d': false }],
+];
+test('what is good to the judge is good to the shell, however it is spelled', async () => {
+  await serving(
+    (request, response) => response.end(spelled[Number(request.url?.slice(1))]?.[1]),
+    async url => {
+      await Promise.all(
+        spelled.map(async ([what, , json], at) => {
+          const one = { ...health(probe({ url: `${url}/${at}`, json })), deadlineSeconds: 1 };
+          const { code, answer } = await wait(one);
+          assert.is(code, 0, what);
+          assert.is(judge(one, sha)(answer), undefined, what);
+        }),
+      );
     },
   );
 });
