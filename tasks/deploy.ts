@@ -36,7 +36,7 @@ export default task(import.meta.url, {
   async run(context) {
     const { args } = context;
     const target = await context.target();
-    const sha = await chooseCommit(target, args);
+    const sha = await chooseCommit(target, args, context.environment);
     const host = await context.connect(target.host);
     const required = await requiredLog(context, target, args.untried);
     if (args.watch) await verifyWatchable(host, target);

@@ -21,7 +21,7 @@ export default task(import.meta.url, {
     const { report } = context;
     const { file } = await context.config();
     const target = await context.target();
-    const findings = [good('config', file), ...(await repository(target))];
+    const findings = [good('config', file), ...(await repository(target, context.environment))];
     try {
       findings.push(...(await examine(await context.connect(target.host), target)));
     } catch (error) {
@@ -87,10 +87,10 @@ async function examine(host: Host, target: Target): Promise<Finding[]> {
 }
 
 /** The clone on this machine that deploys are taken from. */
-async function repository({ repo, tracks }: Target): Promise<Finding[]> {
+async function repository({ repo, tracks }: Target, environment: NodeJS.ProcessEnv): Promise<Finding[]> {
   if (!repo) return [];
   try {
-    const sha = await resolveCommit(repo, tracks);
+    const sha = await resolveCommit(repo, tracks, environment);
     return [good('repo', `${repo}, ${tracks} is ${sha7(sha)}`)];
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

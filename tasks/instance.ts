@@ -72,7 +72,7 @@ export default task(import.meta.url, {
     const about = `${base.app} ${base.environment}`;
     urlOf(copyOf(base, 'any', [])); // says so when there can be none
     if (what === 'up') refuseTaken(base, name, (await context.config()).targets);
-    const sha = what === 'up' ? await chooseCommit(base, args) : '';
+    const sha = what === 'up' ? await chooseCommit(base, args, context.environment) : '';
     const host = await context.connect(base.host);
     return withOtherPorts(context.report, async () => {
       const facts = await askBase(host, base, what === 'up' ? name : undefined);

@@ -54,9 +54,6 @@ const settle = [
 /** Words after `bash` and before a program's own: it starts as every program of ours on a host. */
 const startWords: readonly string[] = ['--norc', '--noprofile', '-p', '-c', `${settle}; ${become}`, 'bash'];
 
-/** Words after `bash` and before a program on this machine that is started where nobody has the environment at hand. */
-export const cleanWords: readonly string[] = ['--norc', '--noprofile', '-p', '-c', `s=; ${become}`, 'bash'];
-
 /** The words after `bash` with which a host on this machine starts a shell: `-s`, or `-c` and its text. */
 export function shellWords(...words: string[]): string[] {
   return [...startWords, 'bash', '--norc', '--noprofile', ...words];

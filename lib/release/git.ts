@@ -1,22 +1,23 @@
 // The app's git clone on this machine: which commit a name means, whether everybody can get it, its files and archive.
-import { spawn } from 'node:child_process';
 import { PassThrough, type Readable } from 'node:stream';
-import { Failure } from '../errors.ts';
-import { cleanWords, programEnvironment } from '../host/environment.ts';
+import { createGzip } from 'node:zlib';
+import { Failure, messageOf } from '../errors.ts';
+import { git, openGit, type Environment } from './clone.ts';
 import { fullSha } from './names.ts';
 
 /** The commit that `ref` (branch, tag, SHA, origin/main) names. @throws Failure 2 for a name git does not know. */
-export async function resolveCommit(repo: string, ref: string): Promise<string> {
-  const answer = await git(repo, ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`]);
+export async function resolveCommit(repo: string, ref: string, environment: Environment = {}): Promise<string> {
+  const answer = await git(
+    repo,
+    ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`],
+    environment,
+  );
   if (answer.code === 0) return fullSha(answer.stdout.trim());
-  await insideWorkTree(repo);
-  const names = await git(repo, [
-    'for-each-ref',
-    '--format=%(refname:short)',
-    'refs/heads',
-    'refs/remotes',
-    'refs/tags',
-  ]);
+  const names = await git(
+    repo,
+    ['for-each-ref', '--format=%(refname:short)', 'refs/heads', 'refs/remotes', 'refs/tags'],
+    environment,
+  );
   const { closest } = await import('../closest.ts');
   const near = closest(ref, names.stdout.split('\n').filter(Boolean));
   throw new Failure(2, `git knows no commit called ${JSON.stringify(ref)} in ${repo}`, {
@@ -25,11 +26,11 @@ export async function resolveCommit(repo: string, ref: string): Promise<string> 
 }
 
 /** @throws Failure 1 when the commit is on no remote branch or the work tree has changes: what is live should be found again. */
-export async function verifyIsShared(repo: string, sha: string): Promise<void> {
-  const remotes = await git(repo, ['remote']);
+export async function verifyIsShared(repo: string, sha: string, environment: Environment = {}): Promise<void> {
+  const remotes = await git(repo, ['remote'], environment);
   if (remotes.stdout.trim()) {
-    const holders = await git(repo, ['branch', '--remotes', '--contains', sha]);
-    const tags = await git(repo, ['tag', '--contains', sha]);
+    const holders = await git(repo, ['branch', '--remotes', '--contains', sha], environment);
+    const tags = await git(repo, ['tag', '--contains', sha], environment);
     if (!holders.stdout.trim() && !tags.stdout.trim())
       throw new Failure(1, `${sha.slice(0, 7)} is on no branch of the remote: nobody else could find what is live`, {
         advice: `git -C ${repo} push, or say so: --unpushed`,
@@ -38,10 +39,20 @@ export async function verifyIsShared(repo: string, sha: string): Promise<void> {
 }
 
 /** @throws Failure 1 when the commit is the one checked out and files differ from it. */
-export async function verifyIsClean(repo: string, sha: string): Promise<void> {
-  const head = await git(repo, ['rev-parse', '--verify', '--quiet', 'HEAD']);
+export async function verifyIsClean(repo: string, sha: string, environment: Environment = {}): Promise<void> {
+  const head = await git(repo, ['rev-parse', '--verify', '--quiet', 'HEAD'], environment);
   if (head.stdout.trim() !== sha) return;
-  const status = await git(repo, ['status', '--porcelain', '--untracked-files=no']);
+  const status = await git(
+    repo,
+    [
+      'status',
+      '--porcelain',
+      '--untracked-files=no',
+      // what stands in a submodule is not deployed, and its settings are its own
+      '--ignore-submodules=dirty',
+    ],
+    environment,
+  );
   if (status.code === 0 && status.stdout.trim())
     throw new Failure(1, `${repo} has changes that are in no commit, and they would not be deployed`, {
       detail: status.stdout.trimEnd().split('\n').slice(0, 10).join('\n'),
@@ -50,13 +61,13 @@ export async function verifyIsClean(repo: string, sha: string): Promise<void> {
 }
 
 /** Whether the repository has this commit. */
-export async function hasCommit(repo: string, sha: string): Promise<boolean> {
-  return (await git(repo, ['cat-file', '-e', `${sha}^{commit}`])).code === 0;
+export async function hasCommit(repo: string, sha: string, environment: Environment = {}): Promise<boolean> {
+  return (await git(repo, ['cat-file', '-e', `${sha}^{commit}`], environment)).code === 0;
 }
 
 /** A file as it is in that commit. @throws Failure 3 when the commit does not have it. */
-export async function fileAt(repo: string, sha: string, path: string): Promise<string> {
-  const answer = await git(repo, ['show', `${sha}:${path}`]);
+export async function fileAt(repo: string, sha: string, path: string, environment: Environment = {}): Promise<string> {
+  const answer = await git(repo, ['cat-file', 'blob', `${sha}:${path}`], environment);
   if (answer.code === 0) return answer.stdout;
   throw new Failure(3, `${path} is not in the commit ${sha.slice(0, 7)} of ${repo}`, {
     detail: answer.stderr.trim(),
@@ -64,39 +75,50 @@ export async function fileAt(repo: string, sha: string, path: string): Promise<s
   });
 }
 
-/** The commit as a gzipped tar, never the work tree. A failure of git breaks the stream before its end. */
-export function archiveOf(repo: string, sha: string): Readable {
-  const words = [...cleanWords, 'git', '-C', repo, 'archive', '--format=tar.gz', sha];
-  const child = spawn('bash', words, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const archive = new PassThrough();
-  let errors = '';
-  child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
-  child.on('error', error => archive.destroy(error));
-  child.stdout.pipe(archive, { end: false });
-  child.on('close', code => {
-    if (code === 0) archive.end();
-    else archive.destroy(new Error(`git archive: ${errors.trim() || `code ${code}`}`));
-  });
-  return archive;
-}
+/** One thing in a commit's tree. */
+export type Entry = { mode: string; id: string; path: string };
 
-async function insideWorkTree(repo: string): Promise<void> {
-  const answer = await git(repo, ['rev-parse', '--git-dir']);
-  if (answer.code !== 0)
-    throw new Failure(3, `${repo} is no git repository`, {
-      detail: answer.stderr.trim(),
-      advice: 'set repo in ops.yml to the clone of the app',
+/** All files and links of a commit, with their paths from its top. */
+export async function entriesOf(repo: string, sha: string, environment: Environment = {}): Promise<Entry[]> {
+  const answer = await git(repo, ['ls-tree', '-r', '-z', '--full-tree', sha], environment);
+  if (answer.code !== 0) throw new Failure(1, `git cannot list the commit ${sha}`, { detail: answer.stderr.trim() });
+  return answer.stdout
+    .split('\0')
+    .filter(Boolean)
+    .map(line => {
+      const at = line.indexOf('\t');
+      const [mode = '', , id = ''] = line.slice(0, at).split(' ');
+      return { mode, id, path: line.slice(at + 1) };
     });
 }
 
-async function git(repo: string, words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const { $ } = await import('zx/core');
-  // Without standard input: zx runs bash, and bash with a socket there reads ~/.bashrc, which may print.
-  const answer = await $({
-    nothrow: true,
-    quiet: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: programEnvironment($.env),
-  })`env GIT_OPTIONAL_LOCKS=0 git -C ${repo} ${words}`;
-  return { code: answer.exitCode ?? 1, stdout: answer.stdout, stderr: answer.stderr };
+/** What a file or a link of a commit holds. */
+export async function blob(repo: string, id: string, environment: Environment = {}): Promise<string> {
+  const answer = await git(repo, ['cat-file', 'blob', id], environment);
+  if (answer.code !== 0) throw new Failure(1, `git cannot read ${id} in ${repo}`, { detail: answer.stderr.trim() });
+  return answer.stdout;
+}
+
+/** The commit as a gzipped tar, never the work tree. A failure of git breaks the stream before its end. */
+export function archiveOf(repo: string, sha: string, environment: Environment = {}): Readable {
+  const archive = new PassThrough();
+  // compressed here: for tar.gz git would start what its settings name
+  const packed = createGzip();
+  packed.on('error', error => archive.destroy(error));
+  packed.pipe(archive);
+  openGit(repo, ['archive', '--format=tar', sha], environment).then(
+    child => {
+      let errors = '';
+      child.stderr.on('data', (text: Buffer) => (errors = (errors + text.toString()).slice(-2000)));
+      child.on('error', error => archive.destroy(error));
+      child.stdout.pipe(packed, { end: false });
+      child.on('close', code => {
+        if (code === 0) packed.end();
+        else archive.destroy(new Error(`git archive: ${errors.trim() || `code ${code}`}`));
+      });
+      archive.on('close', () => void child.kill());
+    },
+    (error: unknown) => archive.destroy(new Error(`git archive: ${messageOf(error)}`)),
+  );
+  return archive;
 }

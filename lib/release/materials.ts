@@ -4,13 +4,14 @@ import type { Target } from '../config/target.ts';
 import { Failure, messageOf } from '../errors.ts';
 import type { Materials } from '../runtime/runtime.ts';
 import { readSecret } from '../secret.ts';
+import { verifyTree } from './commit-tree.ts';
 import { archiveOf, fileAt, hasCommit, resolveCommit, verifyIsClean, verifyIsShared } from './git.ts';
 import { fullSha } from './names.ts';
 
 export type Wanted = { sha: string | undefined; ref: string | undefined; unpushed: boolean; dirty: boolean };
 
 /** The commit to deploy. @throws Failure 1–3: unknown, not pushed, not committed. */
-export async function chooseCommit(target: Target, wanted: Wanted): Promise<string> {
+export async function chooseCommit(target: Target, wanted: Wanted, environment: NodeJS.ProcessEnv): Promise<string> {
   const { repo } = target;
   if (wanted.sha && wanted.ref) throw new Failure(2, '--sha and --ref exclude each other');
   if (!repo) {
@@ -19,9 +20,9 @@ export async function chooseCommit(target: Target, wanted: Wanted): Promise<stri
       advice: 'add --sha <40 digits>, or repo: <folder of its clone>',
     });
   }
-  const sha = await resolveCommit(repo, wanted.sha ?? wanted.ref ?? target.tracks);
-  if (!wanted.dirty) await verifyIsClean(repo, sha);
-  if (!wanted.unpushed) await verifyIsShared(repo, sha);
+  const sha = await resolveCommit(repo, wanted.sha ?? wanted.ref ?? target.tracks, environment);
+  if (!wanted.dirty) await verifyIsClean(repo, sha, environment);
+  if (!wanted.unpushed) await verifyIsShared(repo, sha, environment);
   return sha;
 }
 
@@ -34,11 +35,12 @@ export async function gather(
 ): Promise<Materials> {
   const { repo, runtime } = target;
   if (runtime.kind !== 'compose') {
-    if (repo && !(await hasCommit(repo, sha)))
+    if (repo && !(await hasCommit(repo, sha, environment)))
       throw new Failure(2, `${repo} does not have the commit ${sha}`, { advice: `git -C ${repo} fetch` });
-    return repo ? { archive: () => archiveOf(repo, sha) } : {};
+    if (repo) await verifyTree(repo, sha, runtime.shared, environment);
+    return repo ? { archive: () => archiveOf(repo, sha, environment) } : {};
   }
-  const composeFile = repo ? await fileAt(repo, sha, runtime.file) : await localFile(runtime.file);
+  const composeFile = repo ? await fileAt(repo, sha, runtime.file, environment) : await localFile(runtime.file);
   const { registry } = runtime;
   return { composeFile, ...(registry && !plan ? { password: await readSecret(registry.password, environment) } : {}) };
 }
