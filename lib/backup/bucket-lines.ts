@@ -59,6 +59,9 @@ export function readLine(written: string): IndexLine {
   throw new Failure(7, `the index of the bucket has a line that is none: ${written.slice(0, 100)}`);
 }
 
+/** Of one line; a key has 1,024 bytes at most, and a piece of a stream has up to 64 kB. */
+const mostPieces = 100;
+
 /**
  * Reads the index that was fetched into `folder` on the host, line by line, never more than was promised.
  * @throws Failure 7 when it is not, to the byte, what was written.
@@ -79,6 +82,7 @@ export async function* readIndex(way: Way, folder: string, part: Part): AsyncGen
       from = end + 1;
     }
     if (from < piece.length) rest.push(piece.subarray(from));
+    if (rest.length > mostPieces) throw new Failure(7, 'the index of the bucket has a line without an end');
   }
   if (rest.length || bytes !== part.rawBytes || hash.digest('hex') !== part.rawSha256)
     throw new Failure(7, 'the index of the bucket is not what was written');

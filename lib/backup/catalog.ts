@@ -1,6 +1,6 @@
 // What backups of a target a store has, read from its listing: each whole, damaged, or never finished.
-import { text } from 'node:stream/consumers';
 import { Failure } from '../errors.ts';
+import { mostText, textOf } from '../store/bounded.ts';
 import type { Store } from '../store/store.ts';
 import { isBackupId, manifestName, partOf, prefixOf, readManifest, timeOf, type Manifest } from './manifest.ts';
 import { isVerdictName, readVerdict, type Verdict } from './verdict.ts';
@@ -31,13 +31,24 @@ export function isWhole(held: Held): held is Whole {
   return held.manifest !== undefined && held.fault === undefined;
 }
 
+/** Hourly backups of ten years, with all their parts and verdicts, are about as many. */
+const mostObjects = 500_000;
+
 /** Newest first. What has no manifest was never finished. */
 export async function backupsIn(store: Store, target: Named): Promise<Held[]> {
   const byId = new Map<string, Held['keys']>();
   const prefix = prefixOf(target);
+  let count = 0;
   for await (const object of store.list(prefix)) {
     const [id = ''] = object.key.slice(prefix.length).split('/');
-    if (isBackupId(id)) byId.set(id, [...(byId.get(id) ?? []), object]);
+    if (!isBackupId(id)) continue;
+    if (++count > mostObjects)
+      throw new Failure(7, `the store ${store.name} lists more than ${mostObjects} objects as backups`, {
+        advice: `look at what is in it below ${prefix}`,
+      });
+    const keys = byId.get(id);
+    if (keys) keys.push(object);
+    else byId.set(id, [object]);
   }
   const found: Held[] = [];
   for (const [id, keys] of byId) found.push(await look(store, target, id, keys));
@@ -70,9 +81,12 @@ async function look(store: Store, target: Named, id: string, keys: Held['keys'])
     fault: undefined,
     verdict: undefined,
   };
-  if (!keys.some(one => name(one) === manifestName)) return { ...held, fault: 'it was never finished' };
+  const written = keys.find(one => name(one) === manifestName);
+  if (!written) return { ...held, fault: 'it was never finished' };
+  // what is listed as so large is not even asked for
+  if (written.bytes > mostText) return { ...held, fault: `its manifest is larger than ${mostText / 1e6} MB` };
   try {
-    const manifest = readManifest(await text(await store.get(keyOf(target, id, manifestName))), { ...target, id });
+    const manifest = readManifest(await textOf(store, keyOf(target, id, manifestName)), { ...target, id });
     held.manifest = manifest;
     held.time = new Date(manifest.time);
     const odd = manifest.parts.find(part => keys.find(one => name(one) === part.name)?.bytes !== part.bytes);
@@ -84,8 +98,13 @@ async function look(store: Store, target: Named, id: string, keys: Held['keys'])
   }
   const newest = keys.map(name).filter(isVerdictName).toSorted().at(-1);
   if (newest) {
-    const verdict = readVerdict(await text(await store.get(keyOf(target, id, newest))));
-    if (verdict?.backup === id) held.verdict = verdict;
+    try {
+      const verdict = readVerdict(await textOf(store, keyOf(target, id, newest)));
+      if (verdict?.backup === id) held.verdict = verdict;
+    } catch (error) {
+      // a verdict that is none proves nothing, and the backup is no worse
+      if (!(error instanceof Failure) || error.exit !== 7) throw error;
+    }
   }
   return held;
 }

@@ -1,10 +1,10 @@
 // A backup taken out of its store into scratch space and looked at: every part against what the manifest promised.
 import { Writable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { Failure } from '../errors.ts';
 import { sqlite3 } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
+import { textOf } from '../store/bounded.ts';
 import { isEncrypted, notOpened, openingInto, type Identity } from './age.ts';
 import { isWhole, keyOf, type Held, type Whole } from './catalog.ts';
 import { measure, pourInto, type Way } from './flow.ts';
@@ -155,7 +155,7 @@ export async function reread(one: Held, known: Known, signal: AbortSignal, say: 
 }
 
 async function rereadVerdict({ store, id }: Whole, key: string, name: string): Promise<Check> {
-  const good = readVerdict(await text(await store.get(key)))?.backup === id;
+  const good = readVerdict(await textOf(store, key))?.backup === id;
   return { name, good, found: good ? 'as it was written' : 'it is not what was written' };
 }
 

@@ -1,8 +1,8 @@
 // RESTORE.md at the root of every store: how to get everything back with plain tools, when nothing of ours is left.
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
-import { messageOf } from '../errors.ts';
+import { Failure, messageOf } from '../errors.ts';
+import { textOf } from '../store/bounded.ts';
 import type { Store } from '../store/store.ts';
 
 /** Beside the folders of the targets, so that nothing that looks for backups comes across it. */
@@ -30,6 +30,12 @@ export async function leaveGuide(store: Store): Promise<string | undefined> {
 }
 
 async function stored(store: Store): Promise<string | undefined> {
-  for await (const { key } of store.list(guideKey)) if (key === guideKey) return text(await store.get(key));
+  for await (const { key } of store.list(guideKey)) if (key === guideKey) return textOf(store, key).catch(notOurs);
   return undefined;
+}
+
+/** Far too large is as good as another text: it is written anew. */
+function notOurs(error: unknown): string {
+  if (error instanceof Failure && error.exit === 7) return '';
+  throw error;
 }

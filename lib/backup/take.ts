@@ -1,12 +1,12 @@
 // One backup into one store: the parts as they flow, then the manifest, which is read back.
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { text } from 'node:stream/consumers';
 import { PassThrough } from 'node:stream';
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import type { Command } from '../host/sh.ts';
 import type { Source } from '../store/s3-source.ts';
+import { textOf } from '../store/bounded.ts';
 import type { Store } from '../store/store.ts';
 import type { Snapshot } from './at-rest.ts';
 import { sendBucket } from './bucket.ts';
@@ -118,7 +118,7 @@ export async function take(
   holds();
   await store.put(key, Readable.from([Buffer.from(written)]));
   // a store that does not give back what it took has no backup of ours
-  const back = await text(await store.get(key));
+  const back = await textOf(store, key);
   readManifest(back, { ...target, id });
   if (back !== written) throw new Failure(7, `${store.name} gave back another manifest than it took`);
   return manifest;

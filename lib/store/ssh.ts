@@ -79,6 +79,8 @@ export function sshStore(
         for await (const piece of flowOf(await reach(), command, `looking through ${folder}`)) {
           const found = (rest + decoder.write(piece)).split('\0');
           rest = found.pop() ?? '';
+          // no name on a disk is that long
+          if (rest.length > 100_000) throw new Failure(1, 'it lists what is no list of files');
           for (const one of found) {
             const [, bytes = '', path = ''] = /^(\d+) \.\/(.*)$/s.exec(one) ?? [];
             yield { key: path, bytes: Number(bytes) };

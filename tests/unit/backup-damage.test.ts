@@ -1,11 +1,18 @@
 // Flips, truncations and swaps by chance in what a store has: verify finds each of them, and nothing where there is none.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { backupsIn } from '../../lib/backup/catalog.ts';
+import { backupsIn, choose, isWhole, type Held } from '../../lib/backup/catalog.ts';
 import { reread } from '../../lib/backup/examine.ts';
+import { manifestName } from '../../lib/backup/manifest.ts';
+import { isVerdictName } from '../../lib/backup/verdict.ts';
+import { Failure } from '../../lib/errors.ts';
+import { mostText } from '../../lib/store/bounded.ts';
 import { folderStore } from '../../lib/store/folder.ts';
+import type { Store } from '../../lib/store/store.ts';
+import { failure } from '../ssh/failing.ts';
 import { makeData, target, type Data } from '../backups/data.ts';
 
 /** All of them with BOOKOPS_TORTURE=1. */
@@ -33,6 +40,64 @@ test.before(async () => {
     }
 });
 test.after(() => data.clean());
+
+test('what a store gives without an end is damage of that backup, and never read to its end', async () => {
+  const disk = folderStore('disk', join(data.folder, 'store'));
+  const [newest] = await backupsIn(disk, target);
+  const keyLike = (is: (name: string) => boolean) =>
+    newest?.keys.find(({ key }) => is(key.slice(key.lastIndexOf('/') + 1)))?.key ?? '';
+  const [manifest, verdict] = [keyLike(name => name === manifestName), keyLike(isVerdictName)];
+  for (const [key, listed, isWholeStill] of [
+    [manifest, 600_000_000, false],
+    // a store that says less than it gives
+    [manifest, 3000, false],
+    [verdict, 400, true],
+  ] as const) {
+    let given = 0;
+    const endless: Store = {
+      ...disk,
+      async *list(prefix) {
+        for await (const one of disk.list(prefix)) yield one.key === key ? { ...one, bytes: listed } : one;
+      },
+      get: async wanted =>
+        wanted === key
+          ? new Readable({
+              read() {
+                given += 65_536;
+                this.push(given > 600_000_000 ? null : Buffer.alloc(65_536, '{'));
+              },
+            })
+          : disk.get(wanted),
+    };
+    const held = await backupsIn(endless, target);
+    assert.is(held.length, 3);
+    assert.ok(given < mostText + 1_000_000, `${given} bytes of ${key} were read`);
+    assert.is(isWhole(held[0] as Held), isWholeStill, key);
+    assert.ok(held.slice(1).every(isWhole));
+    if (isWholeStill) assert.is(held[0]?.verdict, undefined);
+    else {
+      assert.match(held[0]?.fault ?? '', 'larger than 8 MB');
+      assert.throws(
+        () => choose(held, { id: undefined, at: undefined }, ''),
+        (error: unknown) => error instanceof Failure && error.exit === 7,
+      );
+      assert.is(choose(held, { id: held[1]?.id, at: undefined }, '').id, held[1]?.id);
+    }
+  }
+});
+
+test('a store that lists without an end is refused', async () => {
+  const disk = folderStore('disk', join(data.folder, 'store'));
+  const flood: Store = {
+    ...disk,
+    async *list(prefix) {
+      for (let at = 0; ; at++) yield { key: `${prefix}20261121T030000Z-3f2c1a/${at}`, bytes: 1 };
+    },
+  };
+  const before = performance.now();
+  assert.is((await failure(backupsIn(flood, target))).exit, 7);
+  assert.ok(performance.now() - before < 20_000);
+});
 
 /** The ids of the backups with which `backups verify` is not content. */
 async function found(): Promise<string[]> {
