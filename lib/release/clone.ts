@@ -65,6 +65,8 @@ const known = new Map<string, Promise<Clone>>();
 
 /** Runs git in the clone. Does not throw for a code other than 0. @throws Failure 3 for a folder that is no clone of one's own. */
 export async function git(repo: string, words: string[], environment: Environment): Promise<Said> {
+  // no program can be given such a word, so git knows nothing by that name
+  if (words.some(word => word.includes('\0'))) return { code: 128, stdout: '', stderr: 'a NUL is in it' };
   return run([...(await cloneAt(repo, environment)).words, ...words], environment);
 }
 
