@@ -9,6 +9,8 @@ import { sh } from './sh.ts';
 import { Spoken } from './spoken.ts';
 
 const BEAT_MS = 2000;
+/** The keeper says that it lives as often as we do: so many beats without a byte of it, and it is given up. */
+const SILENT_BEATS = 10;
 
 /** Resolves when the keeper has the lock and is ready for steps. @throws Failure as openKeeper does */
 export async function converse(
@@ -18,7 +20,14 @@ export async function converse(
   nonce: string,
   hear: (happening: Happening) => void,
 ): Promise<Keeper> {
-  const beat = setInterval(() => channel.input.write('beat\n'), BEAT_MS);
+  let silent = 0;
+  // beats are counted, not time: a laptop that slept may find its keeper well
+  const beat = setInterval(() => {
+    channel.input.write('beat\n');
+    if (++silent <= SILENT_BEATS) return;
+    over(new Failure(4, `no sign of life from the keeper on ${host.name} for ${(SILENT_BEATS * BEAT_MS) / 1000} s`));
+    channel.drop();
+  }, BEAT_MS);
   const ready = new Later<string>();
   const end = new Later<Outcome>();
   const done = new Events<void>();
@@ -32,6 +41,8 @@ export async function converse(
   let sent = 0;
   let judged = 0;
   let failed = false;
+  /** We asked for the end. */
+  let ending = false;
   let fed = Promise.resolve();
   const spoken = new Spoken();
   let errors = '';
@@ -89,7 +100,9 @@ export async function converse(
     sendAhead();
   }
 
-  function event(line: string): void {
+  function event(whole: string): void {
+    if (!whole.endsWith(' .')) return; // a full disk cut it off, and it is said once more
+    const line = whole.slice(0, -2);
     const [verb = '', one = '', two = '', three = ''] = line.split(' ');
     if (verb === 'ready') ready.settle(line.slice('ready '.length));
     else if (verb === 'waiting') hear({ kind: 'waiting', text: unpack(one.slice(0, -1)) });
@@ -98,7 +111,9 @@ export async function converse(
       ready.fail(
         new Failure(1, `${host.name}: ${unpack(one)}`, {
           detail: spoken.unheard().join('\n'),
-          advice: `look at ${attempt.releases} on ${host.where}: it must belong to the user who deploys, on a disk with room`,
+          advice:
+            unpack(two) ||
+            `look at ${attempt.releases} on ${host.where}: it must belong to the user who deploys, on a disk with room`,
         }),
       );
     else if (verb === 'settling') {
@@ -123,6 +138,9 @@ export async function converse(
       if (one === 'stuck') recorded.fail(new Failure(6, 'the release could not be recorded: is the disk full?'));
       undoing.settle(undosSeen, undefined);
       end.settle(outcomeOf(one));
+      // it could not go on, or did not hear us
+      if (!ending)
+        over(new Failure(one === 'stuck' ? 6 : 4, `${host.name} ended the attempt by itself (${one}): ${unpack(two)}`));
     }
   }
 
@@ -151,6 +169,7 @@ export async function converse(
   let rest = '';
   channel.output.setEncoding('utf8');
   channel.output.on('data', (text: string) => {
+    silent = 0;
     rest += text;
     const parts = rest.split('\n');
     rest = parts.pop() ?? '';
@@ -198,11 +217,13 @@ export async function converse(
     },
     done: (index, say) => spoken.hear(ofStep(index), say, done.of(index)),
     commit(current, previous, more) {
+      ending = true;
       send(`commit ${current} ${previous ?? '-'} ${pack(more)}`);
     },
     finished: (index, say) => spoken.hear(ofFinish(index), say, finished.of(index)),
     abort(outcome, reason) {
       failed = true;
+      ending = true;
       send(`abort ${outcome} ${pack(reason)}`);
     },
     async *undos() {
@@ -222,6 +243,7 @@ export async function converse(
       }
     },
     async quit() {
+      ending = true;
       send('quit');
       await end.promise;
       clearInterval(beat);

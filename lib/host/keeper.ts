@@ -60,6 +60,11 @@ export type Keeper = {
 };
 
 const sources = new URL('./', import.meta.url);
+const parts = ['line', 'home', 'record', 'undo', 'step', 'main'];
+
+/** The keeper's program, as it is sent and as it lies on the host for the boot line. */
+export const keeperSource = (): string =>
+  [startAgain.text, ...parts.map(part => readFileSync(new URL(`keeper/${part}.sh`, sources), 'utf8'))].join('\n');
 
 /** Seconds without a sign of life after which the keeper undoes by itself. */
 export const SILENCE_SECONDS = 10;
@@ -74,7 +79,7 @@ export async function openKeeper(
   hear: (happening: Happening) => void = () => {},
 ): Promise<Keeper> {
   const nonce = `keeper-${randomBytes(9).toString('hex')}`;
-  const source = `${startAgain.text}\n${readFileSync(new URL('keeper.sh', sources), 'utf8')}`;
+  const source = keeperSource();
   const home = `${attempt.releases}/.keeper`;
   const variables: [string, string | number][] = [
     ['releases', attempt.releases],

@@ -1,6 +1,6 @@
 // A folder on this machine in which keepers can be tried, and what becomes of a list of steps in it.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '../../lib/host/connect.ts';
@@ -54,6 +54,11 @@ export function place(folder = mkdtempSync(join(tmpdir(), 'bookops-keeper-'))) {
         wait: 0,
         ...more,
       };
+    },
+    /** An undo is tried for so many seconds. */
+    patience: (seconds: number) => {
+      mkdirSync(home, { recursive: true, mode: 0o700 });
+      writeFileSync(join(home, 'patience'), `${seconds}\n`);
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };

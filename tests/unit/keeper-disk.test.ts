@@ -23,7 +23,7 @@ const fill = (at: string) => spawnSync('bash', ['-c', 'cat /dev/zero >"$1/filler
 
 test('a disk that is full before anything began: refused in words, no line, no journal, the lock is free', async () => {
   if (!root) return;
-  const at = disk('full', '256k');
+  const at = disk('full', '512k');
   fill(at);
   const here = place(at);
   const refused = await failure(openKeeper(host, here.attempt()));
@@ -94,7 +94,7 @@ test('a disk that is full at the decision: the reserve makes room, line and poin
 });
 
 test.after(() => {
-  for (const name of ['full', 'filling', 'undo', 'commit']) if (root) spawnSync('umount', [join(folder, name)]);
+  for (const name of ['full', 'filling', 'undo', 'commit']) if (root) spawnSync('umount', ['-l', join(folder, name)]);
   rmSync(folder, { recursive: true, force: true });
 });
 

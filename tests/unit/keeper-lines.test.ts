@@ -1,10 +1,10 @@
 // The lines of a client reach the keeper whole, at whatever moment they come.
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { keeperSource } from '../../lib/host/keeper.ts';
 
-const keeper = readFileSync(new URL('../../lib/host/keeper.sh', import.meta.url), 'utf8');
+const keeper = keeperSource();
 const words = ['next_line', 'pause'].map(
   name => new RegExp(`^${name}\\(\\) \\{.*?^\\}$`, 'ms').exec(keeper)?.[0] ?? '',
 );

@@ -18,6 +18,7 @@ import { alive, host, place, shas, stepOf, until, walk } from '../torture/keepin
 test('a plan that succeeds is recorded, its undos are forgotten, its end is told, nothing is left', async () => {
   const here = place();
   const ran = here.at('ran');
+  here.patience(2);
   const answers: string[] = [];
   const { outcome, said, finished, error } = await walk(
     here.attempt(),
@@ -31,7 +32,7 @@ test('a plan that succeeds is recorded, its undos are forgotten, its end is told
   );
   assert.is(error, undefined);
   assert.is(outcome, 'live');
-  assert.equal(said.filter(Boolean), ['hello', 'oops', 'typed', 'no newline']);
+  assert.equal(said.filter(Boolean), ['hello', 'oops', 'typed', 'no newline', 'this is tried again for 2 s']);
   assert.equal(answers, ['two words\n']);
   assert.equal(finished, [true, false]);
   assert.is(here.text('ran'), '1\n3\n');
@@ -41,9 +42,9 @@ test('a plan that succeeds is recorded, its undos are forgotten, its end is told
   const line = parseLine(lines[0] ?? '');
   assert.equal([line?.outcome, line?.window, line?.sha], ['live', 1.2, shas.next]);
   assert.type(line?.seconds, 'number');
-  assert.equal(readdirSync(here.home).sort(), ['keeper.sh', 'lock', 'run']);
   // the end is told a moment before the keeper has tidied up after itself
   await until(() => !existsSync(readFileSync(`${here.home}/run`, 'utf8').trim()), 'the run folder is gone');
+  assert.equal(readdirSync(here.home).sort(), ['keeper.sh', 'lock', 'patience', 'run']);
   here.remove();
 });
 
@@ -87,6 +88,7 @@ test('a first step that fails with nothing to undo is a failure, not a revert', 
 test('an undo that fails is stuck: older undos stay, the next run says so with exit 6, and settles once it is repaired', async () => {
   const here = place();
   const [ran, broken] = [here.at('ran'), here.at('broken')];
+  here.patience(2);
   writeFileSync(broken, '');
   const { outcome, undone } = await walk(here.attempt(), [
     stepOf({ title: 'a', run: 'true', undo: `echo undo a >>${ran}` }),

@@ -45,7 +45,7 @@ export async function onlyServes(all: VisitorsSite, sha: string): Promise<void> 
            echo "linked $([ "$(readlink current)" = "$(readlink $colour)" ] && echo the same)"`
     }
     echo "journal $(ls -d releases/.keeper/journal 2>/dev/null)"
-    echo "scratch $(ls -d /dev/shm/bookops.* 2>/dev/null; find . -name '*.new' -o -name '*.making')"`);
+    echo "scratch $(ls -d releases/.keeper/bookops.* /dev/shm/bookops.* 2>/dev/null; find . -name '*.new' -o -name '*.making')"`);
   const version = `{"commitSha":"${sha}"}`;
   const place = registry
     ? [`running ${project} running`, 'again unless-stopped', 'networks 1']

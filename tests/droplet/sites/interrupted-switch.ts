@@ -35,7 +35,7 @@ export async function interruptSwitches(
   const settled = async () => {
     await until('the attempt is settled', 120, async () => {
       const said = await droplet.root(
-        `cd ${releases} && [ ! -e .keeper/journal ] && flock -n .keeper/lock true && ! ls -d /dev/shm/bookops.* 2>/dev/null && echo free`,
+        `cd ${releases} && [ ! -e .keeper/journal ] && flock -n .keeper/lock true && ! ls -d .keeper/bookops.* /dev/shm/bookops.* 2>/dev/null && echo free`,
       );
       return said.stdout.trim() === 'free' ? true : undefined;
     }).catch(async (error: unknown) => {

@@ -51,7 +51,11 @@ export async function calm(droplet: Droplet, target: Kind, limit = 30): Promise<
     [],
     'no folder of a release that never became good',
   );
-  assert.is(await run(`ls -d /dev/shm/bookops.* /tmp/bookops.* 2>/dev/null`), '', 'no scratch folder is left');
+  assert.is(
+    await run(`ls -d ${releases}/.keeper/bookops.* /dev/shm/bookops.* /tmp/bookops.* 2>/dev/null`),
+    '',
+    'no scratch folder is left',
+  );
   assert.is(
     await run(`find ${target.root} -name '*.exact' -o -name '*.new' -o -name '*.back' -o -name '*.restored' | head`),
     '',

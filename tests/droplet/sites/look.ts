@@ -53,7 +53,7 @@ export async function look(droplet: Droplet, place: Place): Promise<Look> {
     part unit; systemctl show -p ActiveState --value ${unit} 2>/dev/null
     part leftovers
     ls -d ${releases}/.keeper/journal ${releases}/.keeper/reserve ${releases}/.keeper/holder 2>/dev/null
-    ls -d /dev/shm/bookops* /tmp/bookops* /tmp/docker.* /tmp/tmp.* 2>/dev/null
+    ls -d ${releases}/.keeper/bookops.* /dev/shm/bookops* /tmp/bookops* /tmp/docker.* /tmp/tmp.* 2>/dev/null
     find ${root} -name '*.exact' -o -name '*.new' -o -name '*.back' -o -name '*.restored'
     docker volume ls -q; docker ps -aq --filter status=created --filter status=dead
     if [ -e ${releases}/.keeper/lock ] && ! flock -w 5 ${releases}/.keeper/lock true; then echo 'the lock is held'; fi`);

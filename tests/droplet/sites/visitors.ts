@@ -107,7 +107,7 @@ export async function onlyOneServes({ droplet }: VisitorsSite, sha: string): Pro
     echo "visitors $(curl -sk --resolve ${visitorsDomain}:443:127.0.0.1 https://${visitorsDomain}/version.json)"
     echo "containers $(docker ps -a --format '{{.Names}} {{.State}}' | xargs)"
     echo "again $(docker inspect -f '{{.HostConfig.RestartPolicy.Name}}' $(docker ps -aq) | xargs)"
-    echo "left $(ls -d releases/.keeper/journal releases/*/replaces proxy/hold /dev/shm/bookops.* 2>/dev/null; find . -name '*.new')"`);
+    echo "left $(ls -d releases/.keeper/journal releases/*/replaces proxy/hold releases/.keeper/bookops.* /dev/shm/bookops.* 2>/dev/null; find . -name '*.new')"`);
   assert.equal(
     said.stdout.split('\n').map(line => line.trimEnd()),
     [

@@ -1,0 +1,141 @@
+# Where the keeper lives: a folder that is the user's own and that nobody else can exchange, its scratch in it, and the lock.
+
+# folders_to path: every folder on the way to it, and every link, as the kernel follows them
+folders_to() {
+  local at='' rest=$1 part target hops=0
+  printf '%s\0' /
+  while [[ $rest ]]; do
+    part=${rest%%/*}
+    rest=${rest#"$part"}
+    rest=${rest#/}
+    case $part in
+      '' | .) continue ;;
+      ..) at=${at%/*} ;;
+      *)
+        printf '%s\0' "$at/$part"
+        if [[ -L $at/$part ]]; then
+          ((++hops < 40)) && target=$(readlink -- "$at/$part") || return 1
+          [[ $target != /* ]] || at=''
+          rest=$target/$rest
+        else at+=/$part; fi
+        ;;
+    esac
+  done
+}
+
+# mine_alone group folder: nobody but this user and root is in the group, and no access list says more than the mode does
+mine_alone() {
+  [[ $(ls -ld -- "$2") != ??????????+* ]] && { getent group "$1" && getent passwd; } | awk -F: -v group="$1" -v me="$(id -un)" '
+    NR == 1 {count = split($4, names, ","); for (at = 1; at <= count; at++) if (names[at] != me && names[at] != "root") bad = 1; next}
+    $4 == group && $1 != me && $3 != 0 {bad = 1}
+    END {exit bad || NR < 2}'
+}
+
+# distrust path: sets `why` and `fix` when somebody else can change what stands there; nobody can exchange a folder whose way is
+# trusted from the root on, which is why the order matters
+distrust() {
+  local mode owner group name
+  why='' fix=''
+  while read -r -d '' mode owner group name; do
+    mode=$((16#$mode))
+    if ((owner != 0 && owner != EUID)); then
+      why="$name belongs to $(id -un "$owner" 2>/dev/null || echo "$owner")" fix="chown $(id -un) $(printf %q "$name")"
+    elif (((mode & 0170000) == 0120000 || mode & 01000)); then
+      continue # a link has no rights of its own; in a sticky folder everybody has only what is his
+    elif ((mode & 2)); then
+      why="everybody can change $name" fix="chmod o-w $(printf %q "$name")"
+    elif ((mode & 020)) && ! mine_alone "$group" "$name"; then
+      why="the group $(getent group "$group" | cut -d: -f1) can change $name" fix="chmod g-w $(printf %q "$name")"
+    else continue; fi
+    fix="as root: $fix" # a user's own chmod takes the setgid bit of a group away that he is not in
+    return 0
+  done < <(folders_to "$1" | xargs -0r stat --printf '%f %u %g %n\0')
+  return 1
+}
+
+# What lies in the home is run: it is the user's own, as is everything that leads there, or nothing of it is touched.
+home_is_ours() { # else sets why and fix
+  local foreign
+  if [[ -L $home || ! -d $home || ! -O $home ]]; then
+    why="$home is not a folder of $(id -un) itself" fix="look who put it there, then as root: rm $home, or mv $home to another place"
+    return 1
+  fi
+  ! distrust "$home" || return 1
+  foreign=$(find "$home" -maxdepth 1 \( ! -uid "$EUID" -o -type l -o -path "$home" -perm /022 \) -print -quit &&
+    if [[ -e $journal ]]; then find "$journal" -maxdepth 1 \( ! -uid "$EUID" -o -type l -o -perm /022 \) -print -quit; fi) || foreign=$home
+  [[ $foreign ]] || return 0
+  why="${foreign%%$'\n'*} is a link, or somebody else's, or can be changed by others"
+  fix="look who put it there, then as root: chown -hR $(id -un) $home && chmod -R go-w $home"
+  return 1
+}
+
+# make_scratch: sets run, a folder of our own with room that is kept for what has to be said and undone
+make_scratch() {
+  run=$(mktemp -d "$home/bookops.XXXXXXXX") && scratches+=("$run") && : >"$run/out" && mkfifo "$run/pause" || return 1
+  # the first belongs to what is said, whoever fills the disk; the second is given back when something fails
+  fallocate -n -l 65536 "$run/out" 2>/dev/null
+  reserve_room && exec 9<>"$run/pause"
+}
+
+reserve_room() {
+  [[ -e $run/reserve ]] || fallocate -l 131072 "$run/reserve" 2>/dev/null || head -c 131072 /dev/zero >"$run/reserve"
+}
+
+# Undos write things down: the room for it is given back, and when that is not enough it is found elsewhere.
+make_room() {
+  local base
+  [[ ! $run ]] || rm -f "$run/reserve"
+  if [[ $run && -d $run ]] && head -c 65536 /dev/zero >"$run/room"; then
+    rm -f "$run/room"
+    return 0
+  fi
+  for base in "$home" /dev/shm /tmp /var/tmp; do
+    run=$(mktemp -d "$base/bookops.XXXXXXXX") && scratches+=("$run") && head -c 65536 /dev/zero >"$run/room" && rm -f "$run/room" && return 0
+  done
+  return 0 # an undo that needs it says what is missing
+} 2>/dev/null
+
+# remove_dead_scratch: that of the keeper which had the lock before, and of those that died while they waited for it
+remove_dead_scratch() {
+  local one
+  while read -r one; do
+    if [[ -d $one && $one == @("$home"|/dev/shm|/tmp|/var/tmp)/bookops.* ]]; then rm -rf "$one"; fi
+  done < <(cat "$home/run" 2>/dev/null)
+  while read -r one; do
+    flock -n "$one" true 2>/dev/null && rm -rf "${one%/*}"
+  done < <(find "$home" -mindepth 2 -maxdepth 2 -path '*/bookops.*/out' -mmin +1 2>/dev/null)
+}
+
+keep() { # keep file < content: on the disk, whole or not at all
+  if cat >"$1.new" && sync -d "$1.new" 2>/dev/null && mv -fT "$1.new" "$1"; then return 0; fi
+  rm -f "$1.new"
+  return 1
+}
+
+holder_now() { # what others see while they wait
+  printf '%s\n' "$holder step=\"$(plain "$(cat "$journal/step" 2>/dev/null)")\"" >"$home/holder.new" 2>/dev/null &&
+    mv -fT "$home/holder.new" "$home/holder"
+}
+
+take_lock() { # waits at most $wait seconds, telling who holds it whenever that changes
+  local since seen='' is
+  now since
+  until flock -n 8; do
+    is=$(cat "$home/holder" 2>/dev/null)
+    now now_
+    if ((now_ - since >= wait)); then
+      for _ in 1 2 3 4 5 6 7 8 9 10; do # a holder that only just took it may not have signed yet
+        [[ $is ]] && break
+        flock -n 8 && return 0
+        sleep 0.1
+        is=$(cat "$home/holder" 2>/dev/null)
+      done
+      say "held $(encode "$is")."
+      exit 5
+    fi
+    # who leaves takes the name away before the lock is free
+    [[ $is && $is != "$seen" ]] && say "waiting $(encode "$is")." && seen=$is
+    pause 0.5
+    if read -r -t 0; then next_line || (($? > 128)) || exit 5; fi # the client gave up
+  done
+}

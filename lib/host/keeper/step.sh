@@ -1,0 +1,103 @@
+# The steps of a plan: written down with their way back, started one by one, looked after, ended with all that they started.
+
+# Everything that can be done for a step before its turn: between two steps visitors may be waiting.
+prepare() { # number seconds title undo script input
+  local name
+  printf -v name '%03d' "$1"
+  [[ $4 == - || -e $journal/undo.$name ]] || decode "$4" | keep "$journal/next.$name" || return 1
+  decode "$3" >"$run/title.$name" && decode "$5" >"$run/step.$name" && : >"$run/answer.$name"
+}
+
+start_step() { # number seconds title undo script input
+  local number=$1 name title
+  limit=$2
+  printf -v name '%03d' "$number"
+  [[ -e $run/step.$name ]] || prepare "$@"
+  IFS= read -r -d '' title 2>/dev/null <"$run/title.$name"
+  if [[ ! -e $run/answer.$name ]] || ! { [[ $4 == - || -e $journal/undo.$name ]] || mv -fT "$journal/next.$name" "$journal/undo.$name"; } ||
+    ! printf '%s\n' "$title" >"$journal/step"; then
+    say "done $number 1 $(encode 'the way back could not be written down: is the disk full?')"
+    failed=yes
+    return
+  fi
+  case $6 in
+    -) launch "$name" 6</dev/null ;;
+    stream)
+      rm -f "$run/stream.$name"
+      mkfifo "$run/stream.$name"
+      launch "$name" "$run/stream.$name" 6</dev/null
+      say "stream $number $(encode "$run/stream.$name")"
+      ;;
+    *) launch "$name" 6< <(exec 5>&- 8>&- 9>&- && decode "$6") ;;
+  esac
+  current_step=$number
+  now step_began
+  holder_now
+}
+
+launch() {
+  (
+    exec 8>&- 9>&- <&6 6<&-
+    [[ ${2:-} ]] && exec <"$2" # waits here until the client opens its end
+    KEEPER_RUN=$run exec setsid bash --norc --noprofile -c '. "$1"; . "$2"' bash "$journal/prelude.sh" "$run/step.$1" 3>"$run/answer.$1" >&5 2>&1 5>&-
+  ) &
+  running=$!
+  printf '%s %s\n' "$running" "$(start_of "$running")" >"$journal/running"
+}
+
+look_after_step() {
+  local code name
+  [[ $running ]] || return 0
+  if kill -0 "$running" 2>/dev/null; then
+    # visitors may be waiting for the end of the step: it is looked for often, and less so the longer it takes
+    if ((now_ - step_began > 30)); then tick=0.1; elif ((now_ - step_began > 5)); then tick=0.03; fi
+    if ((now_ - step_began >= limit)); then
+      end_step
+      say "done $current_step 124 $(encode "no end after $limit s")"
+      failed=yes
+      queue=()
+    fi
+    return 0
+  fi
+  wait "$running"
+  code=$?
+  running=''
+  tick=0.01
+  rm -f "$journal/running"
+  printf -v name '%03d' "$current_step"
+  local ended=$current_step answer
+  answer=$(base64 -w0 <"$run/answer.$name") || code=1 # what it answered is lost, and with it what was to be judged
+  if ((code)); then
+    failed=yes
+    queue=()
+  elif ((${#queue[@]})); then
+    local next=${queue[0]}
+    say "next $ended" # what is printed from here on is the next one's; that this one is done is told when the next has begun
+    queue=("${queue[@]:1}")
+    # shellcheck disable=SC2086
+    start_step $next
+  fi
+  say "done $ended $code $answer"
+  rm -f "$run/stream.$name"
+}
+
+end_step() { # ends the step that runs, and everything it started in its group
+  local try file
+  [[ ${running:-} ]] || return 0
+  kill_group TERM "$running"
+  for ((try = 0; try < 100; try++)); do
+    kill -0 -- "-$running" 2>/dev/null || kill -0 "$running" 2>/dev/null || break
+    ((try == 50)) && kill_group KILL "$running"
+    sleep 0.1
+  done
+  wait "$running" 2>/dev/null
+  for file in "$run"/stream.*; do [[ -p $file ]] && : 7<>"$file"; done # frees a writer that waits for its reader
+  running=''
+}
+
+kill_group() { # sudo's children belong to the app's user: that user ends them
+  # a step that waits for its stream has no group of its own yet
+  kill -s "$1" -- "-$2" 2>/dev/null || kill -s "$1" "$2" 2>/dev/null
+  [[ $app_user && $app_user != "$(id -un)" ]] && sudo -n -u "$app_user" -- kill -s "$1" -- "-$2" 2>/dev/null
+  return 0
+}

@@ -1,0 +1,137 @@
+# The way back, newest undo first, and the way forward of an attempt that was decided; both can be gone again from the journal.
+
+run_file() { # run_file file seconds: one undo or finish script, in a group of its own
+  KEEPER_UNDO=yes KEEPER_RUN=$run timeout -k 5 "$2" bash --norc --noprofile -c '. "$1"; . "$2"' bash "$journal/prelude.sh" "$1" \
+    </dev/null 3>/dev/null 8>&- 9>&- >&5 2>&1 5>&-
+}
+
+# patiently seconds command…: until it succeeds, with growing pauses. Docker, systemd or a disk that is away comes back within
+# a minute or so, and looks like any other failure; what fails for good ends all the same.
+patiently() {
+  local most=$1 from rest=1 try
+  shift
+  now from
+  for ((try = 1; ; try++)); do
+    "$@" && return 0
+    now now_
+    ((try >= 2 && now_ - from + rest > most)) && return 1
+    ((try > 1)) || printf '\nthis is tried again for %s s\n' "$most" >&5 2>/dev/null
+    pause "$rest"
+    ((rest = rest < 8 ? rest * 2 : 10))
+  done
+}
+
+undo_all() { # newest first; stops at the first that fails, because those below may rely on it
+  local file number
+  for file in $(printf '%s\n' "$journal"/undo.[0-9][0-9][0-9] | sort -r); do # not undo.001.new, which a full disk or a crash cut off
+    [[ -e $file ]] || continue
+    number=${file##*.}
+    say "undoing $((10#$number))"
+    if ! patiently "$patience" run_file "$file" 300; then
+      say "undone $((10#$number)) 1"
+      return 1
+    fi
+    rm -f "$file"
+    say "undone $((10#$number)) 0"
+  done
+}
+
+go_back() { # go_back outcome reason
+  local outcome=$1 reason=$2 more
+  end_step
+  more=$(cat "$run/more" 2>/dev/null)
+  make_room
+  if [[ ! -d $journal ]]; then # somebody removed the way back
+    record stuck "$reason; and the journal is gone" ''
+    rm -f "$home/holder"
+    say "$end_word stuck $(encode "$reason")"
+    return 1
+  fi
+  [[ $outcome == reverted && ! $(compgen -G "$journal/undo.[0-9][0-9][0-9]") ]] && outcome=failed
+  if ! undo_all; then
+    record stuck "$reason; then an undo failed" ''
+    [[ -e $journal/stuck ]] || : >"$journal/stuck"
+    rm -f "$home/holder"
+    say "$end_word stuck $(encode "$reason")"
+    return 1
+  fi
+  if ! patiently "$patience" record "$outcome" "$reason" "$more"; then # all is undone, but no line tells it: the next run writes it
+    rm -f "$home/holder"
+    say "$end_word stuck $(encode "$reason")"
+    return 1
+  fi
+  rm -rf "$journal" "$home/holder" "$home/reserve"
+  say "$end_word $outcome $(encode "$reason")"
+}
+
+# `first` is what visitors wait for: the decision is on the disk, and the record can be written behind it.
+finish() { # first|after seconds
+  local file number code
+  for file in "$journal/$1".[0-9][0-9][0-9]; do
+    [[ -e $file ]] || continue
+    number=${file##*.}
+    say "finishing $((10#$number))"
+    patiently "$2" run_file "$file" 300 && code=0 || code=1
+    say "finished $((10#$number)) $code"
+  done
+}
+
+go_forward() { # the attempt is decided: write it down everywhere, then finish; repeatable
+  local current previous more
+  if ! { read -r current && read -r previous && IFS= read -r more; } <"$journal/commit" || [[ ! $current ]]; then
+    say "$end_word stuck $(encode 'the decision in the journal cannot be read')"
+    return 1
+  fi
+  finish first "$patience"
+  rm -f "$home/reserve" # room for the pointers too
+  if ! patiently "$patience" record_live "$current" "$previous" "$more"; then
+    rm -f "$home/holder"
+    say "$end_word stuck" # the decision stays in the journal: the next run goes forward from it
+    return 1
+  fi
+  say "recorded"
+  rm -f "$journal"/undo.*
+  finish after $((patience < 15 ? patience : 15)) # what tidies up may fail for good, and the release is live
+  rm -rf "$journal" "$home/holder" "$home/reserve"
+  say "$end_word live"
+}
+
+# settle_leftover: what a killed keeper or a rebooted server left behind goes back, or forward if it was decided
+settle_leftover() {
+  [[ -d $journal ]] || return 0
+  local left_boot left_group left_start reason patience=$patience
+  if [[ ! -e $journal/attempt && ! $(compgen -G "$journal/undo.[0-9][0-9][0-9]") && ! -e $journal/commit ]]; then
+    rm -rf "$journal" # died before it knew what it was for: nothing had started
+    return 0
+  fi
+  know_attempt
+  read -r left_boot <"$journal/boot" 2>/dev/null || left_boot=''
+  if [[ $left_boot == "$(</proc/sys/kernel/random/boot_id)" ]]; then
+    reason="the keeper was killed"
+    if read -r left_group left_start <"$journal/running" 2>/dev/null &&
+      [[ $(start_of "$left_group") == "$left_start" ]]; then
+      running=$left_group
+    fi
+  else
+    reason="the server restarted"
+    hundredths started
+  fi
+  if [[ -e $journal/stuck ]]; then # it was tried for long before, and now a person waits
+    reason="an undo failed"
+    [[ ${KEEPER_BOOT:-} ]] || ((patience < 5)) || patience=5
+  fi
+  reason+=" during: $(plain "$(cat "$journal/step" 2>/dev/null)")"
+  [[ ! $damaged ]] || reason+="; the journal was damaged"
+  say "settling $(encode "$reason")"
+  local end_word=settled
+  if [[ -e $journal/commit ]]; then go_forward; else go_back lost "$reason"; fi
+}
+
+start_of() { # the kernel's start time of a process: tells it from a later one with the same number
+  local stat
+  read -r stat <"/proc/$1/stat" 2>/dev/null || return 0
+  stat=${stat##*) }
+  # shellcheck disable=SC2086 # its fields are the words
+  set -- $stat
+  printf '%s' "${20}"
+}
