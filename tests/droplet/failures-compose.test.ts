@@ -74,6 +74,7 @@ test('an app that never gets ready, one that redirects its probe and one that is
 test('an undo that fails needs a person; once repaired, the next task settles it and goes on', async () => {
   const before = await now();
   const file = `${place.root}/releases/${before.folders.at(-1)}/compose.yml`;
+  await droplet.asDeploy(`echo 2 >${place.root}/releases/.keeper/patience`);
   const running = site.start('deploy', '--env', 'staging', '--sha', app.neverReady);
   await running.until(/… Wait until/);
   await droplet.root(`chown root ${file}; chmod 000 ${file}`);
@@ -89,7 +90,7 @@ test('an undo that fails needs a person; once repaired, the next task settles it
   ended(await site.task('restart', '--env', 'staging'), 6);
   assert.equal((await now()).log, stuck.log);
 
-  await droplet.root(`chown deploy ${file}; chmod 644 ${file}`);
+  await droplet.root(`chown deploy ${file}; chmod 644 ${file}; rm ${place.root}/releases/.keeper/patience`);
   const next = ended(await site.task('restart', '--env', 'staging'), 0);
   assert.match(next.stderr, 'settling');
   const after = await now();

@@ -72,6 +72,7 @@ test('a disk that fills up while the release is unpacked costs nothing', async (
 
 test('a unit that cannot start is named, and when its undo cannot start it either, a person is needed', async () => {
   const before = await now();
+  await droplet.asDeploy(`echo 2 >${place.root}/releases/.keeper/patience`);
   await droplet.root(
     `cp ${unit} /root/unit; sed -i 's|^ExecStart=.*|ExecStart=/usr/bin/gunicorn-that-is-not-there|' ${unit}; systemctl daemon-reload`,
   );
@@ -85,7 +86,7 @@ test('a unit that cannot start is named, and when its undo cannot start it eithe
     [stuck.current, stuck.linked, stuck.database, stuck.flag],
     [before.current, before.linked, before.database, place.flag],
   );
-  await droplet.root(`mv /root/unit ${unit}; systemctl daemon-reload`);
+  await droplet.root(`mv /root/unit ${unit}; systemctl daemon-reload; rm ${place.root}/releases/.keeper/patience`);
   const next = ended(await site.task('restart', '--env', 'staging'), 0);
   assert.match(next.stderr, 'settling');
   const after = await now();
