@@ -29,7 +29,48 @@ feed_user() {
 }
 
 as_root() {
-  if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi </dev/null
+  local by=(sudo -n)
+  ((EUID)) || by=()
+  if [[ $1 == systemctl ]]; then while_systemd_is_away "${by[@]}" "$@"; else "${by[@]}" "$@"; fi </dev/null
+}
+
+# Steps and undos wait for a Docker or systemd that is away, as while it is restarted or updated, so many seconds at most. A
+# dead Docker would else be taken for one without containers. What only looks, as status does, does not wait.
+away_seconds=90
+if [[ ${KEEPER_RUN:-} ]]; then
+  docker() {
+    docker_is_there
+    command docker "$@"
+  }
+  systemctl() {
+    while_systemd_is_away command systemctl "$@"
+  }
+fi
+
+# docker_is_there: at once while its daemon runs, which costs no call of it; else it is asked until it answers
+docker_is_there() {
+  local pid end=$((SECONDS + away_seconds)) said=''
+  if read -r pid 2>/dev/null </run/docker.pid && [[ -d /proc/$pid ]]; then return 0; fi
+  until timeout 10 docker version >/dev/null 2>&1; do
+    ((SECONDS < end)) || fail "Docker did not answer for $away_seconds s: systemctl status docker"
+    [[ $said ]] || echo "waiting for Docker, which does not answer, for $away_seconds s at most"
+    said=yes
+    sleep 1
+  done
+} >&2
+
+# while_systemd_is_away systemctl …: again as long as systemd cannot be reached; each of its commands may be given twice
+while_systemd_is_away() {
+  local said code end=$((SECONDS + away_seconds)) told=''
+  while :; do
+    { said=$("$@" 2>&1 >&4 4>&-) && code=0 || code=$?; } 4>&1
+    if ((code == 0 || SECONDS >= end)) || [[ ! $said =~ connect\ to\ (system\ )?(scope\ )?bus|Failed\ to\ get\ D-Bus|Connection\ (refused|reset|timed)|endpoint\ is\ not\ connected|Failed\ to\ activate\ service|D-Bus\ connection\ terminated ]]; then break; fi
+    [[ $told ]] || echo "waiting for systemd, which cannot be reached, for $away_seconds s at most" >&2
+    told=yes
+    sleep 1
+  done
+  [[ ! $said ]] || printf '%s\n' "$said" >&2
+  return "$code"
 }
 
 # answer text…: what the task that asked reads back (file descriptor 3)

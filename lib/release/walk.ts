@@ -177,7 +177,7 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
         advice: `see ${target.paths.releases}/.keeper/journal`,
       });
     throw new Failure(4, during, {
-      advice: `the server ends this attempt by itself within 30 s: npx tsx tasks/releases.ts --env ${environment} tells how it ended`,
+      advice: `the server cannot be asked; as long as it runs it goes back by itself, 10 s after it lost this program at the latest: npx tsx tasks/releases.ts --env ${environment} tells how it ended`,
     });
   }
 }

@@ -24,7 +24,6 @@ export function composeColours(target: Target, settings: ComposeSettings): Colou
     // retire project: its containers and networks go, without asking its compose file; volumes stay
     sh`retire() {
   local ids net name id
-  until docker version >/dev/null 2>&1; do sleep 1; done
   ids=$(docker ps -aq --filter "$(of_project "$1")")
   if [[ $ids ]]; then
     docker stop -t ${stopSeconds} $ids >/dev/null
@@ -88,7 +87,6 @@ export function composeColours(target: Target, settings: ComposeSettings): Colou
         ? remove(release, release.colour)
         : lines(
             words,
-            sh`until docker version >/dev/null 2>&1; do sleep 1; done`,
             sh`dc ${release.folder} stop -t ${stopSeconds} $(<${`${release.folder}/services`})`,
             sh`dc ${release.folder} rm -f $(<${`${release.folder}/services`})`,
           ),

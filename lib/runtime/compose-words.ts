@@ -31,6 +31,7 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
     sh`dc() {
   local place=$1 more=()
   shift
+  [[ ! \${KEEPER_RUN:-} ]] || docker_is_there
   if [[ -e $place/volumes.yml ]]; then more=(-f "$place/volumes.yml"); fi
   if [[ -e $place/limits.yml ]]; then more+=(-f "$place/limits.yml"); fi
   env ${['IMAGE_TAG', ...Object.keys(variablesOf(target, settings))].flatMap(name => ['-u', name])} docker compose -p "$(project_of "$place")" --project-directory ${target.root} --env-file "$place/compose.env" -f "$place/compose.yml" "\${more[@]}" "$@"
@@ -135,11 +136,12 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
 }`,
     // drop_ahead place: the way back from make_ahead, also when that was cut off: what is not the one before goes
     sh`drop_ahead() {
-  local old
+  local old all new
   [[ -e $1/replaces ]] || return 0
-  until docker version >/dev/null 2>&1; do sleep 1; done
-  old=$(docker inspect -f '{{.Id}}' "$(tail -c +2 "$1/replaces")" 2>/dev/null || true)
-  if [[ $old ]]; then docker rm -f $(services_now "$1" -a | grep -vxF "$old") >/dev/null 2>&1 || true; fi
+  old=$(docker ps -aq --no-trunc --filter name="^/?$(tail -c +2 "$1/replaces")$")
+  all=$(services_now "$1" -a)
+  new=$(grep -vxF "$old" <<<"$all" || true)
+  if [[ $old && $new ]]; then docker rm -f $new >/dev/null; fi
   rm -f "$1/replaces" "$1/ids" "$1/policies"
 }`,
     // take_place place: the one before goes, and its name is that of its successor

@@ -39,7 +39,6 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
   const startOld = (was: Release, next: Release, way: WayBack): Command =>
     lines(
       words,
-      sh`until docker version >/dev/null 2>&1; do sleep 1; done`,
       sh`drop_ahead ${placeOf(next)}`,
       way.back(
         lines(
@@ -54,7 +53,6 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
   const takeAway = (change: Change): Command =>
     lines(
       words,
-      sh`until docker version >/dev/null 2>&1; do sleep 1; done`,
       sh`[ -e ${`${change.next.folder}/services`} ] || exit 0`,
       sh`if [ -e ${`${change.next.folder}/replaces`} ]; then
   stop_new ${stopSeconds} $(<${`${change.next.folder}/ids`})
@@ -127,7 +125,9 @@ fi`,
           words,
           sh`dc ${placeOf(change.next)} run --rm --no-deps -T --name ${name} ${service ?? settings.service} sh -c ${command}`,
         ),
-        undo: sh`if docker inspect ${name} >/dev/null 2>&1; then docker rm -f ${name}; fi`,
+        // a Docker that cannot be asked is not one without that container
+        undo: sh`id=$(docker ps -aq --filter ${`name=^/?${name}$`})
+[ -z "$id" ] || docker rm -f $id`,
         seconds,
       };
     },
@@ -140,7 +140,6 @@ fi`,
         title: 'Let it start again after a reboot',
         run: lines(
           words,
-          sh`until docker version >/dev/null 2>&1; do sleep 1; done`,
           sh`permanent ${placeOf(next)}`,
           // a server that went down right after the record has not brought the candidate back; no effect on what runs
           sh`despite_kept_port docker start $(<${`${placeOf(next)}/ids`}) >/dev/null`,
