@@ -2,7 +2,8 @@
 import { recipientsOf } from '../lib/backup/age.ts';
 import type { Snapshot } from '../lib/backup/at-rest.ts';
 import { copyForBackup, copyTools, nameOfDatabase, takeCopyAway } from '../lib/backup/copying.ts';
-import type { Survey } from '../lib/backup/files.ts';
+import { hadOnce, lookAhead } from '../lib/backup/folders.ts';
+import type { Survey } from '../lib/backup/survey.ts';
 import { perform, type Way } from '../lib/backup/flow.ts';
 import { leaveGuide } from '../lib/backup/guide.ts';
 import { backupId, type Manifest } from '../lib/backup/manifest.ts';
@@ -13,13 +14,13 @@ import { baseOn, openScratch } from '../lib/backup/scratch.ts';
 import { backupOf, openStores, size } from '../lib/backup/settings.ts';
 import { take, tidy, type Material } from '../lib/backup/take.ts';
 import { afterwards } from '../lib/backup/watch.ts';
-import type { Database } from '../lib/config/target.ts';
+import type { BackupFiles, Database, Target } from '../lib/config/target.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
 import { sh } from '../lib/host/sh.ts';
 import { pairs } from '../lib/release/log.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import type { Store } from '../lib/store/store.ts';
-import { task } from '../lib/task.ts';
+import { task, type Context } from '../lib/task.ts';
 
 /** How long a deploy is waited for when nobody says. */
 const patience = 600;
@@ -56,6 +57,7 @@ export default task(import.meta.url, {
         ...(bucket ? [`the bucket ${bucket.from.name}${bucket.prefix && `, what is below ${bucket.prefix}`}`] : []),
       ];
       if (recipients.length) parts.push(`encrypted for ${recipients.join(', ')}`);
+      if (files) parts.push(...(await ahead(context, target, files)));
       const names = stores.map(store => store.name);
       return {
         text: `${name} into ${names.join(', ')}:\n${parts.map(part => `  ${part}`).join('\n')}`,
@@ -105,8 +107,12 @@ export default task(import.meta.url, {
           ? [
               {
                 title: `Look through ${files.include.join(', ')}`,
-                run: async () => {
-                  survey = await surveyFiles(way, target, files, { id, scratch: scratch.folder });
+                run: async (say: (line: string) => void) => {
+                  const place = { id, scratch: scratch.folder };
+                  survey = await surveyFiles(way, target, files, place).catch(async (error: unknown) => {
+                    throw hadOnce(error, (await listing?.catch(() => [])) ?? []);
+                  });
+                  for (const { pattern, count } of survey.excluded) say(`exclude ${pattern}: ${count} left out`);
                 },
               },
             ]
@@ -180,7 +186,7 @@ export default task(import.meta.url, {
     const [first] = done;
     if (!first) throw new TypeError('a backup without a store: a bug in tasks/backup.ts');
     const { files: noted, own: ofOwn, bucket: ofBucket } = first.manifest;
-    for (const note of [noted, ofOwn, ofBucket].flatMap(one => one?.noted.slice(0, 20) ?? [])) report.warn(note);
+    for (const note of [noted, ofOwn, ofBucket].flatMap(one => one?.noted.slice(0, 40) ?? [])) report.warn(note);
     const shrunk = first.manifest.shrunk;
     if (shrunk.length)
       throw new Failure(
@@ -204,6 +210,23 @@ export default task(import.meta.url, {
     };
   },
 });
+
+/** What --plan says of the patterns, and what is wrong with the folders. A host that cannot be reached keeps no plan from being shown. */
+async function ahead(
+  { connect, report, signal }: Pick<Context, 'connect' | 'report' | 'signal'>,
+  target: Target,
+  files: BackupFiles,
+): Promise<string[]> {
+  try {
+    const way: Way = { host: await connect(target.host), signal, appUser: runtimeOf(target).appUser };
+    const excluded = await lookAhead(way, target, files);
+    return excluded.map(({ pattern, count }) => `without what ${pattern} matches: ${count || 'nothing there'}`);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.exit !== 4) throw error;
+    report.warn(`nobody looked at the folders: ${error.message}`);
+    return [];
+  }
+}
 
 function nothing(database: Database | undefined): string {
   if (!database) return 'no database';

@@ -1,24 +1,67 @@
 // Encryption with age, on the host: what packs for the recipients, and what opens with the identity, in one pass each.
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
-import { script, sh, lines, type Command } from '../host/sh.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
 import { placeOf, readSecret, type Secret } from '../secret.ts';
 import type { Whole } from './catalog.ts';
 import type { Part } from './manifest.ts';
+import { isTrouble } from './damage.ts';
 import { summing } from './sum.ts';
 
 /** What opens an encrypted backup, and where it was found. */
 export type Identity = { secret: Secret; place: string };
 
-/** The last words of a pipe: compressed, and encrypted when there are recipients. */
-export function packing(recipients: readonly string[]): Command {
-  const zstd = sh`nice zstd -q -3 -T0 -c`;
-  return recipients.length ? sh`${zstd} | ${sealing(recipients)}` : zstd;
+type Packing = {
+  recipients: readonly string[];
+  /** How what it unpacks to is told: its checksum, or how many bytes. */
+  tells: 'sum' | 'bytes';
+  /** It comes compressed already. */
+  compressed?: boolean;
+};
+
+/**
+ * What `from` gives (the words before the first program of the pipe), compressed, and encrypted when there are recipients, on
+ * standard output. It is unpacked again on its way: `unpacked` and what that gave, and `packed` and the checksum of all that
+ * was written, are told on standard error, for whom it reaches. Sets `codes`, how the programs of the pipe ended.
+ */
+export function packing(from: Command, { recipients, tells, compressed = false }: Packing): Command {
+  // it has to end well as well: without its checksum a frame gives all its bytes
+  const unpacking = sh`>(if told=$(nice zstd -dqc 2>/dev/null | { ${tells === 'sum' ? summing : sh`wc -c`}; }); then echo "unpacked $told"; else echo 'unpacked not'; fi >&9)`;
+  const counting = sh`>({ ${summing}; } | sed 's/^/packed /' >&9)`;
+  const first = compressed ? sh`cat` : sh`nice zstd -q -3 -T0 -c`;
+  const rest = recipients.length
+    ? sh`tee -p ${unpacking} | nice age --encrypt ${recipients.flatMap(one => ['-r', one])} | tee -p ${counting}`
+    : sh`tee -p ${unpacking} ${counting}`;
+  return lines(
+    script('set -o pipefail; exec 8>&1'),
+    // the substitution ends when everything in it has ended, also what only listens
+    sh`told=$(exec 9>&1
+${from} ${first} | ${rest} >&8
+echo "codes \${PIPESTATUS[*]}")`,
+    sh`read -ra codes <<<"$(sed -n 's/^codes //p' <<<"$told")"`,
+    sh`printf '%s\n' "$told" >&2`,
+  );
 }
 
-/** The same for what is compressed already. */
-export function sealing(recipients: readonly string[]): Command {
-  return recipients.length ? sh`nice age --encrypt ${recipients.flatMap(one => ['-r', one])}` : sh`cat`;
+/** The end of such a text: it ended well when all programs did. */
+export const packedWell: Command = script(
+  'for code in "${codes[@]}"; do ((code == 0)) || { echo "packing ended with code $code" >&2; exit 1; }; done',
+);
+
+/**
+ * Holds what a pipe told against what arrived and what was read: a checksum, or tar's count. @throws Failure 7 when a start-up
+ * file printed into it, say, or when it does not unpack to what went into it.
+ */
+export function verifyPacked(name: string, said: string, sha256: string, raw: string | undefined): void {
+  const word = (what: string) => new RegExp(`^${what}:? (\\w+)`, 'm').exec(said)?.[1];
+  if (word('packed') !== sha256)
+    throw new Failure(7, `${name} arrived as something else than what was packed`, {
+      advice:
+        'does a start-up file of a shell there print something, such as ~/.bashrc? it must not when nobody is there',
+    });
+  const wanted = raw ?? word('Total bytes written');
+  if (wanted === undefined || word('unpacked') !== wanted)
+    throw new Failure(7, `${name} does not unpack to what was read: the memory or the disk there may be faulty`);
 }
 
 /** What a part is called in the store. */
@@ -101,7 +144,8 @@ export function notOpened(held: Whole, part: Part, identity: Identity, words: st
     return new Failure(3, what, {
       advice: `${identity.place} has to be an age identity (AGE-SECRET-KEY-1…) or an ssh key without a passphrase`,
     });
-  return new Failure(1, what, { detail: said.join('\n') });
+  // the object is what was stored, and the identity is one of its own
+  return new Failure(isTrouble(words) ? 1 : 7, what, { detail: said.join('\n') });
 }
 
 /** A recipient that age does not take is a fault of ops.yml. */

@@ -1,4 +1,4 @@
-// What may be in an archive: looked at in tar's own listing before anything of it is written anywhere.
+// What may be in an archive: one rule, by which a backup leaves out and a restore refuses, before anything is written anywhere.
 import { posix } from 'node:path';
 import { Failure } from '../errors.ts';
 
@@ -7,7 +7,27 @@ export type Entry = {
   path: string;
   to: string | undefined;
   bytes: number;
+  /** A file that would run with the rights of its owner or group: who unpacks takes that away. */
+  marked: boolean;
 };
+
+/** What may not be in an archive of ours, as `find` and tar call it by their letters. */
+const noFiles: Record<string, string> = { b: 'a device', c: 'a device', p: 'a pipe', s: 'a socket', D: 'a door' };
+
+/**
+ * Why something of this kind (a letter of `find -printf %y` or of tar's list) has no place in an archive; undefined: it has.
+ * The survey of a backup leaves out by it, the look before a restore refuses by it. `path` is relative to the root.
+ */
+export function refusal(
+  letter: string,
+  path: string,
+  to: string | undefined,
+): { what: string; why: string } | undefined {
+  const what = noFiles[letter] ?? (['-', 'f', 'd', 'l', 'h'].includes(letter) ? undefined : 'no file');
+  if (what !== undefined) return { what, why: 'is no file, folder or link' };
+  if (letter !== 'l' || (to !== undefined && !leadsOut(path, to))) return undefined;
+  return { what: 'a link out of the root', why: `is a link out of the folder, to ${readable(to ?? 'nothing')}` };
+}
 
 /** What `readEntry` reads: names between quotes, so that none can look like something else. */
 const lineFlags = ['--verbose', '--numeric-owner', '--full-time', '--quoting-style=c'];
@@ -48,7 +68,7 @@ export type Inspector = {
  * @throws Failure 7 at the first that could write outside of its folder.
  */
 export function inspector(): Inspector {
-  const seen = new Map<string, Entry['kind']>();
+  const seen = new Map<string, { kind: Entry['kind']; to: string | undefined }>();
   return {
     count: () => seen.size,
     forget(bytes) {
@@ -64,15 +84,20 @@ export function inspector(): Inspector {
       if (inside === undefined) throw hostile(path, 'leads out of its folder');
       for (let at = posix.dirname(inside); at !== '.'; at = posix.dirname(at)) {
         const above = seen.get(at);
-        if (above !== undefined && above !== 'folder') throw hostile(path, `goes through ${at}, which is no folder`);
+        if (above !== undefined && above.kind !== 'folder')
+          throw hostile(path, `goes through ${at}, which is no folder`);
       }
       const before = seen.get(inside);
-      if (before !== undefined && (before !== 'folder' || kind !== 'folder')) throw hostile(path, 'comes twice');
-      if (kind === 'link' && (to === undefined || leadsOut(inside, to)))
-        throw hostile(path, `is a link out of the folder, to ${readable(to ?? 'nothing')}`);
-      if (kind === 'hard link' && seen.get(insideOf(to ?? '') ?? '') !== 'file')
+      if (before !== undefined && (before.kind !== 'folder' || kind !== 'folder')) throw hostile(path, 'comes twice');
+      // a link may have a second name too, and that name has to be a place where it does not lead out either
+      const first = kind === 'hard link' ? seen.get(insideOf(to ?? '') ?? '') : { kind, to };
+      if (kind === 'hard link' && first?.kind !== 'file' && first?.kind !== 'link')
         throw hostile(path, `is another name for ${readable(to ?? 'nothing')}, which is no file of this archive`);
-      seen.set(inside, kind);
+      if (first?.kind === 'link') {
+        const refused = refusal('l', inside, first.to);
+        if (refused) throw hostile(path, refused.why);
+      }
+      seen.set(inside, kind === 'hard link' ? { kind: first?.kind ?? 'file', to: first?.to } : { kind, to });
       return { ...entry, path: readable(path), to: to === undefined ? undefined : readable(to) };
     },
   };
@@ -104,11 +129,11 @@ function readEntry(line: string): Entry {
       Buffer.from(line.slice(0, 200)).toString('latin1'),
       'is a line of tar’s listing that is not understood',
     );
-  if (!kind) throw hostile(path, 'is no file, folder or link');
-  if (kind !== 'folder' && /[sS]/.test(rights)) throw hostile(path, 'would run with the rights of its owner');
+  if (!kind) throw hostile(path, refusal(letter, path, undefined)?.why ?? 'is no file, folder or link');
   if ((kind === 'link') !== (word === '->') || (kind === 'hard link') !== (word === 'link to'))
     throw hostile(path, 'is and is not a link');
-  return { kind, path, to: target === undefined ? undefined : unquote(target), bytes: Number(bytes) };
+  const marked = kind !== 'folder' && /[sS]/.test(rights);
+  return { kind, path, to: target === undefined ? undefined : unquote(target), bytes: Number(bytes), marked };
 }
 
 const escapes: Record<string, string> = { n: '\n', t: '\t', r: '\r', a: '\x07', b: '\b', f: '\f', v: '\v' };
@@ -122,7 +147,8 @@ function unquote(text: string): string {
     );
 }
 
-function readable(bytes: string): string {
+/** What people see of a name's bytes. */
+export function readable(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString();
 }
 

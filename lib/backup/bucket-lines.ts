@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { Failure } from '../errors.ts';
-import { lines, script, sh } from '../host/sh.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Told } from '../store/s3-source.ts';
+import { asDamage } from './damage.ts';
 import { flowOf, type Way } from './flow.ts';
 import { prefixOf, type Part } from './manifest.ts';
 
@@ -72,7 +73,7 @@ export async function* readIndex(way: Way, folder: string, part: Part): AsyncGen
   const hash = createHash('sha256');
   let bytes = 0;
   let rest: Buffer[] = [];
-  for await (const piece of flowOf(way, command, 'unpacking the index of the bucket') as AsyncIterable<Buffer>) {
+  for await (const piece of unpacked(way, command)) {
     hash.update(piece);
     bytes += piece.length;
     let from = 0;
@@ -86,4 +87,12 @@ export async function* readIndex(way: Way, folder: string, part: Part): AsyncGen
   }
   if (rest.length || bytes !== part.rawBytes || hash.digest('hex') !== part.rawSha256)
     throw new Failure(7, 'the index of the bucket is not what was written');
+}
+
+async function* unpacked(way: Way, command: Command): AsyncGenerator<Buffer> {
+  try {
+    for await (const piece of flowOf(way, command, 'unpacking the index of the bucket')) yield Buffer.from(piece);
+  } catch (error) {
+    throw asDamage(error);
+  }
 }

@@ -3,7 +3,8 @@ import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
-import { sh, type Command } from '../host/sh.ts';
+import { lines, sh, type Command } from '../host/sh.ts';
+import { packedWell, packing } from './age.ts';
 import type { Source, Told } from '../store/s3-source.ts';
 import type { Store } from '../store/store.ts';
 import { copiesOf, copyName, indexName, readIndex, renderLine, type IndexLine } from './bucket-lines.ts';
@@ -26,7 +27,13 @@ type Wish = {
   scratch: string;
 };
 /** Stores what a command on the host prints. */
-type Put = (name: Part['name'], command: Command) => Promise<{ bytes: number; sha256: string }>;
+
+type Put = (
+  name: Part['name'],
+  command: Command,
+  atMost: undefined,
+  raw: string,
+) => Promise<{ bytes: number; sha256: string }>;
 
 /**
  * Brings the store's copies up to date and stores their index. What a run that was cut off has copied is found again and
@@ -108,7 +115,12 @@ export async function sendBucket(
     'writing the index',
   );
   const raw = { rawBytes: meter.bytes(), rawSha256: meter.sha256() };
-  const { bytes, sha256 } = await put(indexName, sh`nice zstd -q -3 -c <${file}`);
+  const { bytes, sha256 } = await put(
+    indexName,
+    lines(packing(sh`<${file}`, { recipients: [], tells: 'sum' }), packedWell),
+    undefined,
+    raw.rawSha256,
+  );
   return { part: { name: indexName, bytes, sha256, ...raw }, facts };
 }
 

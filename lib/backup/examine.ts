@@ -7,6 +7,7 @@ import { lines, script, sh, type Command } from '../host/sh.ts';
 import { textOf } from '../store/bounded.ts';
 import { isEncrypted, notOpened, openingInto, type Identity } from './age.ts';
 import { isWhole, keyOf, type Held, type Whole } from './catalog.ts';
+import { isTrouble } from './damage.ts';
 import { measure, pourInto, type Way } from './flow.ts';
 import { plainName, type Part, type SqliteFacts } from './manifest.ts';
 import { isFullPack, isPack, listingBeside, neededFor, unpackingAtOnce } from './packs.ts';
@@ -78,7 +79,7 @@ export async function fetchUnpacking(
   const { check, output } = await fetchInto(way, { held, part }, sh`{ ${keep}; }`, plain, identity, say);
   if (/^unpacked$/m.test(output)) return { check, fault: undefined };
   const fault = /^not unpacked: (.*)$/m.exec(output)?.[1]?.trim() ?? 'it does not unpack';
-  if (/No space left|quota exceeded|Read-only file system|Input\/output error|Cannot allocate/i.test(fault))
+  if (isTrouble(fault))
     throw new Failure(1, `unpacking ${part.name} did not work on ${way.host.name}: ${fault}`, {
       advice: 'make room, or do it elsewhere: --here',
     });
@@ -200,6 +201,7 @@ export function judgeCopy(said: string, part: Part): Check {
 export function judgeDatabase(said: string, part: Part, wanted: SqliteFacts): Check[] {
   const word = (name: string) => new RegExp(`^${name} (.*)$`, 'm').exec(said)?.[1]?.trim() ?? 'no answer';
   const integrity = word('integrity');
+  if (isTrouble(integrity)) throw new Failure(1, `opening the database did not work: ${integrity}`, { advice: 'make room, or do it elsewhere: --here' }); // prettier-ignore
   const checks = [judgeCopy(said, part), { name: 'integrity_check', good: integrity === 'ok', found: integrity }];
   let counts: SqliteFacts;
   try {

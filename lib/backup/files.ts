@@ -1,58 +1,14 @@
-// The files of a backup: what is left out, and an archive of those that a list names, as a stream.
+// The files of a backup: an archive of those that a list names, as a stream, and what tar had to say of it.
 import type { BackupFiles, Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { inPlace } from '../release/in-place.ts';
 import { packing } from './age.ts';
-import { leadsOut } from './archive.ts';
-import type { Inventory } from './inventory.ts';
-
-const mostLeftOut = 200;
 
 /** `reads`: the text gets the standard input. */
 export function inTheirPlace(target: Target, files: BackupFiles, text: Command, reads = false): Command {
   const place = { as: files.as, folders: [target.root], scratch: target.root };
   return inPlace(target, place, lines(script('export LC_ALL=C.UTF-8'), text), script(''), reads);
-}
-
-/** Prints what is missing of the folders, and everything in them that is no plain file or folder. */
-export function surveyCommand(target: Target, files: BackupFiles): Command {
-  return inTheirPlace(
-    target,
-    files,
-    lines(
-      sh`cd ${target.root}`,
-      ...files.include.map(path => sh`[ -e ${path} ] || printf 'missing\\0%s\\0%s\\0' ${path} -`),
-      sh`for path in ${files.include}; do
-  [ ! -e "$path" ] || find -P "$path" -ignore_readdir_race '(' -type l -o -type b -o -type c -o -type p ')' -printf '%y\\0%p\\0%l\\0'
-done`,
-    ),
-  );
-}
-
-/** How many files and folders there are and what they hold; `noted` is for people. */
-export type Survey = Inventory & { noted: string[] };
-
-/** What a restore would refuse is left out, and said. @throws Failure 1 when a folder of ops.yml is not there. */
-export function readSurvey(text: string, target: Target): { leftOut: string[]; noted: string[] } {
-  const fields = text.split('\0');
-  const leftOut: string[] = [];
-  const noted: string[] = [];
-  for (let at = 0; at + 2 < fields.length; at += 3) {
-    const [kind = '', path = '', to = ''] = fields.slice(at, at + 3);
-    if (kind === 'missing')
-      throw new Failure(1, `${target.root}/${path} is not there, and backup.files.include names it`, {
-        advice: `make the folder on ${target.host.name}, or take it out of ops.yml`,
-      });
-    if (kind === 'l' && !leadsOut(path, to)) continue;
-    leftOut.push(path);
-    noted.push(kind === 'l' ? `left out: ${path} is a link out of the root, to ${to}` : `left out: ${path} is no file`);
-  }
-  if (leftOut.length > mostLeftOut)
-    throw new Failure(1, `${leftOut.length} links in ${target.root} lead out of it, such as ${leftOut[0] ?? ''}`, {
-      advice: 'name their folders under backup.files.exclude',
-    });
-  return { leftOut, noted };
 }
 
 /** An archive of what `list` names, packed, on standard output; what it became is told on standard error. */
@@ -65,15 +21,17 @@ export function sendFiles(target: Target, files: BackupFiles, list: string, reci
       sh`cd ${target.root} || exit 1`,
       // the members are counted by their names, one a line
       sh`exec 5> >(echo "count $(wc -l)" >&2)
-counter=$!
-tar --create --file=- --format=posix --numeric-owner --totals --verbose --index-file=/dev/fd/5 --quoting-style=escape --ignore-failed-read --no-recursion --no-unquote --null --files-from=- | ${packing(recipients)}
-codes=("\${PIPESTATUS[@]}")
-exec 5>&-
+counter=$!`,
+      packing(
+        sh`tar --create --file=- --format=posix --numeric-owner --totals --verbose --index-file=/dev/fd/5 --quoting-style=escape --ignore-failed-read --no-recursion --no-unquote --null --files-from=- |`,
+        { recipients, tells: 'bytes' },
+      ),
+      sh`exec 5>&-
 wait "$counter"
 echo "tar $(tar --version | head -n 1 | grep -o '[0-9.]*$')" >&2
 for code in "\${codes[@]:1}"; do ((code == 0)) || { echo "packing ended with code $code" >&2; exit 1; }; done
 # 1: a file changed while it was read, which is noted and no failure
-((codes[0] <= 1)) || { echo "tar ended with code \${codes[0]}" >&2; exit 1; }
+((\${codes[0]:-9} <= 1)) || { echo "tar ended with code \${codes[0]:-9}" >&2; exit 1; }
 exit 0`,
     ),
     true,

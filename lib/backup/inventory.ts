@@ -1,9 +1,8 @@
 // What files there are at one moment, and what became different since the full pack: all worked out on the host, in constant memory.
-import type { BackupFiles, Target } from '../config/target.ts';
+import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
-import { packing } from './age.ts';
-import { inTheirPlace } from './files.ts';
+import { packedWell, packing } from './age.ts';
 import { sumOf } from './sum.ts';
 
 /**
@@ -18,38 +17,22 @@ const tab = '\t';
 /** From a line to its path, without the / of a folder. */
 const toPath = `s#/\\{0,1\\}${tab}[^${tab}]*$##`;
 
-/** Writes `inventory` into the scratch folder and says what is in it. `id` is that of the backup. */
-export function takeInventory(
-  target: Target,
-  files: BackupFiles,
-  leftOut: readonly string[],
-  { id, scratch }: { id: string; scratch: string },
-): Command {
-  // tar's --exclude, unanchored, matches what begins after any /, and so do these two together
-  const patterns = [
-    ...leftOut.map(path => path.replace(/[\\*?[]/g, '\\$&')),
-    ...files.exclude.flatMap(pattern => [pattern, `*/${pattern}`]),
-  ];
-  const without = patterns.flatMap((pattern, index) => [...(index ? ['-o'] : []), '-path', pattern]);
-  const looking = inTheirPlace(
-    target,
-    files,
-    lines(
-      sh`cd ${target.root}`,
-      // What changed a moment ago may change once more at the same tick of the clock and not show it, and of a file with
-      // several names one may stand in a folder that was renamed: both never count as equal.
-      sh`since=$(($(date +%s) - 2))`,
-      sh`find -P ${files.include} -ignore_readdir_race ${without.length ? sh`'(' ${without} ')' -prune -o` : sh``} '(' -type b -o -type c -o -type p -o -type s ')' -o -type d -printf '%p/\\td\\0' -o '(' -newerct "@$since" -o -type f -links +1 ')' -printf ${`%p\\t%y %s new ${id}\\0`} -o -printf '%p\\t%y %s %T@ %C@ %i\\0'`,
-    ),
+/**
+ * Reads the lines of the links that may come along, and writes `inventory` into the scratch folder where `found` is; says what
+ * is in it, and which of the folders, by their numbers, have nothing in them.
+ */
+export function finishInventory(scratch: string, include: readonly string[]): Command {
+  const alone = include.map(
+    (path, index) =>
+      sh`grep -zaqE ${`^${path.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}(/[^${tab}]|${tab})`} inventory || echo ${`alone ${index}`}`,
   );
   return lines(
     script('set -o pipefail; export LC_ALL=C'),
     sh`cd ${scratch} || exit 1`,
-    sh`{
-${looking}
-} | sort -z -T . >inventory || exit 1`,
+    sh`cat >links && sort -z -T . found links >inventory || exit 1`,
     sh`echo "count $(tr -cd '\\0' <inventory | wc -c)"`,
     said('bytes', 'inventory'),
+    ...alone,
   );
 }
 
@@ -115,7 +98,7 @@ export function readComparison(text: string): Comparison | undefined {
 
 /** The list of what is gone, packed, on standard output. */
 export function sendGone(scratch: string, recipients: readonly string[]): Command {
-  return lines(script('set -o pipefail'), sh`<${`${scratch}/gone`} ${packing(recipients)}`);
+  return lines(packing(sh`<${`${scratch}/gone`}`, { recipients, tells: 'sum' }), packedWell);
 }
 
 const mostVanished = 200;

@@ -8,20 +8,12 @@ import { verifyKept } from './archive.ts';
 import { indexName } from './bucket-lines.ts';
 import { bucketItems } from './bucket-look.ts';
 import { keyOf, type Whole } from './catalog.ts';
+import { whileOpening } from './damage.ts';
 import { fetchPart, fetchUnpacking, judgeCopy, judgeDatabase, openDatabase, unpackDump } from './examine.ts';
 import { perform, type Way } from './flow.ts';
 import { plainName, type Manifest, type Part } from './manifest.ts';
-import {
-  inspectPacks,
-  isFullPack,
-  isOfFiles,
-  layersOf,
-  neededFor,
-  packsOf,
-  scratchFlags,
-  unpacking,
-  type Packs,
-} from './packs.ts';
+import { inspectPacks, isFullPack, isOfFiles, neededFor, packsOf, scratchFlags, type Packs } from './packs.ts';
+import { layersOf, unpacking, withoutMarks } from './layers.ts';
 import { ownItems } from './own-way.ts';
 import { size } from './settings.ts';
 import type { Check } from './verdict.ts';
@@ -95,7 +87,10 @@ export async function openBackup(
   if (ofDump && database?.kind === 'postgres') {
     items.push({
       title: 'Unpack the dump',
-      run: async () => note(judgeCopy(await perform(way, unpackDump(folder, ofDump), 'unpacking the dump'), ofDump)),
+      run: async () =>
+        note(
+          judgeCopy(await whileOpening(() => perform(way, unpackDump(folder, ofDump), 'unpacking the dump')), ofDump),
+        ),
     });
     if (trial)
       items.push({
@@ -143,7 +138,8 @@ export async function openBackup(
 
 async function openCopy(way: Way, folder: string, part: Part, facts: Manifest['database']): Promise<Check[]> {
   if (facts?.kind !== 'sqlite') throw new Failure(7, `the manifest does not say what ${part.name} holds`);
-  return judgeDatabase(await perform(way, openDatabase(folder, part), 'opening the database'), part, facts);
+  const said = await whileOpening(() => perform(way, openDatabase(folder, part), 'opening the database'));
+  return judgeDatabase(said, part, facts);
 }
 
 /** The full pack was unpacked as it came; what changed since goes over it. */
@@ -155,11 +151,10 @@ async function unpacked(
   finder: Finder,
 ): Promise<Check> {
   const into = `${folder}/files`;
-  const layers = layersOf(packs, into, scratchFlags, finder.meant()).filter(
-    ({ file }) => file !== plainName(packs.full),
-  );
-  const command = lines(unpacking(folder, layers), sh`cd ${into} && find ${include} -printf x | wc -c`);
-  const found = Number((await perform(way, command, 'unpacking the files')).trim());
+  const layers = layersOf(packs, into, scratchFlags, finder.meant(), true);
+  const counting = sh`cd ${into} && find ${include} -printf x | wc -c`;
+  const command = lines(unpacking(folder, layers), withoutMarks(into), counting);
+  const found = Number((await whileOpening(() => perform(way, command, 'unpacking the files'))).trim());
   return { name: 'files unpacked', good: found === count, found: `${found} of ${count}` };
 }
 

@@ -6,13 +6,15 @@ import { serving } from '../release/attempt.ts';
 import { askFacts } from '../release/facts.ts';
 import type { Item } from '../report.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
-import { recipientsOf, sealing } from './age.ts';
+import { packedWell, packing, recipientsOf } from './age.ts';
+import { whileOpening } from './damage.ts';
 import { readSent, sendFiles } from './files.ts';
 import { perform, type Way } from './flow.ts';
 import { listAll } from './inventory.ts';
 import { plainName, type Manifest, type Part } from './manifest.ts';
 import { archived, surveyFiles, type Send } from './pack-files.ts';
 import { inspectPacks, scratchFlags } from './packs.ts';
+import { withoutMarks } from './layers.ts';
 import { summing, sumOf } from './sum.ts';
 import type { Check } from './verdict.ts';
 
@@ -62,7 +64,10 @@ export async function makeOwn(way: Way, target: Target, own: OwnWay, scratch: st
     return {
       own,
       name: 'app.zst',
-      send: sh`<${file} ${sealing(recipientsOf(target))}`,
+      send: lines(
+        packing(sh`<${file}`, { recipients: recipientsOf(target), tells: 'sum', compressed: true }),
+        packedWell,
+      ),
       raw,
       atMost: raw.rawBytes,
       noted: [],
@@ -116,7 +121,7 @@ export async function sendOwn(
   { own, name, send, raw, atMost, noted }: OwnMade,
   put: Send,
 ): Promise<{ part: Part; facts: Facts }> {
-  const { said, ...stored } = await put(name, send, atMost);
+  const { said, ...stored } = await put(name, send, atMost, raw?.rawSha256 ?? undefined);
   const facts = { command: own.words.join(' '), gives: own.gives };
   if (raw) return { part: { ...stored, ...raw }, facts: { ...facts, count: null, noted } };
   const sent = readSent(said);
@@ -147,7 +152,7 @@ export function ownItems(
             sh`zstd -dqc ${file} | head -c ${part.rawBytes + 1} >${to}`,
             sumOf(to),
           );
-          const good = (await perform(way, text, 'unpacking')).trim() === part.rawSha256;
+          const good = (await whileOpening(() => perform(way, text, 'unpacking'))).trim() === part.rawSha256;
           note({ name: "the app's own", good, found: good ? `${part.rawBytes} bytes` : 'its checksum is another' });
         },
       },
@@ -162,9 +167,10 @@ export function ownItems(
           script('set -euo pipefail'),
           sh`mkdir ${to}`,
           sh`zstd -dqc ${file} | tar --extract ${scratchFlags} --directory=${to} --file=-`,
+          withoutMarks(to),
           sh`cd ${to} && find ${gives} -printf x | wc -c`,
         );
-        const unpacked = Number((await perform(way, text, 'unpacking')).trim());
+        const unpacked = Number((await whileOpening(() => perform(way, text, 'unpacking'))).trim());
         note({ name: "the app's own", good: unpacked === count, found: `${unpacked} of ${count}` });
       },
     },

@@ -5,7 +5,7 @@ import type { Command } from '../host/sh.ts';
 import { recipientsOf } from './age.ts';
 import { chooseBase, type Base } from './base.ts';
 import type { Held } from './catalog.ts';
-import { readSent, readSurvey, sendFiles, surveyCommand, type Sent, type Survey } from './files.ts';
+import { readSent, sendFiles, type Sent } from './files.ts';
 import { perform, type Way } from './flow.ts';
 import {
   compareWith,
@@ -13,19 +13,22 @@ import {
   keepInventory,
   listAll,
   readComparison,
-  readInventory,
   sendGone,
-  takeInventory,
   type Comparison,
 } from './inventory.ts';
 import type { Manifest, Part } from './manifest.ts';
+import { lookThrough, type Survey } from './survey.ts';
 
 type Say = (line: string) => void;
-/** Lets what a command prints flow into the store, under the part's name; `atMost` is a guess of its bytes from above. */
+/**
+ * Lets what a command of `packing` prints flow into the store, under the part's name; `atMost` is a guess of its bytes from
+ * above, `raw` the checksum that it must unpack to: missing for an archive, whose bytes tar counts.
+ */
 export type Send = (
   name: string,
   command: Command,
   atMost?: number,
+  raw?: string,
 ) => Promise<{ name: string; bytes: number; sha256: string; said: string }>;
 type Packed = {
   parts: Part[];
@@ -37,7 +40,7 @@ type Packed = {
 /** What is known of the files before any of them flows. `scratch` is where the inventory stands. */
 type Material = { target: Target; files: BackupFiles; survey: Survey; scratch: string; now: Date };
 
-/** Looks through the files and leaves their inventory in the scratch folder. @throws Failure 1 when something is not there. */
+/** Looks through the files and leaves their inventory in the scratch folder. @throws what `lookThrough` throws. */
 export async function surveyFiles(
   way: Way,
   target: Target,
@@ -46,12 +49,7 @@ export async function surveyFiles(
 ): Promise<Survey> {
   const { fullEverySeconds: every } = files;
   if (every !== undefined) await perform(way, forgetInventories(target, every), 'tidying up');
-  const { leftOut, noted } = readSurvey(
-    await perform(way, surveyCommand(target, files), 'looking at the files'),
-    target,
-  );
-  const said = await perform(way, takeInventory(target, files, leftOut, place), 'looking at the files');
-  return { ...readInventory(said), noted };
+  return lookThrough(way, target, files, place);
 }
 
 export async function packFiles(
@@ -113,7 +111,7 @@ async function packChanges(
   const command = sendFiles(target, files, `${scratch}/list`, recipients);
   const { said, ...stored } = await send('changes.tar.zst', command, archived({ bytes: changed, count: survey.count }));
   const sent = readSent(said);
-  const { said: _, ...list } = await send('gone.zst', sendGone(scratch, recipients));
+  const { said: _, ...list } = await send('gone.zst', sendGone(scratch, recipients), undefined, gone.sha256);
   return {
     parts: [
       { ...stored, rawBytes: sent.rawBytes, rawSha256: null },

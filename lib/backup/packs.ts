@@ -4,8 +4,9 @@ import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
-import { inspector, isOfTarItself, listingFlags, unpackingFlags, type Inspector } from './archive.ts';
+import { inspector, isOfTarItself, listingFlags, unpackingFlags, type Entry, type Inspector } from './archive.ts';
 import type { Whole } from './catalog.ts';
+import { asDamage } from './damage.ts';
 import { flowOf, type Way } from './flow.ts';
 import { partOf, plainName, type Part } from './manifest.ts';
 import type { Check } from './verdict.ts';
@@ -44,8 +45,8 @@ export function packsOf(held: Whole): Packs | undefined {
   return { full, count: source.manifest.files.count, changes: archive && gone && { archive, gone } };
 }
 
-/** Hears of every path: which archive has it, and what the changes take away from the full pack. */
-export type Listener = { see(path: string, pack: 'full' | 'changes'): void; forget(path: string): void };
+/** Hears of every entry: which archive has it, and what the changes take away from the full pack. */
+export type Listener = { see(entry: Entry, pack: 'full' | 'changes'): void; forget(path: string): void };
 
 /**
  * Looks at every name in the archives, in the folder on the host, as they would be unpacked over each other.
@@ -60,9 +61,14 @@ export async function inspectPacks(
 ): Promise<Check> {
   const looking = inspector();
   const bad = (found: string): Check => ({ name: 'files', good: false, found });
+  let marked = 0;
+  const hear = (entry: Entry, pack: 'full' | 'changes') => {
+    if (entry.marked) marked++;
+    listener?.see(entry, pack);
+  };
   try {
     const { full, changes } = packs;
-    await listArchive(way, folder, full, looking, path => listener?.see(path, 'full'));
+    await listArchive(way, folder, full, looking, entry => hear(entry, 'full'));
     if (looking.count() !== packs.count)
       return bad(`${changes ? 'the full pack has ' : ''}${looking.count()} and had ${packs.count}`);
     if (changes) {
@@ -70,15 +76,17 @@ export async function inspectPacks(
         const path = looking.forget(bytes);
         listener?.forget(path);
       });
-      await listArchive(way, folder, changes.archive, looking, path => listener?.see(path, 'changes'));
+      await listArchive(way, folder, changes.archive, looking, entry => hear(entry, 'changes'));
     }
   } catch (error) {
-    if (error instanceof Failure && error.exit === 1) return bad(error.message);
-    throw error;
+    const damage = asDamage(error);
+    if (damage instanceof Failure && damage.exit === 7 && damage !== error) return bad(damage.message);
+    throw damage;
   }
   const count = looking.count();
   if (count !== wanted.count) return bad(`${count} and were ${wanted.count}`);
-  return { name: 'files', good: true, found: `${count}, as promised` };
+  const without = marked ? `; ${marked} without their setuid or setgid bit` : '';
+  return { name: 'files', good: true, found: `${count}, as promised${without}` };
 }
 
 /**
@@ -128,7 +136,7 @@ async function listArchive(
   folder: string,
   part: Part,
   { see }: Inspector,
-  each: (path: string) => void,
+  each: (entry: Entry) => void,
 ): Promise<void> {
   const list = listOf(folder, part);
   const command = lines(
@@ -147,7 +155,7 @@ async function listArchive(
       const entry = see(line);
       if (entry.kind === 'file') bytes += entry.bytes;
       if (bytes > part.rawBytes) throw new Failure(7, 'the archive unpacks to more than its manifest promises');
-      each(entry.path);
+      each(entry);
     }
   });
   await pipeline(flowOf(way, command, 'listing the files'), look, { signal: way.signal });
@@ -184,36 +192,4 @@ function eachPiece(take: (piece: Buffer) => void): Writable {
       }
     },
   });
-}
-
-/** Paths to unpack from each archive; those that it does not have are left out, as tar would complain. */
-export type Meant = { full: readonly string[]; changes: readonly string[] };
-/** A file in the folder, and what reads its unpacked content on standard input. */
-type Layer = { file: string; reads: Command };
-
-/**
- * What makes the files of a backup out of its archives, one after the other, in the folder `into`. Only for what was
- * looked at. `flags` are tar's.
- */
-export function layersOf({ full, changes }: Packs, into: string, flags: readonly string[], meant: Meant): Layer[] {
-  const unpack = (paths: readonly string[]) =>
-    sh`mkdir -p ${into} && tar --extract ${flags} --no-wildcards --directory=${into} --file=- -- ${paths}`;
-  const layers: Layer[] = [];
-  if (meant.full.length) layers.push({ file: plainName(full), reads: unpack(meant.full) });
-  if (changes && meant.full.length)
-    layers.push({
-      file: plainName(changes.gone),
-      // a folder that nobody may write to gets its rights back from the archive of changes, which has all folders
-      reads: sh`cd ${into} && find . -type d '!' -perm -700 -exec chmod u+rwx '{}' + && xargs -0 -r rm -rf --`,
-    });
-  if (changes && meant.changes.length) layers.push({ file: plainName(changes.archive), reads: unpack(meant.changes) });
-  return layers;
-}
-
-/** The layers one after the other, for who may write into the folder. */
-export function unpacking(folder: string, layers: readonly Layer[]): Command {
-  return lines(
-    script('set -euo pipefail'),
-    ...layers.map(({ file, reads }) => sh`zstd -dqc ${`${folder}/${file}`} | { ${reads}; }`),
-  );
 }

@@ -6,7 +6,8 @@ import { sweepDumps } from '../postgres/put-back.ts';
 import { databaseEnds } from '../release/exact-copy.ts';
 import { inItsPlace } from '../release/database.ts';
 import { inPlace } from '../release/in-place.ts';
-import { layersOf, type Meant, type Packs } from './packs.ts';
+import { type Packs } from './packs.ts';
+import { layersOf, type Meant } from './layers.ts';
 import type { Step } from '../release/plan.ts';
 
 /** `stamp` names this restore in everything that it makes; `paths` are relative to the root. */

@@ -5,7 +5,7 @@ import { sqlite3 } from '../host/environment.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import { inItsPlace, passingCopy } from '../release/database.ts';
 import { inPlace } from '../release/in-place.ts';
-import { packing, recipientsOf } from './age.ts';
+import { packedWell, packing, recipientsOf } from './age.ts';
 import { readRest, whileAtRest, type Snapshot } from './at-rest.ts';
 import type { SqliteFacts } from './manifest.ts';
 import { sumOf } from './sum.ts';
@@ -51,7 +51,7 @@ function sendCopy(target: Target, database: SqliteDatabase, id: string): Command
   return inPlace(
     target,
     { as: database.as, folders: [database.snapshots], scratch: database.snapshots },
-    sh`<${file} ${packing(recipientsOf(target))}`,
+    lines(packing(sh`<${file}`, { recipients: recipientsOf(target), tells: 'sum' }), packedWell),
   );
 }
 

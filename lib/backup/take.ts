@@ -11,8 +11,8 @@ import type { Store } from '../store/store.ts';
 import type { Snapshot } from './at-rest.ts';
 import { sendBucket } from './bucket.ts';
 import { backupsIn, isWhole, keyOf, type Held } from './catalog.ts';
-import { packingFault, recipientsOf, storedName } from './age.ts';
-import type { Survey } from './files.ts';
+import { packingFault, recipientsOf, storedName, verifyPacked } from './age.ts';
+import type { Survey } from './survey.ts';
 import { flowOf, measure, type Way } from './flow.ts';
 import { manifestName, prefixOf, readManifest, renderManifest, timeOf, type Manifest, type Part } from './manifest.ts';
 import { packFiles, type Send } from './pack-files.ts';
@@ -65,15 +65,15 @@ export async function take(
 ): Promise<Manifest> {
   const { target, id, now, snapshot, survey, scratch } = material;
   const recipients = recipientsOf(target);
-  const sending: Send = (name, command, atMost) =>
-    send(way, store, material, { name: storedName(name, recipients), command, atMost }, say);
+  const sending: Send = (name, command, atMost, raw) =>
+    send(way, store, material, { name: storedName(name, recipients), command, atMost, raw }, say);
   const parts: Part[] = [];
   const tools: Record<string, string> = {};
   let files: Manifest['files'] = null;
   let base: Manifest['base'];
 
   if (snapshot) {
-    const { said: _, ...stored } = await sending(snapshot.part, snapshot.send, snapshot.bytes);
+    const { said: _, ...stored } = await sending(snapshot.part, snapshot.send, snapshot.bytes, snapshot.sha256);
     parts.push({ ...stored, rawBytes: snapshot.bytes, rawSha256: snapshot.sha256 });
     Object.assign(tools, snapshot.tools);
   }
@@ -87,7 +87,7 @@ export async function take(
 
   const own = material.own && (await sendOwn(material.own, sending));
   // copies of a bucket are shared by nights with and without encryption, and so is what says which they are
-  const put: Send = (name, command, atMost) => send(way, store, material, { name, command, atMost }, say);
+  const put: Send = (name, command, atMost, raw) => send(way, store, material, { name, command, atMost, raw }, say);
   const bucket = material.source && (await sendBucket(way, store, { ...material, source: material.source }, before, put, say)); // prettier-ignore
   for (const more of [own, bucket]) if (more) parts.push(more.part);
 
@@ -128,7 +128,12 @@ async function send(
   way: Way,
   store: Store,
   { target, id }: Material,
-  { name, command, atMost }: { name: Part['name']; command: Command; atMost: number | undefined },
+  {
+    name,
+    command,
+    atMost,
+    raw,
+  }: { name: Part['name']; command: Command; atMost: number | undefined; raw: string | undefined },
   say: Say,
 ): ReturnType<Send> {
   let said = '';
@@ -144,5 +149,7 @@ async function send(
   await flowing;
   if (bytes !== meter.bytes())
     throw new Failure(7, `${store.name} says that ${name} has ${bytes} bytes, and ${meter.bytes()} were sent`);
-  return { name, bytes, sha256: meter.sha256(), said };
+  const sha256 = meter.sha256();
+  verifyPacked(name, said, sha256, raw);
+  return { name, bytes, sha256, said };
 }

@@ -4,7 +4,8 @@ import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import type { Whole } from './catalog.ts';
 import type { Part } from './manifest.ts';
-import { isOfFiles, type Listener, type Meant } from './packs.ts';
+import { isOfFiles, type Listener } from './packs.ts';
+import { type Meant } from './layers.ts';
 
 export type Wanted = {
   parts: Part[];
@@ -69,14 +70,26 @@ export type Finder = Listener & {
 
 export function finder({ paths, single }: Pick<Wanted, 'paths' | 'single'>): Finder {
   const found = { full: new Set<string>(), changes: new Set<string>() };
+  // of files with several names, tar brings the others only together with the first one
+  const first = { full: new Map<string, string>(), changes: new Map<string, string>() };
   const meant = new Set(paths);
+  const wanted = (path: string) => paths.some(one => `${path}/`.startsWith(`${one}/`));
+  const firstOf = (pack: 'full' | 'changes') => [...new Set(first[pack].values())];
   return {
-    see(path, pack) {
+    see({ path, kind, to }, pack) {
       const name = path.replace(/\/$/, '');
       if (meant.has(name)) found[pack].add(name);
+      if (single && kind === 'hard link' && to !== undefined && wanted(name) && !wanted(to)) first[pack].set(name, to);
     },
-    forget: path => void found.full.delete(path),
+    forget(path) {
+      found.full.delete(path);
+      first.full.delete(path);
+    },
     missing: () => (single ? paths.filter(path => !found.full.has(path) && !found.changes.has(path)) : []),
-    meant: () => ({ full: [...found.full], changes: [...found.changes] }),
+    meant: () => ({
+      full: [...found.full, ...firstOf('full')],
+      changes: [...found.changes, ...firstOf('changes')],
+      first: [...firstOf('full'), ...firstOf('changes')],
+    }),
   };
 }

@@ -1,14 +1,12 @@
 // What can only be wrong in a backup as a whole: stores that are none, nothing to take, folders that are in each other's way.
 import { posix } from 'node:path';
+import { excludeFaults, storeFaults, type Places } from './backup-places.ts';
 import type { Say } from './problems.ts';
 import type { Settings, WrittenStore } from './schema.ts';
 import { unknown } from './site-rules.ts';
 
-export function backupFaults(
-  settings: Settings,
-  stores: ReadonlyMap<string, WrittenStore>,
-  { wrong, from }: Say,
-): void {
+export function backupFaults(settings: Settings, places: Places, { wrong, from }: Say): void {
+  const { stores } = places;
   const { backup, database, root = '/' } = settings;
   if (!backup) return;
   const { stores: named = [], files, mode, encrypt } = backup;
@@ -27,6 +25,9 @@ export function backupFaults(
       `would not be encrypted, and ${from('backup', 'encrypt')} wants that: back it up as another app`,
     );
   if (files && !files.include?.length) wrong(['backup', 'files'], 'needs include: paths inside the root');
+
+  excludeFaults(settings, { wrong, from });
+  storeFaults(settings, places, { wrong, from });
 
   if (mode === 'tarball' && files?.full_every)
     wrong(['backup', 'files', 'full_every'], `is not used: mode is tarball (${from('backup', 'mode')})`);

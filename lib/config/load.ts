@@ -58,7 +58,7 @@ export async function loadConfig(file: string): Promise<Config> {
   const drafts = draftsIn(written.sound, folder, problems);
   for (const draft of drafts) {
     const environments = drafts.filter(other => other.app === draft.app).map(other => other.environment);
-    const found = faultsWithin(draft, { hosts, stores, alerts, environments, source });
+    const found = faultsWithin(draft, { hosts, stores, alerts, environments, folder, source });
     problems.push(...found.filter(problem => !written.doubted.has(problem.path.split('.').at(-1) ?? '')));
   }
   problems.push(...clashes(drafts, { hosts, source }), ...emptyParts(tree), ...strayStores(tree, stores, hosts));

@@ -17,6 +17,8 @@ type Known = {
   stores: ReadonlyMap<string, WrittenStore>;
   alerts: ReadonlyMap<string, unknown>;
   environments: readonly string[];
+  /** Of ops.yml. */
+  folder: string;
   source: Source;
 };
 
@@ -105,7 +107,7 @@ export function faultsWithin(draft: Draft, known: Known): Problem[] {
   if (settings.site) for (const part of ['domains', 'upstreams', 'routes']) needs(['site', part]);
   siteFaults(settings, { wrong, from });
   copyFaults(draft, { wrong, from });
-  backupFaults(settings, known.stores, { wrong, from });
+  backupFaults(settings, known, { wrong, from });
   watchFaults(settings, known.alerts, wrong);
 
   const { requires } = settings;

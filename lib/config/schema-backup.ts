@@ -92,7 +92,10 @@ export const backup = shape({
     v.optional(
       shape({
         include: about('Paths inside the root', v.optional(list(rootPath))),
-        exclude: about("Patterns as after tar's --exclude", v.optional(list(line))),
+        exclude: about(
+          'What to leave out: names or paths with * and ?; with / at its end only folders, with / before it only at the top',
+          v.optional(list(line)),
+        ),
         as: about('The user who may read and write them, through sudo', v.optional(user)),
         full_every: about(
           'How often all of them go along; in between, what changed since (default 7d)',

@@ -277,7 +277,7 @@ export type AlertSettings =
 export type BackupFiles = {
   /** Relative to the root; none is inside another, and none has the database in it. */
   include: string[];
-  /** Patterns as after tar's --exclude. */
+  /** Patterns as ops.yml has them, which lib/backup/patterns.ts reads. */
   exclude: string[];
   /** The user who may read and write them; undefined: the user who deploys. */
   as: string | undefined;

@@ -1,5 +1,5 @@
 // A dump of a Postgres database, known to be whole: pg_dump's exit code, what was counted at the same moment, and its list of contents.
-import { recipientsOf, sealing } from '../backup/age.ts';
+import { packedWell, packing, recipientsOf } from '../backup/age.ts';
 import { readRest, whileAtRest, type Snapshot } from '../backup/at-rest.ts';
 import { summing } from '../backup/sum.ts';
 import type { PostgresDatabase, Target } from '../config/target.ts';
@@ -112,6 +112,9 @@ export function readDump(text: string, target: Target, folder: string): Snapshot
     bytes: Number(word('bytes')),
     sha256: word('sha256'),
     tools: { postgres: facts.server, pg_dump: word('pg_dump') },
-    send: sh`<${`${folder}/${part}`} ${sealing(recipientsOf(target))}`,
+    send: lines(
+      packing(sh`<${`${folder}/${part}`}`, { recipients: recipientsOf(target), tells: 'sum', compressed: true }),
+      packedWell,
+    ),
   };
 }

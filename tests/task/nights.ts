@@ -38,10 +38,12 @@ export type Nights = {
   clean(): void;
 };
 
-const report = {
+/** Shows nothing. */
+export const quiet = {
   show: async items => {
     for (const item of items) await item.run(() => {});
   },
+  warn: () => {},
 } as Partial<Report> as Report;
 
 export function makeNights(files: Partial<BackupFiles> = {}, encrypt?: Encryption): Nights {
@@ -97,7 +99,7 @@ export function makeNights(files: Partial<BackupFiles> = {}, encrypt?: Encryptio
       const checks: Check[] = [];
       const found = finder({ paths: packed?.include ?? [], single: false });
       const how = { parts, identity, unpack: true, finder: found, trial: undefined };
-      await openBackup(way, held, scratch, report, checks, how);
+      await openBackup(way, held, scratch, quiet, checks, how);
       return { files: join(scratch, 'files'), checks };
     },
     clean() {

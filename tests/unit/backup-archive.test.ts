@@ -1,5 +1,5 @@
 // Archives that somebody else wrote: what could write outside of its folder is refused before anything is written.
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -19,6 +19,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { inspector, leadsOut, listingFlags, verifyKept } from '../../lib/backup/archive.ts';
 import { inspectPacks, unpackingAtOnce } from '../../lib/backup/packs.ts';
+import { layersOf, unpacking } from '../../lib/backup/layers.ts';
 import { Failure } from '../../lib/errors.ts';
 import { localHost } from '../../lib/host/local.ts';
 import { lines, script } from '../../lib/host/sh.ts';
@@ -108,17 +109,24 @@ const hostile: [string, Member[], RegExp][] = [
   ['a hard link to a file outside', [{ name: 'x', type: '1', to: '/etc/shadow' }], /another name for \/etc\/shadow/],
   ['a hard link above', [{ name: 'x', type: '1', to: '../x' }], /another name for \.\.\/x/],
   [
-    'a hard link to a link',
+    'a hard link to a link, where that leads out',
     [
-      { name: 'l', type: '2', to: 'a' },
-      { name: 'x', type: '1', to: 'l' },
+      { name: 'a/b/l', type: '2', to: '../../x' },
+      { name: 'l', type: '1', to: 'a/b/l' },
     ],
-    /another name for l/,
+    /a link out of the folder, to \.\.\/\.\.\/x/,
+  ],
+  [
+    'a hard link to a folder',
+    [
+      { name: 'd', type: '5' },
+      { name: 'x', type: '1', to: 'd' },
+    ],
+    /another name for d/,
   ],
   ['a character device', [{ name: 'x', type: '3' }], /no file, folder or link/],
   ['a block device', [{ name: 'x', type: '4' }], /no file, folder or link/],
   ['a pipe', [{ name: 'x', type: '6' }], /no file, folder or link/],
-  ['a program that runs as root', [{ name: 'x', mode: '0004755', body: 'x' }], /rights of its owner/],
   ['a name that looks like a link', [{ name: 'a" -> "b', type: '2', to: '/etc' }], /a link out of the folder/],
   [
     'a name with a line end',
@@ -134,6 +142,36 @@ for (const [what, members, says] of hostile)
       (error: unknown) => error instanceof Failure && error.exit === 7 && says.test(error.message),
     );
   });
+
+test('a link with two names comes through, and a program that runs as root is seen', () => {
+  const names = lookAt(
+    archive([
+      { name: 'd/l', type: '2', to: '../x' },
+      { name: 'd/m', type: '1', to: 'd/l' },
+      { name: 'd/n', type: '1', to: 'd/m' },
+    ]),
+  );
+  assert.equal(names, ['d/l', 'd/m', 'd/n']);
+  const line = (mode: string) => inspector().see(`-${mode} 0/0 1 2026-01-01 00:00:00 "x"`).marked;
+  assert.equal(['rwsr-xr-x', 'rwSr--r--', 'rwxr-sr-x', 'rw-r-Sr--', 'rwxr-xr-x', 'rwxr-xr-t'].map(line), [true, true, true, true, false, false]); // prettier-ignore
+  assert.not(inspector().see('drwxrwsr-t 0/0 0 2026-01-01 00:00:00 "x/"').marked);
+});
+
+test('what a setuid program of an archive becomes runs with the rights of nobody', () => {
+  const bytes = archive([
+    { name: 'd', type: '5', mode: '0002775' },
+    { name: 'd/root', mode: '0004755', body: 'x' },
+    { name: 'd/both', mode: '0006711', body: 'x' },
+  ]);
+  const { stored, part } = packed(bytes, bytes.length);
+  const folder = mkdtempSync(join(scratch, 'marked-'));
+  writeFileSync(join(folder, 'files.tar.zst'), stored);
+  const packs = { full: part, count: 3, changes: undefined };
+  const layers = layersOf(packs, join(folder, 'files'), ['--preserve-permissions'], { full: ['d'], changes: [] });
+  execFileSync('bash', ['-c', unpacking(folder, layers).text]);
+  const mode = (name: string) => (statSync(join(folder, 'files', name)).mode & 0o7777).toString(8);
+  assert.equal([mode('d'), mode('d/root'), mode('d/both')], ['2775', '755', '711']);
+});
 
 test('a line that is not understood is refused', () => {
   for (const line of [

@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readRest } from '../../lib/backup/at-rest.ts';
 import { choose, type Held } from '../../lib/backup/catalog.ts';
-import { readSent, readSurvey } from '../../lib/backup/files.ts';
+import { readSent } from '../../lib/backup/files.ts';
 import { backupId, isBackupId, readManifest, renderManifest, type Manifest } from '../../lib/backup/manifest.ts';
 import { soFar } from '../../lib/backup/progress.ts';
 import { readAt, size } from '../../lib/backup/settings.ts';
@@ -127,8 +127,6 @@ test('the host’s answers are read, and one that tells too little is a failure'
     [{ count: 12, rawBytes: 10_240, tar: '1.34' }, ['a: file changed as we read it'], []],
   );
   assert.is(failure(() => readSent('count 12')).exit, 1);
-  assert.equal(readSurvey('l\0up/a\0b\0l\0up/c\0/etc\0p\0up/d\0\0', target).leftOut, ['up/c', 'up/d']);
-  assert.match(failure(() => readSurvey('missing\0uploads\0-\0', target)).message, 'uploads is not there');
   assert.is(readVerdict('{"good":true}'), undefined);
 });
 

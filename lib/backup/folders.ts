@@ -1,0 +1,114 @@
+// The folders that backup.files names: none may be missing, be a link, or have a store in it, and each pattern says how much it leaves out.
+import { posix } from 'node:path';
+import type { BackupFiles, Target } from '../config/target.ts';
+import { Failure } from '../errors.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
+import { inTheirPlace } from './files.ts';
+import { isWhole, type Held } from './catalog.ts';
+import { perform, type Way } from './flow.ts';
+import { leavesOut, leftOutBy, readPatterns, type Pattern } from './patterns.ts';
+
+/** How many paths a pattern of ops.yml leaves out, and not how much is in them. */
+export type Excluded = { pattern: string; count: number };
+
+/** A folder of ops.yml of which nothing would be packed. Where earlier backups have it, it is more than a slip in ops.yml. */
+export class IncludeFault extends Failure {
+  readonly path: string;
+  constructor(path: string, message: string, advice: string) {
+    super(3, message, { advice });
+    this.path = path;
+  }
+}
+
+/** Prints what is wrong with the folders that ops.yml names, and goes into the root; sets `bad`. */
+export function verifying(target: Target, files: BackupFiles): Command {
+  const stores = storesHere(target).flatMap((folder, store) =>
+    files.include.map(
+      (path, index) =>
+        sh`store=$(realpath -m -- ${folder}) here=$(realpath -m -- ${path}); case "$store/" in "$here"/*) printf '+store %s %s %s\\0' ${store} ${index} "\${store#"$here"}" ;; esac`,
+    ),
+  );
+  const folders = files.include.map(
+    (path, index) =>
+      sh`if [ -L ${path} ]; then printf '+link %s %s\\0' ${index} "$(readlink ${path})"; bad=1; elif [ ! -e ${path} ]; then printf '+missing %s\\0' ${index}; bad=1; fi`,
+  );
+  return lines(sh`bad=`, sh`cd ${target.root}`, ...stores, ...folders);
+}
+
+/**
+ * What a backup would find of its folders and patterns, without taking one; how many paths each pattern leaves out.
+ * @throws IncludeFault
+ */
+export async function lookAhead(way: Way, target: Target, files: BackupFiles): Promise<Excluded[]> {
+  const patterns = readPatterns(files.exclude, target.root, files.include);
+  const counting = patterns.length
+    ? sh`find -P ${files.include} -ignore_readdir_race '(' ${leftOutBy(patterns)} ')' -prune 2>/dev/null || true`
+    : sh`:`;
+  const looking = inTheirPlace(target, files, lines(verifying(target, files), sh`[ "$bad" ] || ${counting}`));
+  const said = await perform(way, lines(script('export LC_ALL=C'), sh`{
+${looking}
+} | sort -z | uniq -zc | tr '\\0' '\\n' | sed -e 's/^ *\\([0-9]*\\) -/excluded \\1 /' -e 's/^ *[0-9]* +//'`), 'looking at the files'); // prettier-ignore
+  verifyFolders(said, target, files);
+  verifyStores(said, target, files, patterns);
+  return countsIn(said, patterns);
+}
+
+export function countsIn(said: string, patterns: readonly Pattern[]): Excluded[] {
+  return patterns.map(({ text }, index) => ({
+    pattern: text,
+    count: Number(new RegExp(`^excluded (\\d+) ${index}$`, 'm').exec(said)?.[1] ?? 0),
+  }));
+}
+
+/** @throws IncludeFault for the first that is missing or a link. */
+export function verifyFolders(said: string, target: Target, files: BackupFiles): void {
+  const [, missing] = /^missing (\d+)$/m.exec(said) ?? [];
+  const [, link, to = ''] = /^link (\d+) (.*)$/m.exec(said) ?? [];
+  const path = files.include[Number(missing ?? link)];
+  if (path === undefined) return;
+  const { root, host } = target;
+  if (missing !== undefined)
+    throw new IncludeFault(path, `${root}/${path} is not there, and backup.files.include names it`, `make the folder on ${host.name}, or take it out of ops.yml`); // prettier-ignore
+  throw new IncludeFault(path, `${root}/${path} is a link, to ${to}: what it leads to would not be in the backup`, adviceForLink(root, path, to)); // prettier-ignore
+}
+
+/** Stores that could lie in what is backed up; folders of this machine when the target is on it. */
+function storesHere({ backup, host }: Target): string[] {
+  return (backup?.stores ?? []).flatMap(store => {
+    if (store.kind === 'path') return host.kind === 'local' ? [store.folder] : [];
+    return store.kind === 'ssh' && store.host.name === host.name ? [store.folder] : [];
+  });
+}
+
+/** ops.yml is checked for this by its names; links show only here. @throws IncludeFault */
+export function verifyStores(
+  said: string,
+  target: Target,
+  { include }: BackupFiles,
+  patterns: readonly Pattern[],
+): void {
+  for (const [, store = '', index = '', below = ''] of said.matchAll(/^store (\d+) (\d+) (.*)$/gm)) {
+    const path = include[Number(index)] ?? '';
+    if (patterns.some(pattern => leavesOut(pattern, `${path}${below}`, true))) continue;
+    throw new IncludeFault(path, `${target.root}/${path} has the store ${storesHere(target)[Number(store)] ?? ''} in it, and would grow each night`, `give the store a folder elsewhere, or leave it out: backup.files.exclude: [${path}${below}]`); // prettier-ignore
+  }
+}
+
+function adviceForLink(root: string, path: string, to: string): string {
+  const found = posix.resolve(posix.dirname(`${root}/${path}`), to);
+  if (found.startsWith(`${root}/`))
+    return `name what it leads to in ops.yml: include: [${found.slice(root.length + 1)}]`;
+  return `make it a folder, and bind the other one to it, in /etc/fstab: ${found} ${root}/${path} none bind 0 0`;
+}
+
+/** What is not there any more is worse than a slip in ops.yml: exit code 7 where a backup before had it. */
+export function hadOnce(error: unknown, before: readonly Held[]): unknown {
+  if (!(error instanceof IncludeFault)) return error;
+  const last = before.find(one => isWhole(one) && one.manifest.files?.include.includes(error.path));
+  if (!last) return error;
+  const { detail, advice } = error;
+  return new Failure(7, `${error.message}, as ${last.id} had it`, {
+    ...(detail !== undefined && { detail }),
+    ...(advice !== undefined && { advice }),
+  });
+}
