@@ -50,6 +50,17 @@ test('a migration that fails half-way leaves the database as it was', async () =
   await gives(app.badMigration, /Migrate the database/);
 });
 
+test('a Docker that is away for 15 s while a migration fails is waited for on the way back', async () => {
+  const before = await now();
+  const running = site.start('deploy', '--env', 'staging', '--sha', app.badMigration);
+  await running.until(/… Migrate the database/);
+  await droplet.root('systemctl stop docker.socket docker; sleep 15; systemctl start docker.socket docker');
+  const said = ended(await running.ended, 1);
+  // Docker was started anew, and redis with it
+  stayedBut({ ...before, redis: '' }, { ...(await now()), redis: '' }, 'reverted');
+  assert.match(said.stderr, /✔ Undo: Migrate the database/);
+});
+
 test('a disk too full for the snapshot brings the old version back', async () => {
   const folder = `${place.root}/backups/backend-db`;
   await droplet.root(`mkdir -p ${folder}; mount -t tmpfs -o size=16k,mode=777 none ${folder}`);

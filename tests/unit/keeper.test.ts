@@ -54,7 +54,7 @@ test('a step that fails is undone with all before it, newest first, and later st
   const one = (name: string, end = 'true') => ({
     title: name,
     run: `echo ${name} >>${ran}; ${end}`,
-    undo: `echo undo ${name} >>${ran}`,
+    undo: `echo undo ${name} >>${ran}; printf ' more=%s' ${name} >>"$KEEPER_RUN/more"`,
   });
   const { outcome, error, undone } = await walk(
     here.attempt(),
@@ -70,6 +70,7 @@ test('a step that fails is undone with all before it, newest first, and later st
     here.log().map(line => parseLine(line)?.outcome),
     ['reverted'],
   );
+  assert.match(here.log()[0] ?? '', ' more=c more=b more=a seconds=');
   assert.equal(here.journal(), []);
   here.remove();
 });

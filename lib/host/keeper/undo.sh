@@ -55,6 +55,7 @@ go_back() { # go_back outcome reason
     say "$end_word stuck $(encode "$reason")"
     return 1
   fi
+  more=$(cat "$run/more" 2>/dev/null || printf '%s' "$more") # undos write into it too
   if ! patiently "$patience" record "$outcome" "$reason" "$more"; then # all is undone, but no line tells it: the next run writes it
     rm -f "$home/holder"
     say "$end_word stuck $(encode "$reason")"
