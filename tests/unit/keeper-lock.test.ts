@@ -1,4 +1,5 @@
 // One plan at a time on a target: the others learn who holds it, since when and at which step, or wait for their turn.
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -80,6 +81,19 @@ test('who waits gives up after the time it was given', async () => {
   assert.match(refused.message, 'getting ready');
   assert.ok(seconds > 0.9 && seconds < 9, `${seconds} s`);
   await first.quit();
+  here.remove();
+});
+
+test('a lock that somebody holds by hand is not waited for, and its process is named', async () => {
+  const here = place();
+  await (await openKeeper(host, here.attempt())).quit();
+  await until(() => here.free(), 'the lock is free');
+  const hand = spawn('flock', [`${here.home}/lock`, 'sleep', '60'], { detached: true, stdio: 'ignore' });
+  await until(() => !here.free(), 'the lock is held');
+  const refused = await failure(openKeeper(host, here.attempt()));
+  assert.is(refused.exit, 5);
+  assert.match(refused.message, `process ${hand.pid} (flock) on the server holds the lock of ${here.releases}`);
+  process.kill(-Number(hand.pid), 'SIGKILL');
   here.remove();
 });
 

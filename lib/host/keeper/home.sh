@@ -117,6 +117,13 @@ holder_now() { # what others see while they wait
     mv -fT "$home/holder.new" "$home/holder"
 }
 
+lock_owner() { # who has the lock without having signed for it, as the kernel knows: by hand, or between two words of ours
+  local inode pid
+  inode=$(stat -L -c %i /proc/self/fd/8)
+  pid=$(awk -v inode="$inode" '$2 == "FLOCK" && $6 ~ ":" inode "$" {print $5; exit}' /proc/locks)
+  [[ ! $pid ]] || printf 'by="process %s (%s) on the server"' "$pid" "$(plain "$(cat "/proc/$pid/comm")")"
+} 2>/dev/null
+
 take_lock() { # waits at most $wait seconds, telling who holds it whenever that changes
   local since seen='' is
   now since
@@ -130,7 +137,7 @@ take_lock() { # waits at most $wait seconds, telling who holds it whenever that 
         sleep 0.1
         is=$(cat "$home/holder" 2>/dev/null)
       done
-      say "held $(encode "$is")."
+      say "held $(encode "${is:-$(lock_owner)}")."
       exit 5
     fi
     # who leaves takes the name away before the lock is free
