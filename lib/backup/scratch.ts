@@ -45,7 +45,12 @@ export async function openScratch(host: Host, { base, alone, tools }: Wish): Pro
     script('set +e; umask 077; trap "" HUP'),
     sh`base=${base}`,
     sh`for tool in ${tools}; do command -v "$tool" >/dev/null || { echo "missing $tool"; exit 1; }; done`,
-    sh`mkdir -p "$base" || exit 1`,
+    // in /var/tmp somebody else may have been faster, and what is made in a folder of theirs they can exchange
+    sh`mkdir -p "$base" || exit 1
+if [ -L "$base" ] || [ ! -O "$base" ] || [ -n "$(find "$base" -maxdepth 0 -perm /022)" ]; then
+  echo "$base belongs to another user, or others can write in it: look who made it, and take it away" >&2
+  exit 1
+fi`,
     alone &&
       sh`exec 8>>"$base/lock"
 flock -w ${Math.max(1, Math.ceil(alone.wait))} 8 || { echo "held $(cat "$base/holder" 2>/dev/null)"; exit 5; }

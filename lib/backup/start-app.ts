@@ -5,6 +5,7 @@ import { bash } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { hostPrograms, makeEmptyImage } from '../release/in-place.ts';
 import type { Release } from '../release/names.ts';
+import { insideFolder } from '../runtime/folder.ts';
 import { composeWords, placeOf } from '../runtime/compose-words.ts';
 import type { Check } from './verdict.ts';
 
@@ -24,11 +25,15 @@ function asItsUser(restored: Restored, runtime: SystemdSettings): Command {
   const { releases } = restored.target.paths;
   const place = script('"$place"');
   return lines(
+    // emptied by the user whose files are in it, removed by the one who made it; those of before belong to the former
+    sh`remove_place() { as_user ${user} ${bash} -c ${insideFolder} bash "$1" clear; rm -rf -- "$1"; }`,
     // what a server that went down has left
-    sh`as_user ${user} ${bash} -c ${sh`find ${releases} -mindepth 1 -maxdepth 1 -name '.drill.*' -mmin +1440 -exec rm -rf {} +`.text}`,
-    sh`place=$(as_user ${user} ${bash} -c ${sh`umask 077; mktemp -d ${`${releases}/.drill.XXXXXXXX`}`.text}) || exit 1`,
-    sh`trap 'trap "" TERM INT HUP PIPE; as_user ${user} rm -rf -- "$place"' EXIT
+    sh`find ${releases} -mindepth 1 -maxdepth 1 -type d -name '.drill.*' -mmin +1440 -print0 | while IFS= read -r -d '' place; do remove_place "$place"; done`,
+    sh`place=$(mktemp -d ${`${releases}/.drill.XXXXXXXX`}) || exit 1`,
+    sh`trap 'trap "" TERM INT HUP PIPE; remove_place "$place"' EXIT
 trap 'exit 143' TERM INT HUP PIPE`,
+    // its group is that of the app's user, as of all that is made in releases
+    sh`chmod 770 "$place"`,
     sh`cd ${restored.folder} && ls -d database.sqlite files 2>/dev/null | tar -cf - --files-from - | feed_user ${user} tar -xf - --no-same-owner -C ${place}`,
     sh`as_user ${user} ${bash} -c ${asProcess(restored, runtime, undefined).text} drill ${place}`,
   );
@@ -65,6 +70,9 @@ function asProcess(
     script('set -uo pipefail; umask 077; export LC_ALL=C.UTF-8'),
     place === undefined ? script('place=$1') : sh`place=${place}`,
     sh`mkdir "$place/app" && cp -a --reflink=auto ${release.folder}/. "$place/app/" || { echo 'state uncopied'; exit 0; }`,
+    // a release of an older client may have links of its commit that lead to what is real
+    shared.length > 0 &&
+      sh`${bash} -c ${insideFolder} bash "$place/app" check ${shared} || { echo 'state uncopied'; exit 0; }`,
     ...links,
     sh`cd "$place/app" || exit 1`,
     script(`for try in {1..50}; do

@@ -8,7 +8,8 @@ import type { Release } from '../release/names.ts';
 import type { Step } from '../release/plan.ts';
 import type { Change, LogQuestion, Materials } from './runtime.ts';
 
-const inside = readFileSync(new URL('release-folder.sh', import.meta.url), 'utf8');
+/** What is done inside a folder of the app's, by the user whose files are in it. */
+export const insideFolder = readFileSync(new URL('release-folder.sh', import.meta.url), 'utf8');
 
 /**
  * Steps that unpack, link and install; all as `user`, so that everything in the release is theirs. undefined: the user who
@@ -34,7 +35,7 @@ export function folderSteps(
         sh`(${user ? sh`umask 002; ` : sh``}mkdir ${next.folder}) 2>"$KEEPER_RUN/why" || fail ${`the folder ${next.folder} cannot be made:`} "$(cat "$KEEPER_RUN/why")"`,
         user !== undefined &&
           sh`as_user ${user} test -w ${next.folder} || fail ${`${user} cannot write into what is made in ${target.paths.releases}, until root has typed: ${releasesRights(target.paths.releases, user)}`}`,
-        sh`${user ? sh`feed_user ${user}` : sh`command`} ${bash} -c ${inside} bash ${next.folder} unpack ${next.sha}`,
+        sh`${user ? sh`feed_user ${user}` : sh`command`} ${bash} -c ${insideFolder} bash ${next.folder} unpack ${next.sha}`,
       ),
       undo: removeFolder(next.folder, user),
       seconds: 1800,
@@ -43,7 +44,7 @@ export function folderSteps(
   if (settings.shared.length)
     steps.push({
       title: `Link ${settings.shared.join(', ')}`,
-      run: sh`${as} ${bash} -c ${inside} bash ${next.folder} link ${target.paths.shared} ${settings.shared}`,
+      run: sh`${as} ${bash} -c ${insideFolder} bash ${next.folder} link ${target.paths.shared} ${settings.shared}`,
     });
   if (settings.install)
     steps.push({
@@ -61,7 +62,7 @@ export function releasesRights(releases: string, user: string): string {
 
 /** A release's folder with all in it. A link in its place is removed, and nothing of what it leads to. */
 export function removeFolder(folder: string, user: string | undefined): Command {
-  const clear = sh`if [ -d ${folder} ] && [ ! -L ${folder} ]; then ${asUser(user)} ${bash} -c ${inside} bash ${folder} clear; fi`;
+  const clear = sh`if [ -d ${folder} ] && [ ! -L ${folder} ]; then ${asUser(user)} ${bash} -c ${insideFolder} bash ${folder} clear; fi`;
   return lines(clear, sh`rm -rf ${folder}`);
 }
 

@@ -1,5 +1,5 @@
 # What is done inside a release's folder, by the user whose files are in it: bash -c <this> bash FOLDER WORD …
-# unpack SHA (a gzipped tar on standard input) · link SHARED PATH… · clear
+# unpack SHA (a gzipped tar on standard input) · link SHARED PATH… · clear · check PATH…
 # A commit may hold links. Nothing is removed or written through one that leads out of the release.
 set -euo pipefail
 export LC_ALL=C
@@ -30,10 +30,15 @@ unpack() {
   printf '%s\n' "$1" >REVISION
 }
 
+check() {
+  local path
+  for path; do refuse_leading_out "$path"; done
+}
+
 link() {
   local shared=$1 path
   shift
-  for path; do refuse_leading_out "$path"; done
+  check "$@"
   for path; do
     refuse_leading_out "$path" # once more: a link that was just made may be part of it
     rm -rf -- "$path"

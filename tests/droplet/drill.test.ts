@@ -63,6 +63,100 @@ test('the unit’s user starts the restored app in a copy of its release, and no
   assert.is(left.stdout, '0\n0\n');
 });
 
+/** Everything that the user who deploys, root or nginx runs, sources, reads as its settings or writes, found on the server itself. */
+async function whatIsTrusted(root: string): Promise<string[]> {
+  const said = await library.droplet.root(`
+    # what bookops made and keeps of its own: all of it, whatever it is for
+    find ${root} -xdev \\( -path ${root}/shared -o -path '${root}/releases/20*/*' \\) -prune -o -print
+    # every file that a crontab, sudo, the unit or nginx names, and all folders above them
+    { crontab -u deploy -l; cat /etc/sudoers.d/*; systemctl cat bibliotheca-staging; nginx -T 2>/dev/null; readlink -f /etc/nginx/sites-enabled/*; } 2>/dev/null |
+      grep -v ' ALL=(bib)' | grep -oE '/[A-Za-z0-9_./-]+' | sort -u | while read -r path; do [ -e "$path" ] && echo "$path"; done |
+      grep -vE '^(/dev/null|/proc|/run|/sys|${root}/shared|${root}/current)' || true
+    echo /home/deploy; find /home/deploy /etc/nginx /etc/sudoers.d /var/spool/cron`);
+  const all = new Set(said.stdout.split('\n').filter(path => path.startsWith('/') && path !== '/'));
+  for (const path of all) {
+    const above = path.slice(0, path.lastIndexOf('/'));
+    if (above) all.add(above);
+  }
+  return [...all].toSorted();
+}
+
+/** How many of the paths this user can replace, append to, take away, rename or put a link in the place of; the first of them. */
+async function breaks(user: string, paths: string[]): Promise<string[]> {
+  await library.droplet.write('/tmp/trusted', `${paths.join('\n')}\n`);
+  const said = await library.droplet.root(`runuser -u ${user} -- bash -s <<'END' 2>/dev/null
+    broke() { echo "$1 $path"; }
+    while IFS= read -r path; do
+      if [ -f "$path" ]; then : >>"$path" && broke append; fi
+      if [ -d "$path" ] && [[ $path != /tmp && $path != /var/tmp ]] && : >"$path/canary-of-a-test"; then rm -f "$path/canary-of-a-test"; broke fill; fi
+      mv -T "$path" "$path.canary" && { mv -T "$path.canary" "$path"; broke rename; }
+      ln -sfnT /tmp/canary "$path" && broke link
+      cp --remove-destination /dev/null "$path" && broke replace
+      chmod a+w "$path" && broke chmod
+      true
+    done </tmp/trusted
+END`);
+  return said.stdout.trim().split('\n').filter(Boolean);
+}
+
+test('neither another user nor that of the app can put something else where deploy, root or nginx look, also not in the middle', async () => {
+  const { droplet, app, site } = library;
+  const root = bibliothecaRoot.staging;
+  await droplet.root('useradd -m eve; usermod -aG bib bib');
+  const inTheMiddle = site.start('deploy', '--env', 'staging', '--sha', app.good2);
+  await inTheMiddle.until(text => /… Migrate the database/.test(text));
+  const during = await whatIsTrusted(root);
+  const then = [...(await breaks('bib', during)), ...(await breaks('eve', during))];
+  ended(await inTheMiddle.ended, 0);
+  ended(await site.task('maintenance', 'on', '--env', 'staging', '--until', '2h'), 0);
+  ended(await site.task('backup', '--env', 'staging'), 0);
+  const paths = await whatIsTrusted(root);
+  for (const one of [
+    'releases',
+    'releases/.keeper/keeper.sh',
+    'releases/releases.log',
+    'maintenance/MAINTENANCE_ON',
+    'current',
+  ])
+    assert.ok(paths.includes(`${root}/${one}`), one);
+  const found = [...(await breaks('bib', paths)), ...(await breaks('eve', paths))];
+  // its own release is the app's: it fills the folder, and can do nothing to it
+  const other = [...then, ...found].filter(
+    line => !new RegExp(`^fill ${root}/releases/\\d{8}_\\d{6}_[0-9a-f]{7}$`).test(line),
+  );
+  assert.equal(other, []);
+  console.log(
+    `${during.length} paths in the middle of a deploy and ${paths.length} after it, for two users: none can be replaced`,
+  );
+  ended(await site.task('maintenance', 'off', '--env', 'staging'), 0);
+  const doctor = await site.task('doctor', '--env', 'staging', '--json');
+  const findings = (doctor.json as { findings: { check: string; state: string; says: string; fix?: string }[] })
+    .findings;
+  assert.equal(
+    findings.filter(({ check, state }) => /rights|shared|app user/.test(check) && state !== 'good'),
+    [],
+  );
+});
+
+test('a server as it was prepared before is put right by what the doctor says, and its old releases go', async () => {
+  const { droplet, app, site } = library;
+  const root = bibliothecaRoot.staging;
+  await droplet.root(`chmod 2775 ${root}/releases; chown -R bib:bib ${root}/releases/20*; chmod 2700 ${root}/releases/20*
+    runuser -u bib -- bash -c 'cd ${root}/releases/20*_${app.good1.slice(0, 7)} && mkdir -p odd/deep && touch odd/deep/x && chmod 000 odd/deep odd && ln -s ${root}/shared/storage out'`);
+  const doctor = await site.task('doctor', '--env', 'staging', '--json');
+  const { findings } = doctor.json as { findings: { check: string; says: string; fix?: string }[] };
+  const [rights] = findings.filter(({ check }) => check === 'rights');
+  assert.match(rights?.says ?? '', `${root}/releases can be written by the group bib (bib)`);
+  assert.is((await droplet.root(`${rights?.fix?.replaceAll('sudo ', '')}`)).code, 0);
+  site.rewrite(text => text.replace('keep: 5', 'keep: 2'));
+  ended(await site.task('deploy', '--env', 'staging', '--sha', app.good3), 0);
+  const left = await droplet.root(
+    `ls -d ${root}/releases/20* | wc -l; stat -c '%a %U %G' ${root}/releases; ls ${root}/shared/storage`,
+  );
+  assert.match(left.stdout, /^2\n2755 deploy bib\n/);
+  assert.match(left.stdout, 'covers');
+});
+
 test('the image that serves starts from the restored database, without a network, and is removed', async () => {
   const { droplet, app, site } = story;
   const root = arsventRoot.staging;

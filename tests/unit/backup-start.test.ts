@@ -92,6 +92,19 @@ createServer((request, response) => response.writeHead(request.url === '/up?a=1&
   assert.is(readFileSync(join(folder, 'scratch/database.sqlite'), 'utf8'), 'restored');
 });
 
+test('a release whose commit links to what is real is not started, and nothing real is touched', () => {
+  mkdirSync(join(root, 'shared/pics/a'), { recursive: true });
+  writeFileSync(join(root, 'shared/pics/a/1.jpg'), 'real');
+  symlinkSync(join(root, 'shared/pics'), join(root, 'releases/r/pics'));
+  const { runtime } = restored.target;
+  if (runtime.kind !== 'systemd') throw new Error('the sample is no service');
+  const odd = { ...restored, target: { ...restored.target, runtime: { ...runtime, shared: ['pics/a'] } } };
+  const { stdout } = spawnSync('bash', ['-c', prelude + startApp(odd).text], { encoding: 'utf8' });
+  assert.match(readStart(stdout, start).found, 'was not started');
+  assert.is(readFileSync(join(root, 'shared/pics/a/1.jpg'), 'utf8'), 'real');
+  assert.equal(readdirSync(join(root, 'releases')), ['r']);
+});
+
 test('the example of Bibliotheca starts from nothing but a database and what stands in its ops.yml', async () => {
   const { repo, good2 } = await makeBibliotheca(join(folder, 'repo'));
   const place = join(folder, 'bibliotheca');
