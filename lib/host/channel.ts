@@ -74,8 +74,10 @@ export function skipTo(mark: string): Transform {
       if (!held) return done(null, chunk);
       const all = Buffer.concat([...held, chunk]);
       const rest = after(mark, all);
-      held = rest ? undefined : [all];
-      if (rest && rest.length > 0) done(null, rest);
+      // no login shell greets with more
+      const given = rest ?? (all.length > 1_000_000 ? all : undefined);
+      held = given ? undefined : [all];
+      if (given && given.length > 0) done(null, given);
       else done();
     },
     flush(done) {

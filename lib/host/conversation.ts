@@ -8,6 +8,8 @@ import { Events, Later } from './later.ts';
 import { sh } from './sh.ts';
 import { Spoken } from './spoken.ts';
 
+/** Characters of one line; the longest of the protocol brings what a step answered. */
+const mostOfLine = 16_000_000;
 const BEAT_MS = 2000;
 /** The keeper says that it lives as often as we do: so many beats without a byte of it, and it is given up. */
 const SILENT_BEATS = 10;
@@ -173,6 +175,12 @@ export async function converse(
     rest += text;
     const parts = rest.split('\n');
     rest = parts.pop() ?? '';
+    // what never ends its line is no line of ours, and nobody reads so much of it
+    if (rest.length > mostOfLine) {
+      if (!rest.startsWith(`${nonce} `)) spoken.say(rest.slice(0, 1000));
+      else channel.drop();
+      rest = '';
+    }
     for (const [at, part] of parts.entries()) {
       if (part.startsWith(`${nonce} `)) event(part.slice(nonce.length + 1));
       else if (part || !(parts[at + 1] ?? rest).startsWith(nonce)) spoken.say(part);

@@ -28,6 +28,8 @@ export function shownSteps(
       progress.said.length = 0;
       const hear = (line: string) => {
         progress.said.push(line);
+        // only its last words are told
+        if (progress.said.length > 1000) progress.said.splice(0, 500);
         say(line);
       };
       const from = performance.now();
