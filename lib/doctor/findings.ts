@@ -1,5 +1,5 @@
 // What the doctor makes of the answers: one finding per check, each that is not good with what to type next.
-import { checkEnvFile } from '../config/env-file.ts';
+import { checkEnvFile } from '../env/rules.ts';
 import type { Target } from '../config/target.ts';
 import { packageOf } from '../host/packages.ts';
 import type { Facts } from '../release/facts.ts';
@@ -166,7 +166,7 @@ function environment(target: Target, facts: Facts): Finding[] {
     const problems = checkEnvFile(rules, facts.envFiles[at]);
     const [mode = '', owner = ''] = words(facts, `envmode${at}`);
     const found = problems.map(problem =>
-      failure('env', `${rules.file}: ${problem}`, `edit it on ${target.host.name}: nano ${rules.file}`),
+      failure('env', problem, `edit it on ${target.host.name}: nano ${rules.file}`),
     );
     if (mode && !mode.endsWith('0'))
       found.push(

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { InstanceData, Target } from '../config/target.ts';
+import { copyWith } from '../env/on-host.ts';
 import { startedClean } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { instancesTie } from '../proxy/front.ts';
@@ -136,14 +137,10 @@ function copyEnvironment(base: Target, copy: Target, index: number): Command | u
   const [one, to] = [base.env[index], copy.env[index]?.file];
   if (!one || !to) return undefined;
   const own = Object.entries(base.instances?.env ?? {}).filter(([key]) => Object.hasOwn(one.keys, key));
-  const word = (value: string) =>
-    value.replaceAll('{name}', copy.instance?.name ?? '').replaceAll('{domain}', copy.site?.domains[0] ?? '');
-  const added = own.map(([key, value]) => `${key}='${word(value)}'`);
+  const value = (text: string) =>
+    text.replaceAll('{name}', copy.instance?.name ?? '').replaceAll('{domain}', copy.site?.domains[0] ?? '');
   return lines(
     sh`mkdir -p ${posix.dirname(to)}`,
-    // sed ends the last line where it has no end
-    own.length
-      ? sh`(umask 077; { sed '$a\\' ${one.file} | { grep -vE ${`^(export +)?(${own.map(([key]) => key).join('|')}) *=`} || [ $? = 1 ]; }; printf '%s\\n' ${added}; } | write_file ${to})`
-      : sh`(umask 077; write_file ${to} <${one.file})`,
+    copyWith(one.file, to, Object.fromEntries(own.map(([key, text]) => [key, value(text)]))),
   );
 }

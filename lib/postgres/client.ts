@@ -1,6 +1,7 @@
 // Postgres' own programs, run where a target's database is reached: in the container of its service, or with the URL that the host has.
 import { readFileSync } from 'node:fs';
 import type { PostgresDatabase, Target } from '../config/target.ts';
+import { environmentReader } from '../env/on-host.ts';
 import { bash, startAs } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 
@@ -48,6 +49,7 @@ function client(target: Target, { at, as }: PostgresDatabase, application: strin
   const reading = lines(
     sh`variable=${at.variable} application=${application}`,
     sh`files=(${target.env.map(({ file }) => file)})`,
+    environmentReader,
     script(readFileSync(new URL('url.sh', import.meta.url), 'utf8')),
   ).text;
   return lines(

@@ -1,5 +1,6 @@
 # Reads the URL of a Postgres server out of environment files, exports it as libpq's own variables, and becomes the program
-# that its arguments name. No password is ever an argument, and nothing here says the URL. Needs: variable, files, application.
+# that its arguments name. No password is ever an argument, and nothing here says the URL. Needs: variable, files, application,
+# and the words of lib/env/read.sh.
 set -euo pipefail
 # what the login shell has of another server
 # shellcheck disable=SC2086
@@ -10,28 +11,14 @@ refuse() {
   exit 1
 }
 
+readable=()
+for file in "${files[@]}"; do [[ ! -r $file ]] || readable+=("$file"); done
+read_environment "${readable[@]}" || exit 1
 found=''
-for file in "${files[@]}"; do
-  [[ -r $file ]] || continue
-  pattern="^[[:space:]]*(export[[:space:]]+)?${variable}[[:space:]]*=[[:space:]]*(.*)$"
-  while IFS= read -r line || [[ -n $line ]]; do
-    # the last one counts, as for everybody else who reads such a file
-    if [[ $line =~ $pattern ]]; then found=${BASH_REMATCH[2]%$'\r'}; fi
-  done <"$file"
-done
-double='^"(([^"\\]|\\.)*)"'
-single="^'([^']*)'"
-if [[ $found =~ $double ]]; then
-  found=${BASH_REMATCH[1]}
-  found=${found//\\\"/\"}
-  found=${found//\\\$/\$}
-  found=${found//\\\\/\\}
-elif [[ $found =~ $single ]]; then
-  found=${BASH_REMATCH[1]}
-else
-  found=${found%%[[:space:]]#*}
-  found=${found%"${found##*[![:space:]]}"}
-fi
+# the last one counts, as for everybody else who reads such files
+for at in "${!env_names[@]}"; do [[ ${env_names[at]} != "$variable" ]] || found=${env_values[at]}; done
+unset -f read_environment export_environment
+unset env_names env_values env_lines
 [[ -n $found ]] || refuse "no file that may be read here has $variable: ${files[*]}"
 
 # put NAME text: exports it, with %20 and the like as what they stand for

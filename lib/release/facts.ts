@@ -1,6 +1,7 @@
 // Everything a task needs to know about a target, asked in one round trip that changes nothing.
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { largestFile } from '../env/grammar.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Probe, Target } from '../config/target.ts';
 import { passedQuestion, readPassed } from '../health/passed.ts';
@@ -75,7 +76,7 @@ export function factsCommand(target: Target, required?: Target, more?: Command):
     sh`{ ${servingColour(target.root)}; } | fact colour`,
     ...target.env.map(
       (one, index) =>
-        sh`if [ -r ${one.file} ]; then head -c 300000 ${one.file} | fact ${`env${index}`}; ${reader(target, one.file, index)}fi`,
+        sh`if [ -r ${one.file} ]; then head -c ${largestFile} ${one.file} | fact ${`env${index}`}; ${reader(target, one.file, index)}fi`,
     ),
     sh`df -PB1 ${target.root} 2>/dev/null | awk 'NR==2 {print $4, $2}' | fact disk`,
     sh`if [ -d ${`${releases}/.keeper/journal`} ]; then cat ${`${releases}/.keeper/journal/step`} 2>/dev/null | fact leftover; fi`,
@@ -98,7 +99,7 @@ export function factsCommand(target: Target, required?: Target, more?: Command):
 /** An env file that only the app's user may read is read as that user. */
 function reader(target: Target, file: string, index: number): Command {
   if (target.runtime.kind !== 'systemd') return script('');
-  return sh`elif sudo -n -u ${target.runtime.user} test -r ${file} 2>/dev/null; then sudo -n -u ${target.runtime.user} head -c 300000 ${file} | fact ${`env${index}`}; `;
+  return sh`elif sudo -n -u ${target.runtime.user} test -r ${file} 2>/dev/null; then sudo -n -u ${target.runtime.user} head -c ${largestFile} ${file} | fact ${`env${index}`}; `;
 }
 
 export function readFacts(text: string, target: Target): Facts {

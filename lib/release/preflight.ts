@@ -1,16 +1,20 @@
 // What speaks against a change before anything is changed: environment files, disk, what staging has shown.
-import { checkEnvFile } from '../config/env-file.ts';
+import { checkForms, checkRules } from '../env/rules.ts';
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import type { Facts } from './facts.ts';
 import { everLive, type LogLine } from './log.ts';
 import { sha7 } from './names.ts';
 
-/** @throws Failure 3 naming every key that is not as ops.yml wants it; never a value. */
-export function verifyEnvironment(target: Target, facts: Facts): void {
-  const problems = target.env.flatMap((rules, index) =>
-    checkEnvFile(rules, facts.envFiles[index]).map(problem => `${rules.file}: ${problem}`),
-  );
+/**
+ * With `told`, what readers take differently is only told: a release that served with this file must be able to come back with it.
+ * @throws Failure 3 naming every line and key that is not as ops.yml wants it; never a value.
+ */
+export function verifyEnvironment(target: Target, facts: Facts, told?: (line: string) => void): void {
+  const forms = target.env.flatMap((rules, index) => checkForms(rules, facts.envFiles[index]));
+  const broken = target.env.flatMap((rules, index) => checkRules(rules, facts.envFiles[index]));
+  if (told) forms.forEach(told);
+  const problems = told ? broken : [...forms, ...broken];
   if (problems.length === 0) return;
   throw new Failure(3, `the environment of ${target.app} ${target.environment} is not safe to run with`, {
     detail: problems.join('\n'),

@@ -34,7 +34,7 @@ export function rollback(
         return { nothing: `${sha7(from)} does not serve any more, so there is nothing to go back from` };
       const earlier = earlierRelease(target, facts, to);
       if ('nothing' in earlier) return earlier;
-      verifyEnvironment(target, facts);
+      verifyEnvironment(target, facts, context.report.warn);
       sha = earlier.sha;
       if (withDatabase) sayWhatIsLost(context.report, facts, snapshotOrRefuse(target, facts, sha));
       return earlier;

@@ -1,9 +1,10 @@
 // Two versions of a compose app at once: a project and a network for each colour, the same volumes, the same services that stay.
 import type { ComposeSettings, Target } from '../config/target.ts';
+import { environmentFile } from '../env/on-host.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import { portVariables, type Colour } from '../release/colour.ts';
 import type { Release } from '../release/names.ts';
-import { composeWords, environmentFile, placeOf } from './compose-words.ts';
+import { composeWords, placeOf } from './compose-words.ts';
 import type { Colours } from './runtime.ts';
 
 export function composeColours(target: Target, settings: ComposeSettings): Colours {

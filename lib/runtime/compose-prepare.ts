@@ -1,10 +1,11 @@
 // How a compose release comes onto the host before any downtime: its folder, its images by digest, the services that stay.
 import type { ComposeSettings, Limits, Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
+import { environmentFile } from '../env/on-host.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import type { Release } from '../release/names.ts';
 import type { Step } from '../release/plan.ts';
-import { composeWords, environmentFile, variablesOf } from './compose-words.ts';
+import { composeWords, variablesOf } from './compose-words.ts';
 import { samePlace } from './place.ts';
 import type { Change, Runtime } from './runtime.ts';
 

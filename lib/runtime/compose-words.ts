@@ -1,6 +1,5 @@
 // The words that steps of the compose runtime are written in: compose for a folder, images held, containers made permanent.
 import type { ComposeSettings, Target } from '../config/target.ts';
-import { Failure } from '../errors.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import { portVariables, type Colour } from '../release/colour.ts';
 import { hostPrograms, makeEmptyImage } from '../release/in-place.ts';
@@ -184,16 +183,4 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   while read -r policy ids; do docker update --restart "\${policy%:0}" $ids >/dev/null; done < <(awk '{ids[$2] = ids[$2] " " $1} END {for (one in ids) print one ids[one]}' "$1/policies")
 }`,
   );
-}
-
-/** A compose env file: values in single quotes stand for themselves there. @throws Failure 3 for what cannot be carried. */
-export function environmentFile(values: Record<string, string>): string {
-  return Object.entries(values)
-    .map(([name, value]) => {
-      if (!/^[A-Za-z_]\w*$/.test(name)) throw new Failure(3, `${JSON.stringify(name)} is no name of a variable`);
-      if (/['\n\r\0]/.test(value))
-        throw new Failure(3, `the variable ${name} has a quote or a line break: Compose's env file cannot carry it`);
-      return `${name}='${value}'\n`;
-    })
-    .join('');
 }

@@ -1,33 +1,14 @@
 // The process runtime: a supervised child with a pid file, for a machine without root and without Docker.
 import type { ProcessSettings, Target } from '../config/target.ts';
+import { exportEnvironment } from '../env/on-host.ts';
 import { bash } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Release } from '../release/names.ts';
 import { asTyped, chosenLines, folderSteps, inFolder, pointCurrent, recheckFolder, removeFolder } from './folder.ts';
 import type { Runtime } from './runtime.ts';
 
-/** Lines that export the variables of the target's env files, taken literally: nothing in them is run. */
-export function environmentOf(target: Target): Command {
-  return lines(
-    ...target.env.map(
-      one => sh`while IFS= read -r line || [ -n "$line" ]; do
-  line=\${line%$'\\r'}
-  line=\${line#export }
-  # a key that is no name must not reach export: its complaint would show the value
-  [[ $line =~ ^[A-Za-z_][A-Za-z0-9_]*= ]] || continue
-  value=\${line#*=}
-  case $value in
-    \\"*\\") value=\${value#\\"}; value=\${value%\\"} ;;
-    "'"*"'") value=\${value#"'"}; value=\${value%"'"} ;;
-    *) value=\${value%%[[:space:]]#*} ;;
-  esac
-  export "\${line%%=*}=$value"
-done <${one.file}`,
-    ),
-  );
-}
-
 export function processRuntime(target: Target, settings: ProcessSettings): Runtime {
+  const environment = exportEnvironment(target.env.map(one => one.file));
   const run = `${target.root}/run`;
   const log = `${target.root}/log/${target.app}.log`;
   const file = (name: string) => `${run}/${target.app}.${name}`;
@@ -36,15 +17,15 @@ export function processRuntime(target: Target, settings: ProcessSettings): Runti
   const supervisor = (release: Release): Command =>
     lines(
       sh`cd ${release.folder}`,
-      environmentOf(target),
-      sh`trap 'trap - TERM; kill -TERM "$child" 2>/dev/null; wait "$child"; exit 0' TERM INT`,
+      environment,
+      // no variable of ours: the app would get it in place of its own of that name
+      sh`trap 'trap - TERM; kill -TERM $! 2>/dev/null; wait $!; exit 0' TERM INT`,
       sh`while :; do
   ${bash} -c ${settings.start} &
-  child=$!
-  wait "$child"
-  code=$?
-  echo "the app ended with code $code"
-  echo "$code" >>${file('exits')}
+  wait $!
+  set -- $?
+  echo "the app ended with code $1"
+  echo "$1" >>${file('exits')}
   sleep 1 & wait $!
 done`,
     );
@@ -126,7 +107,7 @@ echo "$pid \${20}" | write_file ${file('pid')}`,
 
     migrate: (change, command, _service, seconds) => ({
       title: 'Migrate the database',
-      run: sh`cd ${change.next.folder} && ${bash} -c ${lines(environmentOf(target), script(command)).text}`,
+      run: sh`cd ${change.next.folder} && ${bash} -c ${lines(environment, script(command)).text}`,
       seconds,
     }),
 
@@ -150,7 +131,7 @@ echo "$pid \${20}" | write_file ${file('pid')}`,
       inFolder(
         release,
         undefined,
-        sh`${environmentOf(target)}
+        sh`${environment}
 exec -- ${asTyped(given)}`.text,
       ),
   };

@@ -1,17 +1,18 @@
 // The systemd runtime: a folder per release owned by the app's user, `current` swapped by rename, one unit.
 import type { SystemdSettings, Target } from '../config/target.ts';
+import { exportEnvironment } from '../env/on-host.ts';
 import { bash } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { servingColour } from '../proxy/move.ts';
 import type { Release } from '../release/names.ts';
 import { asTyped, chosenLines, folderSteps, inFolder, pointCurrent, recheckFolder, removeFolder } from './folder.ts';
 import { leaveColour } from './place.ts';
-import { environmentOf } from './process.ts';
 import type { Runtime } from './runtime.ts';
 import { serviceOf, startAtBoot, systemdColours } from './systemd-colour.ts';
 
 export function systemdRuntime(target: Target, settings: SystemdSettings): Runtime {
   const { unit, user } = settings;
+  const environment = exportEnvironment(target.env.map(one => one.file));
   const colours = systemdColours(target, settings);
   const blueGreen = target.switch === 'blue-green';
   const journal = [`${unit}.service`, ...(blueGreen ? [`${unit}@blue.service`, `${unit}@green.service`] : [])];
@@ -70,7 +71,7 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
 
     migrate: (change, command, _service, seconds) => ({
       title: 'Migrate the database',
-      run: sh`cd ${change.next.folder} && feed_user ${user} ${bash} -c ${lines(environmentOf(target), script(command)).text}`,
+      run: sh`cd ${change.next.folder} && feed_user ${user} ${bash} -c ${lines(environment, script(command)).text}`,
       seconds,
     }),
 
@@ -98,7 +99,7 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
       inFolder(
         release,
         user,
-        sh`${environmentOf(target)}
+        sh`${environment}
 exec -- ${asTyped(given)}`.text,
       ),
   };

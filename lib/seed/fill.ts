@@ -1,5 +1,5 @@
 // Making a target's data anew: who must never be seeded, and the steps that do it with the app's own commands.
-import { parseEnvFile } from '../config/env-file.ts';
+import { parseEnvFile } from '../env/grammar.ts';
 import type { Seed, Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import type { Facts } from '../release/facts.ts';
@@ -27,7 +27,7 @@ export function verifySeedable(target: Target, facts: Facts): void {
       if (text === undefined) return [`${file} is missing or cannot be read, and it must say ${key}`];
       const { values, problems } = parseEnvFile(text);
       if (values.get(key) !== wanted) return [`${file}: ${key} must be ${wanted}`];
-      return problems.filter(problem => problem.startsWith(`${key} `)).map(problem => `${file}: ${problem}`);
+      return problems.flatMap(one => (one.key === key ? [`${file}:${one.line}: ${key}: ${one.text}`] : []));
     });
   });
   if (wrong.length)

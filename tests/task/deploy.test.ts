@@ -4,6 +4,7 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { casesIn, everyCase } from '../env/cases.ts';
 import { fingerprint, listing, makeBook, type Book } from './book.ts';
 
 const canary = 'canary-5f1e-do-not-print';
@@ -80,6 +81,37 @@ test('an environment file that is not safe is refused before anything is changed
   assert.not.match(stdout + stderr, canary);
   assert.is(JSON.parse(stdout).error.exit, 3);
   assert.equal(listing(root), before);
+  writeFileSync(envFile, text);
+});
+
+test('what no two readers take alike is refused with its line and the form, and what is judged is what app, migration and exec get', async () => {
+  const { envFile, root } = book.place();
+  const text = readFileSync(envFile, 'utf8');
+  const secret = `${canary}$x-and-more-of-it`;
+  writeFileSync(envFile, `${text}SECRET=${secret}\n`);
+  const refused = await book.run('deploy', ['--sha', book.good1]);
+  assert.is(refused.code, 3);
+  assert.match(refused.stderr, `${envFile}:3: SECRET: Compose and a shell read a $ as a variable`);
+  assert.match(refused.stderr, "write SECRET='…'");
+  assert.not.match(refused.stdout + refused.stderr, canary);
+
+  writeFileSync(envFile, `${text}SECRET='${secret}'\nchild=mine\ncode=7\n${everyCase.text}`);
+  const dump = join(book.folder, 'migration.environ');
+  const dumping = `import { readFileSync as read, writeFileSync } from 'node:fs';\nwriteFileSync(${JSON.stringify(dump)}, read('/proc/self/environ'));\n`;
+  const own = book.commit('environ', {
+    'migrate.mjs': dumping + readFileSync(join(book.repo, 'migrate.mjs'), 'utf8'),
+  });
+  const done = await book.run('deploy', ['--sha', own, '--unpushed']);
+  assert.is(done.code, 0, done.stderr);
+  const [supervisor] = readFileSync(join(root, 'run/book.pid'), 'utf8').split(' ');
+  const app = execFileSync('pgrep', ['-P', supervisor ?? ''], { encoding: 'utf8' }).trim();
+  const ran = await book.run('exec', ['--', 'env', '-0']);
+  for (const environ of [readFileSync(`/proc/${app}/environ`, 'utf8'), readFileSync(dump, 'utf8'), ran.stdout]) {
+    assert.equal(casesIn(environ), everyCase.values);
+    for (const one of [`SECRET=${secret}`, 'child=mine', 'code=7']) assert.ok(environ.split('\0').includes(one), one);
+  }
+  const back = await book.run('rollback');
+  assert.is(back.code, 0, back.stderr);
   writeFileSync(envFile, text);
 });
 

@@ -149,12 +149,12 @@ test('the environment file of a copy has its own values, and no other line is to
   const mark = { name: 'pr-1', end: 1, made: 1, ports: [8400, 8401], by: 'ana' };
   const [, settings] = birthSteps({ base: moved, copy, mark, was: undefined, data: 'empty' });
   const script = `set -euo pipefail; mkdir -p ${root}; write_file() { cat >"$1"; }
-    printf '# of staging\\nexport ORIGIN=https://x\\nAPP_ENV=staging\\nSECRET="a b"' >${root}/web.env
+    printf '# of staging\\nORIGIN="https://x\\ny"\\nAPP_ENV=staging\\nSECRET="a\\nORIGIN=b"' >${root}/web.env
     ${settings?.run.text}\ncat ${copy.env[0]?.file}`;
   const { stdout, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
   assert.is(
     stdout,
-    `# of staging\nAPP_ENV=staging\nSECRET="a b"\nORIGIN='https://pr-1.staging.book.test/pr-1'\n`,
+    `# of staging\nAPP_ENV=staging\nSECRET="a\nORIGIN=b"\nORIGIN='https://pr-1.staging.book.test/pr-1'\n`,
     stderr,
   );
 });

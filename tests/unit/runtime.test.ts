@@ -5,10 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { environmentFile, exportEnvironment } from '../../lib/env/on-host.ts';
 import { Failure } from '../../lib/errors.ts';
 import { lines, script } from '../../lib/host/sh.ts';
-import { environmentFile } from '../../lib/runtime/compose-words.ts';
-import { environmentOf } from '../../lib/runtime/process.ts';
 import { runtimeOf } from '../../lib/runtime/runtime.ts';
 import { compose, sample, stories, systemd, textsOf, third } from '../torture/targets.ts';
 
@@ -99,8 +98,9 @@ test('the rollback set is never pruned', () => {
 
 test('values of the compose file arrive as they are or are refused', () => {
   assert.is(environmentFile({ A: '$x "y" `z` #', B_2: '' }), "A='$x \"y\" `z` #'\nB_2=''\n");
+  assert.is(environmentFile({ A: `it's $x "y" \\` }), 'A="it\'s \\$x \\"y\\" \\\\"\n');
   for (const bad of [
-    { A: "it's" },
+    { A: "it's `x`" },
     { A: 'a\nb' },
     { A: 'a\0b' },
     { A: 'a\r' },
@@ -143,7 +143,6 @@ test('an env file is taken literally: quotes go, nothing in it is run, names tha
       'LAST=no newline',
     ].join('\n'),
   );
-  const target = sample({ env: [{ file, keys: {}, checks: [] }] });
   const names = [
     'PLAIN',
     'RUN',
@@ -161,7 +160,7 @@ test('an env file is taken literally: quotes go, nothing in it is run, names tha
   ];
   const text = lines(
     script(prelude),
-    environmentOf(target),
+    exportEnvironment([file]),
     script(`for name in ${names.join(' ')}; do printf '%s=%s\\0' "$name" "\${!name}"; done`),
   ).text;
   const { stdout, stderr } = spawnSync('bash', ['-s'], { input: text, encoding: 'utf8' });

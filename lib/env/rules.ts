@@ -1,78 +1,32 @@
-// An app's environment file: how it is read, and what is wrong with it in words that never contain a value.
+// What ops.yml wants an app's environment files to say, and what is wrong with them in words that never contain a value.
 import { closest } from '../closest.ts';
-import type { CrossCheck, EnvFile, KeyRule } from './target.ts';
+import type { CrossCheck, EnvFile, KeyRule } from '../config/target.ts';
+import { parseEnvFile } from './grammar.ts';
 
-type EnvValues = {
-  values: Map<string, string>;
-  /** In a person's words, without values. */
-  problems: string[];
-};
-
-/**
- * KEY=VALUE as Compose and dotenv read it: `export` before the key, quotes, comments after a space, CRLF, quoted values over several lines.
- * Of a key that is set twice the last one counts, as for both of them, and it is a problem.
- */
-export function parseEnvFile(text: string): EnvValues {
-  const values = new Map<string, string>();
-  const problems: string[] = [];
-  const firstSet = new Map<string, number>();
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-  for (let index = 0; index < lines.length; index++) {
-    const number = index + 1;
-    const line = lines[index]?.trim() ?? '';
-    if (!line || line.startsWith('#')) continue;
-    const [, key, after] = /^(?:export\s+)?([A-Za-z_][\w.-]*)\s*=(.*)$/.exec(line) ?? [];
-    if (key === undefined || after === undefined) {
-      // What stands there may be the rest of a secret, so it is not repeated.
-      problems.push(`line ${number} is not KEY=VALUE`);
-      continue;
-    }
-    const before = firstSet.get(key);
-    if (before !== undefined)
-      problems.push(`${key} is set twice, on lines ${before} and ${number}: the last one counts`);
-    firstSet.set(key, number);
-
-    const mark = after.trimStart()[0];
-    if (mark !== '"' && mark !== "'") {
-      values.set(key, after.replace(/(^|\s)#.*$/, '').trim());
-      continue;
-    }
-    let quoted = after.trimStart();
-    while (closing(quoted, mark) === -1 && index + 1 < lines.length) quoted += `\n${lines[++index]}`;
-    const end = closing(quoted, mark);
-    if (end === -1) {
-      problems.push(`${key}: the quote that opens on line ${number} is never closed`);
-      index = number - 1;
-      continue;
-    }
-    if (!/^\s*(#.*)?$/.test(quoted.slice(end + 1)))
-      problems.push(`${key}: text follows the closing quote on line ${index + 1}`);
-    values.set(key, mark === '"' ? unescaped(quoted.slice(1, end)) : quoted.slice(1, end));
-  }
-  if (text.includes('\0')) problems.push('the file contains a NUL character');
-  return { values, problems };
-}
-
-function closing(quoted: string, mark: string): number {
-  for (let at = 1; at < quoted.length; at++) {
-    if (mark === '"' && quoted[at] === '\\') at++;
-    else if (quoted[at] === mark) return at;
-  }
-  return -1;
-}
-
-function unescaped(text: string): string {
-  return text.replace(/\\([nrt"\\$])/g, (_, letter: string) => ({ n: '\n', r: '\r', t: '\t' })[letter] ?? letter);
-}
-
-/** Everything that `rules` find wrong in the file's text; `undefined` means the file is missing. */
+/** Everything that is wrong with a file's text; `undefined`: it is missing. */
 export function checkEnvFile(rules: EnvFile, text: string | undefined): string[] {
+  return [...checkForms(rules, text), ...checkRules(rules, text)];
+}
+
+/** `/srv/book.env:3: KEY: why`: what Compose, systemd and a shell do not read alike. */
+export function checkForms({ file }: EnvFile, text: string | undefined): string[] {
+  const problems = text === undefined ? [] : parseEnvFile(text).problems;
+  return problems.map(({ line, key, text: why }) => `${file}${line ? `:${line}` : ''}: ${key ? `${key}: ` : ''}${why}`);
+}
+
+/** `/srv/book.env: KEY is missing` and the like. */
+export function checkRules(rules: EnvFile, text: string | undefined): string[] {
+  return brokenBy(rules, text).map(why => `${rules.file}: ${why}`);
+}
+
+function brokenBy(rules: EnvFile, text: string | undefined): string[] {
   if (text === undefined) {
     const required = Object.entries(rules.keys).filter(([, rule]) => rule.required);
     const keys = required.map(([key]) => key).join(', ');
     return [`the file is missing${keys ? `; it must set ${keys}` : ''}`];
   }
-  const { values, problems } = parseEnvFile(text);
+  const { values } = parseEnvFile(text);
+  const problems: string[] = [];
   for (const [key, rule] of Object.entries(rules.keys)) {
     const value = values.get(key);
     if (value === undefined || (value === '' && rule.required)) {
