@@ -182,6 +182,15 @@ function environment(target: Target, facts: Facts): Finding[] {
 
 function boot({ runtime }: Target, facts: Facts): Finding[] {
   if (runtime.kind === 'process') return [];
+  const refused = facts.runtime.get('cron-refused');
+  if (refused !== undefined)
+    return [
+      warning(
+        'boot',
+        `${facts.user} may not use or read a crontab (${refused.trim() || 'no reason given'}): a deploy that a reboot cuts off is settled only by the next task`,
+        `where it is “not allowed”: echo ${facts.user} | sudo tee -a /etc/cron.allow`,
+      ),
+    ];
   if (!facts.runtime.has('cron'))
     return [
       warning(

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { InstanceData, Target } from '../config/target.ts';
+import { cronLine, crontabFunctions } from '../cron/crontab.ts';
 import { copyWith } from '../env/on-host.ts';
 import { startedClean } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
@@ -57,7 +58,7 @@ function reserve({ base, copy, mark, was }: Birth): Step {
       sh`mkdir -p ${copy.root}`,
       sh`printf '%s\\n' ${sweepScript(base)} | write_file ${sweep}`,
       sh`bash ${sweep}`,
-      sh`exec 7<${folder}; flock -w 20 7 || fail 'another run works on the instances'`,
+      lockInstances(folder),
       sh`for other in ${folder}/*/instance; do
   [ -r "$other" ] && [ "$other" != ${file} ] || continue
   if sed -n 's/.* ports=\\([0-9,]*\\) .*/\\1/p' "$other" | tr , '\\n' | grep -qxF ${ports}; then
@@ -72,13 +73,22 @@ done`,
   };
 }
 
+/** A lock that no other user can open, nor hold; how long is the shell's. */
+function lockInstances(folder: string): Command {
+  const lock = `${folder}/.lock`;
+  return lines(
+    sh`(umask 077; : >>${lock}); exec 7<>${lock}`,
+    sh`flock -w 20 7 || fail 'another run works on the instances'`,
+  );
+}
+
 /** From now on until `end`. */
 export function extendStep(base: Target, was: Mark, end: number): Step {
   const folder = instancesFolder(base);
   const file = markFile(folder, was.name);
   const put = (line: string) =>
     lines(
-      sh`exec 7<${folder}; flock -w 20 7 || fail 'another run works on the instances'`,
+      lockInstances(folder),
       sh`[ -e ${file} ] || fail ${`${was.name} has just ended`}`,
       sh`printf '%s\\n' ${line} | write_file ${file}`,
     );
@@ -108,15 +118,19 @@ function sweepScript(base: Target): string {
   const folder = instancesFolder(base);
   const { line, file } = instancesTie(base.app, base.environment, folder);
   const project = base.runtime.kind === 'compose' ? base.runtime.project : base.app;
-  // cron reads % as a line break
-  const run = sh`bash ${`${folder}/sweep.sh`}`.text.replaceAll('%', '\\%');
+  const ends = cronLine(
+    '* * * * *',
+    sh`bash ${`${folder}/sweep.sh`}`,
+    `ends the instances of ${base.app} ${base.environment} when their time is up`,
+  );
   return lines(
     sh`folder=${folder}`,
     sh`prefix=${`${project}-`}`,
     sh`include=${line}`,
     sh`tied=${file}`,
-    sh`cron_line=${`* * * * * ${run} # ends the instances of ${base.app} ${base.environment} when their time is up`}`,
+    sh`cron_line=${ends}`,
     startedClean,
+    crontabFunctions,
     script(readFileSync(new URL('sweep.sh', import.meta.url), 'utf8')),
   ).text.trimEnd();
 }

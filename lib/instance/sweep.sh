@@ -1,11 +1,16 @@
 # Ends instances whose time is up and those that never came to be, and leaves nothing of them; cron starts it each minute, so
 # also after the server was off. Words: nothing · `later` to wait for who works on them · `end NAME` for only that one, now.
-# Above stand: folder (all instances), prefix (of their Compose projects), include and tied (how nginx reads them), cron_line.
+# Above stand: folder (all instances), prefix (of their Compose projects), include and tied (how nginx reads them), cron_line,
+# and the words of lib/cron/crontab.sh.
 set -uo pipefail
 export LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin
 
 as_root() {
   if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi </dev/null
+}
+
+lock_instances() { # no other user can open it, nor hold it
+  (umask 077 && : >>"$folder/.lock") && exec 7<>"$folder/.lock" && flock -w 20 7
 }
 
 is_over() { # dir: its time is up, or it has none
@@ -31,7 +36,7 @@ end_instance() { # dir seconds-to-wait forced: whatever is interrupted goes on f
       return 1
     fi
   fi
-  exec 7<"$folder" && flock 7 || return
+  lock_instances || return
   if [[ ! $3 ]] && ! is_over "$dir"; then # somebody gave it more time meanwhile
     exec 7<&-
     return 0
@@ -79,33 +84,30 @@ wipe() { # dir project: what the app wrote as another user goes through Docker, 
 }
 
 settle_crontab() { # seconds-to-wait: what others wrote there stays; the lines of instances that are gone go with them
-  local scratch line name waits=''
   if [[ -d $folder/.keeper && ! $(compgen -G "$folder/*/") ]]; then # not while somebody who took the last one down is here
     exec 9>>"$folder/.keeper/lock" && flock -w "$1" 9 || return 0
   fi
-  exec 6<"$HOME" && flock 6 && exec 7<"$folder" && flock 7 || return
+  lock_instances || return
+  change_crontab 20 lines_of_now || return
+  [[ ! $(compgen -G "$folder/*/") ]] || return 0
+  rm -rf "$folder/sweep.sh" "$folder/.keeper" "$folder/.lock"
+  rmdir "$folder" 2>/dev/null
+  return 0
+}
+
+lines_of_now() { # a filter
+  local line name waits='' there=''
   [[ ! $(compgen -G "$folder/*/") ]] || waits=yes
-  scratch=$(mktemp -d) || return
-  # shellcheck disable=SC2064 # this folder
-  trap "rm -rf '$scratch'" EXIT
-  if ! crontab -l >"$scratch/was" 2>"$scratch/why" && ! grep -qi 'no crontab' "$scratch/why"; then
-    cat "$scratch/why" >&2
-    return 1
-  fi
   while IFS= read -r line || [[ $line ]]; do
-    [[ $line != "$cron_line" ]] || continue
+    if [[ $line == "$cron_line" ]]; then
+      [[ $waits && ! $there ]] || continue
+      there=yes
+    fi
     name=${line#*" $folder/"}
     if [[ $line == *" $folder/"*'/releases/.keeper/keeper.sh settle '* && ! -d $folder/${name%%/*} ]]; then continue; fi
     printf '%s\n' "$line"
-  done <"$scratch/was" >"$scratch/next"
-  [[ ! $waits ]] || printf '%s\n' "$cron_line" >>"$scratch/next"
-  if ! cmp -s "$scratch/was" "$scratch/next"; then
-    if [[ -s $scratch/next ]]; then crontab "$scratch/next"; else crontab -r; fi || return
-  fi
-  [[ ! $waits ]] || return 0
-  rm -rf "$folder/sweep.sh" "$folder/.keeper"
-  rmdir "$folder" 2>/dev/null
-  return 0
+  done
+  [[ ! $waits || $there ]] || printf '%s\n' "$cron_line"
 }
 
 main() { # read whole before it runs, because it removes its own file

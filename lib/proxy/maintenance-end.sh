@@ -1,6 +1,7 @@
 # Beside the flag while a maintenance is to end by itself: cron starts it each minute and at boot, and so does each task
 # that changes the maintenance. It removes the flag when its time is over, and has its lines in the crontab only as long as
-# there is a time to wait for. Above stand: flag, keeper (the folder with lock and journal), cron_lines (its own).
+# there is a time to wait for. Above stand: flag, keeper (the folder with lock and journal), cron_lines (its own), and the words
+# of lib/cron/crontab.sh.
 set -uo pipefail
 export LC_ALL=C
 folder=${flag%/*}
@@ -26,22 +27,9 @@ end_maintenance() { # not while a task works on the target: cron asks again in a
 }
 
 settle_crontab() { # what others wrote there stays as it is
-  local scratch waits=''
-  exec 7<"$HOME" && flock 7 || return
-  end_time >/dev/null && waits=yes
-  scratch=$(mktemp -d) || return
-  # shellcheck disable=SC2064 # this folder
-  trap "rm -rf '$scratch'" EXIT
-  if ! crontab -l >"$scratch/was" 2>"$scratch/why" && ! grep -qi 'no crontab' "$scratch/why"; then
-    cat "$scratch/why" >&2
-    return 1
-  fi
-  grep -vxF -e "$cron_lines" "$scratch/was" >"$scratch/next"
-  (($? > 1)) && return 1
-  [[ $waits ]] && printf '%s\n' "$cron_lines" >>"$scratch/next"
-  if ! cmp -s "$scratch/was" "$scratch/next"; then
-    if [[ -s $scratch/next ]]; then crontab "$scratch/next"; else crontab -r; fi || return
-  fi
+  local waits=''
+  ! end_time >/dev/null || waits=$cron_lines
+  change_crontab 20 without_and_with "$cron_lines" "$waits" || return
   [[ $waits ]] || rm -f "$folder/end.sh"
 }
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Maintenance, Target } from '../config/target.ts';
+import { cronLine, crontabFunctions } from '../cron/crontab.ts';
 import { startedClean } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Step } from '../release/plan.ts';
@@ -144,13 +145,13 @@ function putBack(maintenance: Maintenance): Command {
 /** The text of end.sh beside the flag. */
 function endScript({ maintenance, paths }: Target): string {
   const { flag, end } = placesOf(maintenance);
-  // cron reads % as a line break
-  const run = `bash ${sh`${end}`.text} # ends the maintenance of ${posix.dirname(flag)}`.replaceAll('%', '\\%');
+  const line = (when: string) => cronLine(when, sh`bash ${end}`, `ends the maintenance of ${posix.dirname(flag)}`);
   return lines(
     sh`flag=${flag}`,
     sh`keeper=${`${paths.releases}/.keeper`}`,
-    sh`cron_lines=${`* * * * * ${run}\n@reboot ${run}`}`,
+    sh`cron_lines=${`${line('* * * * *')}\n${line('@reboot')}`}`,
     startedClean,
+    crontabFunctions,
     script(readFileSync(new URL('maintenance-end.sh', import.meta.url), 'utf8')),
   ).text.trimEnd();
 }

@@ -1,6 +1,7 @@
 // Everything a task needs to know about a target, asked in one round trip that changes nothing.
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { crontabQuestion } from '../cron/crontab.ts';
 import { largestFile } from '../env/grammar.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Probe, Target } from '../config/target.ts';
@@ -83,8 +84,7 @@ export function factsCommand(target: Target, required?: Target, more?: Command):
     // shared: two who look at once do not take each other for a run
     sh`if [ -e ${`${releases}/.keeper/lock`} ] && ! flock -sn ${`${releases}/.keeper/lock`} true 2>/dev/null; then cat ${`${releases}/.keeper/holder`} 2>/dev/null | fact holder; fi`,
     sh`if [ -e ${target.maintenance.flag} ]; then { stat -c %Y ${target.maintenance.flag}; head -c 2000 ${target.maintenance.flag}; } | fact flag; fi`,
-    sh`if crontab -l 2>/dev/null | grep -qF ${`${releases}/.keeper`}; then echo yes | fact boot; fi`,
-    script('if command -v crontab >/dev/null; then echo yes | fact cron; fi'),
+    crontabQuestion(`${releases}/.keeper`),
     target.database?.kind === 'sqlite' && sh`stat -c %s ${target.database.file} 2>/dev/null | fact database`,
     required && sh`tail -c 400000 ${`${required.paths.releases}/releases.log`} 2>/dev/null | fact required`,
     passedQuestion(target),

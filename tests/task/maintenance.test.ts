@@ -37,7 +37,7 @@ case $1 in
   -l) cat crontab 2>/dev/null || { echo "no crontab for ana" >&2; exit 1; } ;;
   *)
     [ -e refuses ] && { echo "you are not allowed to use this program" >&2; exit 1; }
-    if [ "$1" = -r ]; then rm crontab; else cat "$1" >crontab.new && mv crontab.new crontab; fi ;;
+    if [ "$1" = -r ]; then rm crontab; else cat -- "$1" >crontab.new && mv crontab.new crontab; fi ;;
 esac
 `,
 );

@@ -7,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { stories, textsOf } from '../torture/targets.ts';
 
-const shell = ['host', 'host/keeper', 'health', 'postgres', 'runtime', 'doctor'].map(
+const shell = ['host', 'health', 'postgres', 'runtime', 'doctor', 'env', 'cron'].map(
   room => new URL(`../../lib/${room}/`, import.meta.url).pathname,
 );
 const folder = mkdtempSync(join(tmpdir(), 'bookops-shellcheck-'));
