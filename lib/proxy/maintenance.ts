@@ -127,7 +127,7 @@ function keepAside(maintenance: Maintenance): Command {
 }
 
 function putBack(maintenance: Maintenance): Command {
-  const { folder } = placesOf(maintenance);
+  const { folder, end } = placesOf(maintenance);
   const [flag = '', ...others] = namesOf(maintenance);
   return lines(
     sh`cd ${folder} 2>/dev/null || exit 0`,
@@ -137,7 +137,8 @@ function putBack(maintenance: Maintenance): Command {
     // what agrees the crontab with the flag takes itself away when it is not needed any more
     sh`for name in ${others.filter(name => name !== 'end.sh')}; do rm -rf "$name" "$name.new"; [ ! -e ".before/$name" ] || cp -a ".before/$name" "$name"; done`,
     script('rm -f end.sh.new; [ ! -e .before/end.sh ] || cp -a .before/end.sh end.sh'),
-    script('[ ! -e end.sh ] || bash end.sh'),
+    // the whole path, because it starts itself again in /
+    sh`[ ! -e ${end} ] || bash ${end}`,
     script('mv -T .before .before.old\nrm -rf .before.old'),
   );
 }
