@@ -67,6 +67,7 @@ function docker(): Command {
   return lines(
     sh`{ docker version --format '{{.Server.Version}}' && echo reached; } 2>&1 | fact docker`,
     sh`docker compose version --short 2>&1 | fact compose`,
+    script('printf %s "${BOOKOPS_UNUSED:-}" | fact unused'),
   );
 }
 

@@ -12,7 +12,17 @@ export function runtimeFindings(target: Target, facts: Facts): Finding[] {
     const [version = '', reached] = text('docker').split('\n');
     const compose = text('compose');
     const denied = /permission denied/i.test(text('docker'));
+    const unused = text('unused').replaceAll(',', ', ');
     return [
+      ...(unused
+        ? [
+            warning(
+              'docker variables',
+              `${unused} of ${facts.user} is set there and not read by any task`,
+              'say it in a file that every start of docker reads: docker context create, then docker context use',
+            ),
+          ]
+        : []),
       reached === 'reached'
         ? good('docker', version)
         : failure(

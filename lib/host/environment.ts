@@ -12,6 +12,9 @@ const kept =
     ' ',
   );
 
+/** Somebody may count on these: where they are set, BOOKOPS_UNUSED has their names, and the doctor says so. */
+const unused = ['DOCKER_HOST', 'DOCKER_CONTEXT', 'DOCKER_CONFIG'];
+
 /** For who has no PATH, and behind the short one of cron. */
 const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -40,6 +43,7 @@ const become = [
   '[ -O "$XDG_RUNTIME_DIR" ] || XDG_RUNTIME_DIR=',
   'case $TMPDIR in /*) [ -d "$TMPDIR" ] && [ -w "$TMPDIR" ] || TMPDIR= ;; *) TMPDIR= ;; esac',
   `e=(); for n in ${kept.join(' ')}; do declare -n v=$n; [ -z "$v" ] || e+=("$n=$v"); unset -n v; done`,
+  `u=; for n in ${unused.join(' ')}; do declare -n v=$n; [ -z "$v" ] || u=$u,$n; unset -n v; done; [ -z "$u" ] || e+=("BOOKOPS_UNUSED=\${u#,}")`,
   `exec env $s -i "\${e[@]}" PATH="$PATH" ${pairs(fixed).join(' ')} "$@"`,
 ].join('; ');
 

@@ -72,8 +72,10 @@ export function findServer(target: Target, service: string): Command {
   );
 }
 
-/** The password that the image was started with never leaves the container; most of them need none in there. */
-const inside = `if [ -z "\${PGPASSWORD:-}" ]; then
+/** Options that the compose file gives to the app's psql are not ours. The password that the image was started with never leaves the container; most of them need none in there. */
+const inside = `unset PGOPTIONS PGSERVICE PGSERVICEFILE PGCLIENTENCODING PGDATESTYLE PGTZ PGGEQO LANGUAGE
+export LC_ALL=C
+if [ -z "\${PGPASSWORD:-}" ]; then
   if [ -r "\${POSTGRES_PASSWORD_FILE:-}" ]; then PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE"); else PGPASSWORD=\${POSTGRES_PASSWORD:-}; fi
   export PGPASSWORD
 fi

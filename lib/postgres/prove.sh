@@ -4,6 +4,8 @@ set -eu
 umask 077
 cd "$place"
 exec 3<&0 </dev/null
+# what the image or its compose file sets for others
+unset PGOPTIONS PGSERVICE PGSERVICEFILE PGDATESTYLE PGTZ PGGEQO LANGUAGE
 # the way of the socket may be longer than the system takes; the folder of the program's own is never
 export PGHOST=/proc/self/cwd PGPORT=5432 PGUSER=bookops PGCONNECT_TIMEOUT=10 PGCLIENTENCODING=UTF8
 last() { tail -n 5 "$place/log" >&2; }

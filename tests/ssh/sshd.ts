@@ -36,10 +36,15 @@ export function makeKey(file: string, type: KeyType = 'ed25519', passphrase = ''
   return readFileSync(`${file}.pub`, 'utf8').trim();
 }
 
-/** Starts an sshd that lets `authorized` (a public key's file) in. */
+type Server = { types?: KeyType[]; lines?: string[]; port?: number; environment?: string };
+
+/**
+ * Starts an sshd that lets `authorized` (a public key's file) in. `environment` is what it sets for a session: bash reads
+ * ~/.bashrc when sshd starts it at level 1, and the tests do not depend on that file, which may be slow.
+ */
 export async function startSshd(
   authorized: string,
-  { types = ['ed25519'], lines = [], port }: { types?: KeyType[]; lines?: string[]; port?: number } = {},
+  { types = ['ed25519'], lines = [], port, environment = 'SHLVL=5' }: Server = {},
 ): Promise<Sshd> {
   const program = ['/usr/sbin/sshd', '/usr/local/sbin/sshd'].find(path => existsSync(path));
   if (!program) throw new Error('these tests need an ssh server: apt-get install openssh-server');
@@ -56,8 +61,7 @@ export async function startSshd(
     'KbdInteractiveAuthentication no',
     'UsePAM no',
     'LogLevel VERBOSE',
-    // bash reads ~/.bashrc when sshd starts it at level 1: the tests do not depend on that file, which may be slow.
-    'SetEnv SHLVL=5',
+    `SetEnv ${environment}`,
     `PidFile ${join(folder, 'pid')}`,
     ...lines,
   ];

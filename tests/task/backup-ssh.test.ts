@@ -1,11 +1,12 @@
 // Encrypted backups of a server over ssh: the data flow through the connection, and what is cut off there ends there.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeHome, startSshd } from '../ssh/sshd.ts';
+import { bySsh, chores, onThisMachine, surroundings, type Gave, type Surroundings } from '../torture/environments.ts';
 import { makeBackedUpBook, type BackedUp } from './backed-up.ts';
 import { processesIn, until } from './book.ts';
 
@@ -23,6 +24,28 @@ test.after(() => {
   sshd.stop();
   home.remove();
 });
+const torture = process.env['BOOKOPS_TORTURE'] === '1';
+
+test('what a person set on the host changes nothing of what is done there', async () => {
+  const wrong: string[] = [];
+  let clean: Gave | undefined;
+  const day = (name: string) => async (env: NodeJS.ProcessEnv) => {
+    try {
+      const gave = await chores(book, env, !torture);
+      clean ??= gave;
+      assert.equal(gave, clean);
+    } catch (error) {
+      wrong.push(`${name}: ${String(error)}`);
+    }
+  };
+  const plain: Surroundings = { name: 'nothing of a person’s' };
+  const installed = ({ shell }: Surroundings) => !shell || spawnSync('which', [shell]).status === 0;
+  const chosen = torture ? [plain, ...surroundings.filter(installed)] : surroundings.slice(-1);
+  for (const one of chosen) await bySsh(book, home, one, day(`${one.name}, by ssh`));
+  if (torture) for (const one of chosen) if (!one.shell) await onThisMachine(one, day(`${one.name}, on this machine`));
+  assert.is(wrong.join('\n\n'), '');
+});
+
 const sum = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 const big = randomBytes(40 * 1024 * 1024);
 

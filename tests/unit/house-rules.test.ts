@@ -90,6 +90,46 @@ test('no program is started through a shell that would read its words again', ()
   assert.equal(breaking(both, /import \{[^}]*\bexec(Sync)?\b[^}]*\} from 'node:child_process'/), []);
 });
 
+test('one place makes the environment of every program that is started here', () => {
+  const starts = both.filter(({ code }) => /from 'node:child_process'|'zx\/core'/.test(code));
+  assert.equal(
+    starts.map(({ path }) => path).toSorted(),
+    ['alert/send', 'host/local', 'host/ssh-config', 'host/ssh-wire', 'host/trust', 'release/git'].map(
+      name => `lib/${name}.ts`,
+    ),
+  );
+  for (const { path, code } of starts) {
+    assert.match(code, /from '[./\w]*\/environment\.ts'/, path);
+    assert.not.match(code, /env: (?:\{ \.\.\.)?environment\b|env: process/, path);
+  }
+});
+
+test('no shell or program on a host reads what a person set there', () => {
+  const texts = ['lib', 'tasks'].flatMap(folder =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter(name => /\.(ts|sh)$/.test(name))
+      .map(name => {
+        const text = readFileSync(join(root, folder, name), 'utf8');
+        return { path: `${folder}/${name}`, text, code: withoutComments(text).replaceAll(/^\s*# .*$/gm, '') };
+      }),
+  );
+  const place = ['lib/host/environment.ts'];
+  // a bash with a file of its own inherits what the one before it was given
+  assert.equal(breaking(texts, /\bbash (?:-\w|--(?!norc --noprofile))/, place), []);
+  assert.equal(breaking(texts, /\bsqlite3 (?!--version)["'$<-]/, place), []);
+  assert.equal(breaking(texts, /\bpsql (?!-X)["'$<-]/), []);
+  assert.equal(breaking(texts, /\bcurl (?!-q )["'$<-]/), ['lib/proxy/issue.ts']); // advice to a person
+  assert.equal(breaking(texts, /\bexport (?:LANG|LC_(?!ALL=C\b)|TZ|DOCKER_HOST|COMPOSE_FILE)/), []);
+  // in containers, whose shells are the image's
+  assert.equal(breaking(texts, /\bsh -c\b/).toSorted(), [
+    'lib/backup/start-app.ts',
+    'lib/postgres/client.ts',
+    'lib/postgres/prove.ts',
+    'lib/runtime/compose.ts',
+    'tasks/exec.ts',
+  ]);
+});
+
 test('secrets are revealed only where they leave this program', () => {
   const allowed = ['lib/secret.ts', 'lib/host/conversation.ts', 'lib/store/s3-client.ts', 'lib/alert/send.ts'];
   assert.equal(breaking(both, /\.reveal\(/, allowed), []);
