@@ -75,15 +75,6 @@ export const surroundings: Surroundings[] = [
   },
 ]; // prettier-ignore
 
-/** Several at once. What is set twice is as the last one says. */
-export function together(some: Surroundings[]): Surroundings {
-  const files: Record<string, string> = {};
-  for (const one of some)
-    for (const [name, text] of Object.entries(one.files ?? {})) files[name] = (files[name] ?? '') + text;
-  const variables = Object.assign({}, ...some.map(one => one.variables ?? {}));
-  return { name: some.map(({ name }) => name).join(' + '), files, variables };
-}
-
 /** What the chores gave, by chore: the same wherever they run. */
 export type Gave = Record<string, string>;
 

@@ -94,7 +94,7 @@ test('one place makes the environment of every program that is started here', ()
   const starts = both.filter(({ code }) => /from 'node:child_process'|'zx\/core'/.test(code));
   assert.equal(
     starts.map(({ path }) => path).toSorted(),
-    ['alert/send', 'host/local', 'host/ssh-config', 'host/ssh-wire', 'host/trust', 'release/git'].map(
+    ['alert/send', 'host/local', 'host/ssh-config', 'host/ssh-wire', 'host/trust', 'release/clone'].map(
       name => `lib/${name}.ts`,
     ),
   );
