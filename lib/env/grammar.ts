@@ -26,7 +26,7 @@ const shellsOwn =
 /**
  * One NAME=value a line. A value is plain, in '…' (stands for itself), or in "…" with \\ before each \\, " and $; a quoted one may
  * go over several lines. What Compose's env_file (2.26, 2.40), systemd's EnvironmentFile (252) and a POSIX shell read
- * differently is a problem, found by running all three: tests/unit/env-readers.test.ts.
+ * differently is a problem; docs/configuration.md has the table.
  */
 export function parseEnvFile(text: string): EnvValues {
   const values = new Map<string, string>();
