@@ -173,7 +173,9 @@ export async function onThisMachine(
   const away = layOut(join(folder, name), files);
   const own = Object.entries(variables).map(([key, value]) => [key, value.replaceAll('$HOME', away)]);
   // what Node and its loader read of them is the person's own affair: the tasks run in them
-  const theirs = Object.fromEntries(own.filter(([key = '']) => !/^(NODE_|TMP|TEMP|PATH$|FORCE_COLOR|NO_COLOR)/.test(key)));
+  const theirs = Object.fromEntries(
+    own.filter(([key = '']) => !/^(NODE_|TMP|TEMP|PATH$|FORCE_COLOR|NO_COLOR)/.test(key)),
+  );
   try {
     await work({ SHLVL: '0', ...theirs, HOME: away });
   } finally {
