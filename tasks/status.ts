@@ -7,6 +7,7 @@ import { certificateState, fileQuestion } from '../lib/proxy/certificate-look.ts
 import { readFlag } from '../lib/proxy/maintenance-flag.ts';
 import { serving } from '../lib/release/attempt.ts';
 import { askFacts, type Facts } from '../lib/release/facts.ts';
+import { recoverCommand } from '../lib/release/leftover.ts';
 import { sha7 } from '../lib/release/names.ts';
 import { task } from '../lib/task.ts';
 import type { Host } from '../lib/host/host.ts';
@@ -53,7 +54,7 @@ export default task(import.meta.url, {
           rows.push(['backup', (state.backup.good ? green : state.backup.failed ? red : yellow)(state.backup.words)]);
         if ('holder' in state && state.holder) rows.push(['running now', yellow(state.holder)]);
         if ('leftover' in state && state.leftover)
-          rows.push(['left over', red(`a run that ended during “${state.leftover}”; the next task settles it`)]);
+          rows.push(['left over', red(`a run that ended during “${state.leftover}”; ${state.recover} settles it`)]);
         if ('last' in state && state.last) rows.push(['last attempt', state.last]);
         return `${bold(`${state.app} ${state.environment}`)} on ${state.host}\n${report.table(rows.map(row => ['', ...row]))}`;
       })
@@ -91,6 +92,7 @@ async function look(host: Host, target: Target) {
     maintenance: facts.flag === undefined ? undefined : readFlag(facts.flag, facts.now).words,
     holder: facts.holder,
     leftover: facts.holder ? undefined : facts.leftover,
+    recover: facts.leftover && !facts.holder ? recoverCommand(target) : undefined,
     last:
       last &&
       `${last.action} of ${sha7(last.sha)}: ${last.outcome} at ${last.time}${last.by ? ` by ${last.by}` : ''}${last.reason ? ` (${last.reason})` : ''}`,

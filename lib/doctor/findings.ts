@@ -3,6 +3,7 @@ import { checkEnvFile } from '../env/rules.ts';
 import type { Target } from '../config/target.ts';
 import { packageOf } from '../host/packages.ts';
 import type { Facts } from '../release/facts.ts';
+import { recoverCommand } from '../release/leftover.ts';
 import { certificateFindings } from './certificate-findings.ts';
 import { failure, good, type Finding, warning, words } from './finding.ts';
 import { instanceFindings } from './instance-findings.ts';
@@ -218,7 +219,7 @@ function going(target: Target, facts: Facts): Finding[] {
       failure(
         'journal of the keeper',
         `a run ended during “${facts.leftover}” and is not undone`,
-        `npx tsx tasks/restart.ts ${env} settles it first`,
+        `${recoverCommand(target)} settles it`,
       ),
     );
   return found;

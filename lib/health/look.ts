@@ -27,12 +27,13 @@ export function healthQuestion(target: Target, serving: Release | undefined): Co
   );
 }
 
-export type Look = { healthy: boolean; words: string };
+/** `lives`: its processes run, whatever they answer. */
+export type Look = { healthy: boolean; lives: boolean; words: string };
 
 /** `ready`, or what is wrong in one sentence. */
 export function readLook(target: Target, facts: Facts, sha: string | undefined): Look {
   const text = facts.runtime.get('health');
-  if (text === undefined || !sha) return { healthy: false, words: 'nothing is deployed' };
+  if (text === undefined || !sha) return { healthy: false, lives: false, words: 'nothing is deployed' };
   const answers = readAnswers(text);
   const wrong = healthOf(target.health, target.site, facts.colour).probes.flatMap(probe => {
     const seen = answers.probes.find(one => one.name === probe.name);
@@ -40,5 +41,5 @@ export function readLook(target: Target, facts: Facts, sha: string | undefined):
     return what ? [`${probe.name}: ${probe.url} ${what}`] : [];
   });
   const all = [...(answers.dead ? [answers.dead] : []), ...wrong];
-  return { healthy: all.length === 0, words: all.join('; ') || 'ready' };
+  return { healthy: all.length === 0, lives: !answers.dead, words: all.join('; ') || 'ready' };
 }

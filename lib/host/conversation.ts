@@ -46,6 +46,8 @@ export async function converse(
   /** We asked for the end. */
   let ending = false;
   let fed = Promise.resolve();
+  /** What is undone from here on is ours. */
+  let isReady = false;
   const spoken = new Spoken();
   let errors = '';
 
@@ -106,8 +108,10 @@ export async function converse(
     if (!whole.endsWith(' .')) return; // a full disk cut it off, and it is said once more
     const line = whole.slice(0, -2);
     const [verb = '', one = '', two = '', three = ''] = line.split(' ');
-    if (verb === 'ready') ready.settle(line.slice('ready '.length));
-    else if (verb === 'waiting') hear({ kind: 'waiting', text: unpack(one.slice(0, -1)) });
+    if (verb === 'ready') {
+      isReady = true;
+      ready.settle(line.slice('ready '.length));
+    } else if (verb === 'waiting') hear({ kind: 'waiting', text: unpack(one.slice(0, -1)) });
     else if (verb === 'held') ready.fail(locked(unpack(one.slice(0, -1)), attempt));
     else if (verb === 'refused')
       ready.fail(
@@ -129,20 +133,33 @@ export async function converse(
     } else if (verb === 'next') spoken.end(ofStep(Number(one)));
     else if (verb === 'stream') fed = feed(Number(one), unpack(two));
     else if (verb === 'recorded') recorded.settle();
-    else if (verb === 'undoing') undoing.settle(undosSeen++, Number(one));
-    else if (verb === 'undone') undone.settle(Number(one), two === '0');
-    else if (verb === 'finished') {
+    else if (verb === 'undoing') {
+      if (isReady) spoken.end(`before the undo of ${one}`);
+      undoing.settle(undosSeen++, Number(one));
+    } else if (verb === 'undone') {
+      if (isReady) spoken.end(ofUndo(Number(one)));
+      undone.settle(Number(one), two === '0');
+    } else if (verb === 'finished') {
       spoken.end(ofFinish(Number(one)));
       finished.settle(Number(one), two === '0');
     } else if (verb === 'settled' && one === 'stuck')
       ready.fail(stuckLeftover(host, attempt, settled, spoken.unheard()));
     else if (verb === 'ended') {
-      if (one === 'stuck') recorded.fail(new Failure(6, 'the release could not be recorded: is the disk full?'));
+      if (one === 'stuck')
+        recorded.fail(
+          new Failure(6, 'the release could not be recorded: is the disk full?', {
+            ...(attempt.recover && { advice: attempt.recover }),
+          }),
+        );
       undoing.settle(undosSeen, undefined);
       end.settle(outcomeOf(one));
       // it could not go on, or did not hear us
       if (!ending)
-        over(new Failure(one === 'stuck' ? 6 : 4, `${host.name} ended the attempt by itself (${one}): ${unpack(two)}`));
+        over(
+          new Failure(one === 'stuck' ? 6 : 4, `${host.name} ended the attempt by itself (${one}): ${unpack(two)}`, {
+            ...(one === 'stuck' && attempt.recover && { advice: attempt.recover }),
+          }),
+        );
     }
   }
 
@@ -238,7 +255,8 @@ export async function converse(
       for (let seen = 0; ; seen++) {
         const index = await undoing.of(seen);
         if (index === undefined) return;
-        yield { index, done: undone.of(index) };
+        const done = undone.of(index);
+        yield { index, done, hear: say => spoken.hear(ofUndo(index), say, done) };
       }
     },
     recorded: () => recorded.promise,
@@ -261,6 +279,7 @@ export async function converse(
 }
 
 const ofStep = (index: number) => `step ${index}`;
+const ofUndo = (index: number) => `undo of step ${index}`;
 const ofFinish = (index: number) => `finishing step ${index}`;
 
 /** A step's command ended with a code; the one who knows the step explains it. */
@@ -294,7 +313,7 @@ function locked(holder: string, attempt: Attempt): Failure {
 function stuckLeftover(host: Host, attempt: Attempt, settled: string | undefined, seen: readonly string[]): Failure {
   return new Failure(6, `an earlier run left ${host.name} half-way and its undo fails: ${settled ?? 'unknown'}`, {
     detail: seen.filter(Boolean).slice(-12).join('\n'),
-    advice: `repair what the lines above name, then run the task again; what is still to undo stands in ${attempt.releases}/.keeper/journal`,
+    advice: `${attempt.recover ?? 'npx tsx tasks/recover.ts'} --plan shows what is left, beside what is true now; repair what the lines above name, then the same without --plan`,
   });
 }
 

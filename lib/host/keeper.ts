@@ -27,6 +27,10 @@ export type Attempt = {
   appUser: string | undefined;
   /** Seconds to wait for the lock. */
   wait: number;
+  /** What a person types when an undo fails. */
+  recover?: string;
+  /** A person takes what an earlier attempt left for what it is: nothing of it is undone, and this one is recorded as `accepted`. */
+  accepts?: true;
 };
 
 export type Happening = { kind: 'waiting' | 'settling'; text: string };
@@ -52,7 +56,11 @@ export type Keeper = {
   /** Undoes everything that began. `outcome` is the word for the log. */
   abort(outcome: 'reverted' | 'aborted', reason: string): void;
   /** After abort(): the undos one by one as they run, newest first, until the attempt has ended. */
-  undos(): AsyncGenerator<{ index: number; done: Promise<boolean> }>;
+  undos(): AsyncGenerator<{
+    index: number;
+    done: Promise<boolean>;
+    hear(say: (line: string) => void): Promise<boolean>;
+  }>;
   /** Resolves with the end of the attempt. @throws Failure 4 when the connection was lost before it was known. */
   ended(): Promise<Outcome>;
   /** Leaves without an attempt. */
@@ -89,6 +97,7 @@ export async function openKeeper(
     ['log_head', attempt.logHead],
     ['holder', attempt.holder],
     ['client', attempt.client],
+    ['live_word', attempt.accepts ? 'accepted' : 'live'],
   ];
   if (attempt.appUser) variables.push(['app_user', attempt.appUser]);
   const settings = [
@@ -100,6 +109,7 @@ export async function openKeeper(
     `attempt=${quote(settings)}`,
     `nonce=${nonce}`,
     `wait=${Math.ceil(attempt.wait)}`,
+    attempt.accepts ? 'accepting=yes' : "accepting=''",
     `silence=${SILENCE_SECONDS}`,
     `prelude=${quote(stepFunctions().text)}`,
     `source=${quote(source)}`,

@@ -10,6 +10,7 @@ import type { Result } from '../task.ts';
 import { aftermath } from './aftermath.ts';
 import { withBootLine } from './boot-line.ts';
 import { askFacts, type Facts } from './facts.ts';
+import { recoverCommand } from './leftover.ts';
 import { goodReleases, pairs } from './log.ts';
 import { attemptId, sha7, type Release } from './names.ts';
 import type { Plan, Step } from './plan.ts';
@@ -102,7 +103,9 @@ export function serving(target: Target, facts: Facts): Release | undefined {
     colour,
   });
   const good = goodReleases(facts.log).at(-1);
-  if (facts.linked && facts.linked !== good?.release)
+  // a person's word counts more than where a link points that could not be turned
+  const isAccepted = good?.line.outcome === 'accepted' && good.sha === facts.current;
+  if (facts.linked && facts.linked !== good?.release && !isAccepted)
     return at(facts.linked, facts.linked.split('_')[2] ?? facts.linked);
   if (!facts.current) return undefined;
   const name = good?.sha === facts.current ? good.release : undefined;
@@ -129,6 +132,7 @@ function attemptOf(target: Target, change: Change, { action }: Intention, who: s
     client: who,
     appUser: runtimeOf(target).appUser,
     wait,
+    recover: recoverCommand(target),
   };
 }
 

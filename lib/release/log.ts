@@ -102,7 +102,8 @@ export type Good = { sha: string; release: string | undefined; line: LogLine };
 export function goodReleases(log: LogLine[]): Good[] {
   let stack: Good[] = [];
   for (const line of log) {
-    if (line.outcome !== 'live' || staysAsItIs(line)) continue;
+    // what a person said serves is what the next one replaces
+    if (!['live', 'accepted'].includes(line.outcome) || staysAsItIs(line)) continue;
     const at = stack.findIndex(one => one.sha === line.sha);
     if (line.action === 'rollback' && at >= 0) stack = stack.slice(0, at + 1);
     else {

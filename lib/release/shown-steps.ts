@@ -39,12 +39,26 @@ export function shownSteps(
   }));
 }
 
+/** What the way back had to say: of the undo that failed, and of an old release that is not quite what it was. */
+export type Undone = { failed: { title: string; said: string[] } | undefined; back: string[] };
+
 /** After keeper.abort(): one row per undo, newest first. How it all ended says keeper.ended(). */
-export async function showUndos(keeper: Keeper, steps: readonly Step[], report: Report): Promise<void> {
-  for await (const { index, done } of keeper.undos()) {
-    const run = async () => {
-      if (!(await done)) throw new Error('the undo failed');
+export async function showUndos(keeper: Keeper, steps: readonly Step[], report: Report): Promise<Undone> {
+  const told: Undone = { failed: undefined, back: [] };
+  for await (const { index, hear } of keeper.undos()) {
+    const title = steps[index]?.title ?? '';
+    const said: string[] = [];
+    const run = async (say: (line: string) => void) => {
+      const isDone = await hear(line => {
+        said.push(line);
+        say(line);
+      });
+      if (isDone) return;
+      told.failed = { title, said: said.filter(line => line.trim()).slice(-12) };
+      throw new Error('the undo failed');
     };
-    await report.show([{ title: `Undo: ${steps[index]?.title ?? ''}`, run }]).catch(() => {});
+    await report.show([{ title: `Undo: ${title}`, run }]).catch(() => {});
+    told.back.push(...said.flatMap(line => /^back: (.+)$/.exec(line)?.[1] ?? []));
   }
+  return told;
 }

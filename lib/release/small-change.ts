@@ -6,6 +6,7 @@ import { StepFailed } from '../host/conversation.ts';
 import { openKeeper, type Keeper } from '../host/keeper.ts';
 import type { Result } from '../task.ts';
 import type { Surroundings } from './attempt.ts';
+import { recoverCommand } from './leftover.ts';
 import { pairs } from './log.ts';
 import type { Step } from './plan.ts';
 import { showUndos, shownSteps, type Progress } from './shown-steps.ts';
@@ -36,6 +37,7 @@ export async function changeInSteps(
     client: who,
     appUser: undefined,
     wait: around.args.wait ?? 0,
+    recover: recoverCommand(target),
   });
   const progress: Progress = { current: undefined, said: [] };
   keeper.begin(steps, []);
@@ -54,10 +56,11 @@ export async function changeInSteps(
 
 async function undo(keeper: Keeper, steps: Step[], { report, signal }: Surroundings, target: Target): Promise<void> {
   keeper.abort(signal.aborted ? 'aborted' : 'reverted', '');
-  await showUndos(keeper, steps, report);
+  const { failed } = await showUndos(keeper, steps, report);
   if ((await keeper.ended()) === 'stuck')
     throw new Failure(6, `an undo failed: ${target.app} ${target.environment} needs a person now`, {
-      advice: `see what is left to undo in ${target.paths.releases}/.keeper/journal; any next task tries again first`,
+      ...(failed && { detail: failed.said.join('\n') }),
+      advice: `repair what stopped it, then: ${recoverCommand(target)}`,
     });
 }
 

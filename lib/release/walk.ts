@@ -10,7 +10,8 @@ import { readVisits, toldVisits, type Visits } from '../proxy/visitors.ts';
 import { goodReleases, liveLine, pairs, type LogLine } from './log.ts';
 import { sha7 } from './names.ts';
 import type { Finish } from './plan.ts';
-import { showUndos, shownSteps, type Progress } from './shown-steps.ts';
+import { recoverCommand } from './leftover.ts';
+import { showUndos, shownSteps, type Progress, type Undone } from './shown-steps.ts';
 
 export type Walk = {
   around: Surroundings;
@@ -124,26 +125,32 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
         interrupted ? 'aborted' : 'reverted',
         interrupted ? `interrupted during: ${progress.current?.title ?? 'the start'}` : told.reason,
       );
-      await showUndos(keeper, plan.steps, report);
-      failure = endOf(await keeper.ended(), told);
+      const undone = await showUndos(keeper, plan.steps, report);
+      failure = endOf(await keeper.ended(), told, undone);
     } catch (lost) {
       return afterwards(lost);
     }
     throw failure;
   }
 
-  function endOf(outcome: Outcome, told: Told): unknown {
+  function endOf(outcome: Outcome, told: Told, { failed, back }: Undone): unknown {
     if (outcome === 'stuck')
       return new Failure(
         6,
         `${told.message}; and then an undo failed: ${target.app} ${target.environment} needs a person now`,
         {
-          ...(told.detail ? { detail: told.detail } : {}),
-          advice: `see what is left to undo in ${target.paths.releases}/.keeper/journal; maintenance stays on until it is done; any next task tries again first`,
+          detail: [told.detail, failed && `the undo of “${failed.title}” said:`, ...(failed?.said ?? [])]
+            .filter(Boolean)
+            .join('\n'),
+          advice: `repair what stopped the undo, then: ${recoverCommand(target)}; with --plan it shows what is left, and maintenance stays on until then`,
         },
       );
     if (signal.aborted) return signal.reason;
-    const stays = was ? `${sha7(was.sha)} goes on serving` : 'nothing was left behind';
+    const stays = !was
+      ? 'nothing was left behind'
+      : back.length
+        ? `${sha7(was.sha)} is back, but ${back.join('; ')}`
+        : `${sha7(was.sha)} goes on serving`;
     return new Failure(1, `${told.message} (${outcome}: ${stays})`, {
       ...(told.detail ? { detail: told.detail } : {}),
       advice: told.advice ?? intention.advice ?? `npx tsx tasks/logs.ts --env ${target.environment}, then deploy again`,
@@ -174,7 +181,7 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
       );
     if (line)
       throw new Failure(6, `${during}; then an undo failed`, {
-        advice: `see ${target.paths.releases}/.keeper/journal`,
+        advice: recoverCommand(target),
       });
     throw new Failure(4, during, {
       advice: `the server cannot be asked; as long as it runs it goes back by itself, 10 s after it lost this program at the latest: npx tsx tasks/releases.ts --env ${environment} tells how it ended`,

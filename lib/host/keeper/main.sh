@@ -98,7 +98,11 @@ main() {
   local mine=$attempt
   eval "$mine"
   [[ $log_head =~ \ env=[^\ ]+ ]] && own_environment=${BASH_REMATCH[0]}
-  settle_leftover || { sleep 0.2; exit 6; }
+  if [[ $accepting ]]; then
+    set_aside || refuse "the journal cannot be moved aside in $home: is the disk full?"
+  else
+    settle_leftover || { sleep 0.2; exit 6; }
+  fi
   eval "$mine"
   gone='' failed='' trouble='' running='' tick=0.01 queue=()
   hundredths started

@@ -20,17 +20,17 @@ pointer() { # pointer name sha; - removes it
 }
 
 record_live() { # record_live current previous more
-  pointer previous_release "$2" && pointer current_release "$1" && record live '' "$3"
+  pointer previous_release "$2" && pointer current_release "$1" && record "${live_word:-live}" '' "$3"
 }
 
 # know_attempt: sets what the journal says of its attempt, and nothing of the one that settles it
 know_attempt() {
   local line last='' told='' word="([A-Za-z0-9_@%+=:,./-]*|'[^']*'(\\\\''[^']*')*)"
-  run_id='' log_head='' client='' started='' damaged=''
+  run_id='' log_head='' client='' started='' damaged='' live_word=''
   while IFS= read -r line; do
     last=$line
     # whole lines as the client wrote them: quote() made their value one word
-    [[ $line =~ ^(run_id|log_head|holder|client|app_user|started)=$word$ ]] || continue
+    [[ $line =~ ^(run_id|log_head|holder|client|app_user|live_word|started)=$word$ ]] || continue
     eval "$line"
     [[ $line != log_head=* ]] || told=yes
   done < <(tr -d '\0' <"$journal/attempt" 2>/dev/null)

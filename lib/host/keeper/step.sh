@@ -15,7 +15,7 @@ start_step() { # number seconds title undo script input
   [[ -e $run/step.$name ]] || prepare "$@"
   IFS= read -r -d '' title 2>/dev/null <"$run/title.$name"
   if [[ ! -e $run/answer.$name ]] || ! { [[ $4 == - || -e $journal/undo.$name ]] || mv -fT "$journal/next.$name" "$journal/undo.$name"; } ||
-    ! printf '%s\n' "$title" >"$journal/step"; then
+    ! printf '%s\n' "$title" >"$journal/step" || ! printf '%s %s\n' "$name" "$title" >>"$journal/titles"; then
     say "done $number 1 $(encode 'the way back could not be written down: is the disk full?')"
     failed=yes
     return

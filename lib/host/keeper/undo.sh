@@ -1,5 +1,9 @@
 # The way back, newest undo first, and the way forward of an attempt that was decided; both can be gone again from the journal.
 
+said_since() { # said_since bytes: what was printed after that point, without our own lines
+  tail -c +"$(($1 + 1))" /proc/self/fd/5 2>/dev/null | grep -v -e "^$nonce " -e '^$' | tail -n 20
+}
+
 run_file() { # run_file file seconds: one undo or finish script, in a group of its own
   KEEPER_UNDO=yes KEEPER_RUN=$run timeout -k 5 "$2" bash --norc --noprofile -c '. "$1"; . "$2"' bash "$journal/prelude.sh" "$1" \
     </dev/null 3>/dev/null 8>&- 9>&- >&5 2>&1 5>&-
@@ -22,12 +26,14 @@ patiently() {
 }
 
 undo_all() { # newest first; stops at the first that fails, because those below may rely on it
-  local file number
+  local file number from
   for file in $(printf '%s\n' "$journal"/undo.[0-9][0-9][0-9] | sort -r); do # not undo.001.new, which a full disk or a crash cut off
     [[ -e $file ]] || continue
     number=${file##*.}
     say "undoing $((10#$number))"
+    from=$(stat -L -c %s /proc/self/fd/5 2>/dev/null) || from=0
     if ! patiently "$patience" run_file "$file" 300; then
+      said_since "$from" | keep "$journal/stuck" # what recover shows
       say "undone $((10#$number)) 1"
       return 1
     fi
@@ -63,6 +69,20 @@ go_back() { # go_back outcome reason
   fi
   rm -rf "$journal" "$home/holder" "$home/reserve"
   say "$end_word $outcome $(encode "$reason")"
+}
+
+# set_aside: a person takes what an earlier attempt left for what it is. Nothing of it is undone, and its journal can be looked at.
+set_aside() {
+  local left_group left_start when
+  [[ -d $journal ]] || return 0
+  know_attempt
+  if read -r left_group left_start 2>/dev/null <"$journal/running" && [[ $(start_of "$left_group") == "$left_start" ]]; then
+    running=$left_group
+    end_step
+  fi
+  when=$(date -u +%Y%m%d_%H%M%S)
+  record stuck "what it left was accepted during: $(plain "$(cat "$journal/step" 2>/dev/null)")" ''
+  mv -T "$journal" "$home/accepted_${when}_$$" && rm -f "$home/holder" "$home/reserve"
 }
 
 # `first` is what visitors wait for: the decision is on the disk, and the record can be written behind it.

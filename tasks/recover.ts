@@ -1,0 +1,56 @@
+// What a person types at exit 6: shows what an attempt left beside what is true now, tries its way back again, or accepts what is there.
+import { Failure } from '../lib/errors.ts';
+import { askFacts } from '../lib/release/facts.ts';
+import { leftoverQuestion, readLeftover } from '../lib/release/leftover.ts';
+import { lookAround } from '../lib/release/present.ts';
+import { acceptPresent, accepts, nothingLeft, shownLeftover, tryAgain } from '../lib/release/recover.ts';
+import { task } from '../lib/task.ts';
+
+export default task(import.meta.url, {
+  about: 'Get a target out of what an attempt left half-way: try its way back again, or accept what is there now',
+  examples: [
+    'npx tsx tasks/recover.ts --env production --plan',
+    'npx tsx tasks/recover.ts --env production',
+    'npx tsx tasks/recover.ts --env production --accept arsvent/production',
+    'npx tsx tasks/recover.ts --env production --accept arsvent/production --release 20261120_120004_3f2c1ab --maintenance-off',
+  ],
+  changes: true,
+  args: {
+    accept: {
+      type: 'string',
+      value: 'app/environment',
+      about: 'undo nothing more: what is there now counts; the target is named once more',
+    },
+    release: { type: 'string', value: 'name', about: 'with --accept: which release serves, by its folder name or SHA' },
+    'maintenance-off': { type: 'boolean', about: 'with --accept: visitors come in, whatever serves' },
+  },
+
+  async run(context) {
+    const { args, report } = context;
+    const target = await context.target();
+    if (args.accept !== undefined && !accepts(target, args.accept))
+      throw new Failure(
+        2,
+        `--accept ${JSON.stringify(args.accept)} does not name ${target.app}/${target.environment}`,
+        {
+          advice: `--accept ${target.app}/${target.environment}`,
+        },
+      );
+    if (args.accept === undefined && (args.release !== undefined || args['maintenance-off']))
+      throw new Failure(2, '--release and --maintenance-off say what is accepted, and --accept is missing', {
+        advice: `--accept ${target.app}/${target.environment}`,
+      });
+
+    const host = await context.connect(target.host);
+    const facts = await askFacts(host, target, undefined, leftoverQuestion(target));
+    const left = readLeftover(facts);
+    if (!left) return nothingLeft(target, facts);
+    const now = await lookAround(host, target, facts, left, args.release);
+    const shown = shownLeftover(target, left, now, report);
+    if (args.plan) return shown;
+    report.say(shown.text);
+    return args.accept === undefined
+      ? tryAgain(context, host, target, left)
+      : acceptPresent(context, host, target, left, now, args['maintenance-off']);
+  },
+});
