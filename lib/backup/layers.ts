@@ -33,8 +33,9 @@ export function layersOf(
   if (changes && (meant.full.length || there))
     layers.push({
       file: plainName(changes.gone),
-      // a folder that nobody may write to gets its rights back from the archive of changes, which has all folders
-      reads: sh`cd ${into} && find . -type d '!' -perm -700 -exec chmod u+rwx '{}' + && xargs -0 -r rm -rf --`,
+      // a folder that nobody may write to gets its rights back from the archive of changes, which has all folders; one with
+      // setgid would hand it on to new ones, and tar would not see it
+      reads: sh`cd ${into} && find . -type d '(' '!' -perm -700 -o -perm /2000 ')' -exec chmod u+rwx,g-s '{}' + && xargs -0 -r rm -rf --`,
     });
   if (changes && meant.changes.length) layers.push({ file: plainName(changes.archive), reads: unpack(meant.changes) });
   const last = layers.at(-1);

@@ -203,7 +203,11 @@ function walk(folder: Buffer, see: (path: Buffer) => void): void {
 }
 
 /** A line for each path below the folder: kind, rights, owner, times, content, other names; and what was left out, by the docs' own table. */
-export function pictureOf(home: string, owners: boolean): { kept: string[]; leftOut: string[] } {
+export function pictureOf(
+  home: string,
+  owners: boolean,
+  late: ReadonlySet<string> = new Set(),
+): { kept: string[]; leftOut: string[] } {
   const kept: string[] = [];
   const leftOut: string[] = [];
   const firsts = new Map<number, string>();
@@ -219,7 +223,7 @@ export function pictureOf(home: string, owners: boolean): { kept: string[]; left
       if (goesOut(name, to)) return void leftOut.push(name);
       return void kept.push(`${name} link ${to}${common}${other(stat.ino, name)}`);
     }
-    if (stat.isDirectory()) return void kept.push(`${name} folder ${mode.toString(8)}${common}`);
+    if (stat.isDirectory()) return void kept.push(`${name} folder ${mode.toString(8)}${late.has(name) ? whose : common}`); // prettier-ignore
     if (!stat.isFile()) return void leftOut.push(name);
     const sum = createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 16);
     const left = mode & 0o1777;
@@ -232,6 +236,21 @@ export function pictureOf(home: string, owners: boolean): { kept: string[]; left
     if (first === undefined) firsts.set(Number(ino), name);
     return first === undefined ? '' : ` = ${first}`;
   }
+}
+
+/**
+ * Folders whose time is that of their restore, as the docs say: tar makes a further name of a link with .. in it last of all,
+ * after the times of folders.
+ */
+export function lateFolders(home: string): Set<string> {
+  const found = new Set<string>();
+  const root = Buffer.from(home);
+  walk(root, path => {
+    const stat = lstatSync(path);
+    if (stat.isSymbolicLink() && stat.nlink > 1 && readlinkSync(path, { encoding: 'buffer' }).includes('..'))
+      found.add(path.subarray(root.length + 1, Math.max(root.length + 1, path.lastIndexOf(47))).toString('latin1'));
+  });
+  return found;
 }
 
 /** Told apart from the product's own rule: by walking. The trees lie in shared/uploads of a root. */

@@ -545,6 +545,35 @@ test('Postgres is a service that no deploy stops, or a variable that the host ha
   });
 });
 
+test('a store within what it stores is refused, unless it is left out', async () => {
+  const within = (kind: string, exclude = '') => `
+hosts: { here: local, vps: { ssh: ana@203.0.113.9 }, same: { ssh: ana@203.0.113.9 }, other: { ssh: ana@203.0.113.8 } }
+stores:
+  own: ${kind}
+apps:
+  a:
+    runtime: process
+    process: { start: x }
+    repo: .
+    health: { ready: http://127.0.0.1:1/ }
+    backup: { stores: [own], files: { include: [shared/up]${exclude} } }
+    environments:
+      one: { host: ${kind.includes('ssh') ? 'vps' : 'here'}, root: /srv/a }
+`;
+  const here = '{ kind: path, folder: /srv/a/shared/up/backups }';
+  assert.match(
+    await refusal(within(here)),
+    'has the store own in it, /srv/a/shared/up/backups, and would grow each night',
+  );
+  assert.match(await refusal(within('{ kind: path, folder: /srv/a/shared/up }')), 'has the store own in it');
+  for (const host of ['vps', 'same'])
+    assert.match(await refusal(within(`{ kind: ssh, host: ${host}, folder: /srv/a/shared/up/b/ }`)), 'has the store own in it'); // prettier-ignore
+  for (const exclude of ['backups', 'backups/', '/shared/up/backups', '/srv/a/shared/up/backups'])
+    await load(within(here, `, exclude: [${exclude}]`));
+  await load(within('{ kind: path, folder: /srv/a/shared/uploads }'));
+  await load(within('{ kind: ssh, host: other, folder: /srv/a/shared/up/x }'));
+});
+
 test('a backup that could not work, or not be restored, is refused with its line', async () => {
   const database = 'database: { sqlite: data/db/book.db }\n';
   const cases: [string, string, string?][] = [
@@ -556,6 +585,16 @@ test('a backup that could not work, or not be restored, is refused with its line
     ['backup: { stores: [disk], files: { include: [data, data/x] } }', 'is already inside data'],
     ['backup: { stores: [disk], files: { include: [releases/x] } }', 'has to do with releases/'],
     ['backup: { stores: [disk], files: { include: [../x] } }', 'must not contain ..'],
+    ['backup: { stores: [disk], files: { include: [data/up], exclude: [up] } }', 'leaves out data/up ('],
+    ['backup: { stores: [disk], files: { include: [data/up], exclude: [data] } }', 'leaves out data/up ('],
+    ['backup: { stores: [disk], files: { include: [data/up], exclude: ["*"] } }', 'leaves out data/up ('],
+    ['backup: { stores: [disk], files: { include: [data/up], exclude: [x, ./] } }', 'leaves out data/up ('],
+    [
+      'backup: { stores: [disk], files: { include: [x, data/up], exclude: ["up/*"] } }',
+      'leaves out everything in data/up',
+    ],
+    ['backup: { stores: [disk], files: { include: [data/up], exclude: ["!up/x"] } }', 'cannot take back'],
+    ['backup: { stores: [disk], files: { include: [data/up], exclude: [../up] } }', 'leaves out nothing'],
     ['backup: { stores: [disk], files: { include: [/srv/x] } }', 'must be a path inside the root'],
     [
       `${database}backup: { stores: [disk], files: { include: [data] } }`,
