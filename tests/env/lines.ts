@@ -70,7 +70,7 @@ export function shellSays(file: string, shell = '/bin/sh'): Said {
 /** What bash makes of one variable of a line that may be refused: restricted, so that it can neither run nor write anything. */
 export function restrictedShellSays(line: string, name: string): Said {
   const { status, stdout, stderr } = spawnSync(
-    'bash',
+    '/bin/bash',
     ['-r', '-c', `set -e\n${line}\nprintf '%s\\0' "\${${name}?}"; printf end`],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: '/nowhere', HOME: '/home/of-the-reader' }, encoding: 'utf8' },
   );
