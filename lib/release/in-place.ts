@@ -31,13 +31,36 @@ export function inPlace(
   after: Command = script(''),
   reads = false,
 ): Command {
-  const careful = lines(script('set -euo pipefail; umask 077'), text).text;
+  const strict = script('set -euo pipefail; umask 077');
+  const careful = lines(strict, text).text;
   if (as === undefined) return sh`${bash} -c ${careful} ${after}`;
   if (target.runtime.kind !== 'compose')
     return sh`${reads ? sh`feed_user` : sh`as_user`} ${as} ${bash} -c ${careful} ${after}`;
   const input = reads ? sh`-i ` : sh``;
+  const mounts = new Map([...new Set(folders)].map(folder => [folder, mountOf(target, folder)]));
+  const inside = lines(strict, ...[...mounts].map(([folder, mount]) => staysBelow(folder, mount)), text).text;
   return lines(
     makeEmptyImage,
-    sh`docker run --rm ${input}--network none --user "$(id -u ${as} 2>/dev/null || echo ${as})" ${hostPrograms} ${[...new Set(folders)].flatMap(path => ['-v', `${path}:${path}`])} -e SQLITE_TMPDIR=${scratch} -e PATH=/usr/bin:/bin -e OWNER="$(id -u):$(id -g)" bookops-empty /bin/bash --norc --noprofile -c ${careful} ${after}`,
+    sh`docker run --rm ${input}--network none --user "$(id -u ${as} 2>/dev/null || echo ${as})" ${hostPrograms} ${[...new Set(mounts.values())].flatMap(path => ['-v', `${path}:${path}`])} -e SQLITE_TMPDIR=${scratch} -e PATH=/usr/bin:/bin -e OWNER="$(id -u):$(id -g)" bookops-empty /bin/bash --norc --noprofile -c ${inside} ${after}`,
   );
+}
+
+/**
+ * What Docker is told to mount, so that the script sees `folder`. Docker follows links on the way, as root, and the app can
+ * make links in what it writes: so the folder right below the root is mounted, which no app can exchange, and what leads out
+ * of that leads nowhere.
+ */
+function mountOf({ root }: Target, folder: string): string {
+  if (!folder.startsWith(`${root}/`)) return folder;
+  return `${root}/${folder.slice(root.length + 1).split('/', 1)[0]}`;
+}
+
+/** In the container; a link of the admin's belongs to where Docker follows it. */
+function staysBelow(folder: string, mount: string): Command {
+  if (folder === mount) return script('');
+  return sh`real=$(realpath -m ${folder})
+case $real/ in ${mount}/*) ;; *)
+  echo ${folder} "leads to $real by a link in it: name that folder in ops.yml, or put the link right below the root" >&2
+  exit 1 ;;
+esac`;
 }

@@ -87,11 +87,11 @@ async function breaks(user: string, paths: string[]): Promise<string[]> {
   const said = await library.droplet.root(`runuser -u ${user} -- bash -s <<'END' 2>/dev/null
     broke() { echo "$1 $path"; }
     while IFS= read -r path; do
-      if [ -f "$path" ]; then : >>"$path" && broke append; fi
-      if [ -d "$path" ] && [[ $path != /tmp && $path != /var/tmp ]] && : >"$path/canary-of-a-test"; then rm -f "$path/canary-of-a-test"; broke fill; fi
+      if [ -f "$path" ] && [ ! -L "$path" ]; then : >>"$path" && broke append; fi
+      if [ -d "$path" ] && [ ! -L "$path" ] && [[ $path != /tmp && $path != /var/tmp ]] && : >"$path/canary-of-a-test"; then rm -f "$path/canary-of-a-test"; broke fill; fi
       mv -T "$path" "$path.canary" && { mv -T "$path.canary" "$path"; broke rename; }
       ln -sfnT /tmp/canary "$path" && broke link
-      cp --remove-destination /dev/null "$path" && broke replace
+      cp -T --remove-destination /dev/null "$path" && broke replace
       chmod a+w "$path" && broke chmod
       true
     done </tmp/trusted
