@@ -9,7 +9,7 @@ import { loadConfig } from '../../lib/config/load.ts';
 import { assignment, parseEnvFile } from '../../lib/env/grammar.ts';
 import { environmentFile, exportEnvironment } from '../../lib/env/on-host.ts';
 import { Failure } from '../../lib/errors.ts';
-import { waitUntilReady } from '../../lib/health/probes.ts';
+import { probeLines, readyWords } from '../../lib/health/probes.ts';
 import { lines, script } from '../../lib/host/sh.ts';
 import { resolveCommit } from '../../lib/release/git.ts';
 import { pairs, parseLine } from '../../lib/release/log.ts';
@@ -228,26 +228,23 @@ test('lines of releases.log carry any reason and stay one line', () => {
 
 test('probes with hostile expectations are asked without running any of them', () => {
   const values = some(300).map(value => cut(value, 400));
-  const health = (value: string) => ({
-    probes: [
-      {
-        name: 'ready',
-        url: 'http://127.0.0.1:1/',
-        status: 200,
-        json: { [value]: value },
-        header: { name: value, value },
-      },
-    ],
-    deadlineSeconds: 1,
-    intervalSeconds: 1,
+  const texts = values.map(value => {
+    const probe = {
+      name: 'ready',
+      url: 'http://127.0.0.1:1/',
+      status: 200,
+      json: { [value]: value },
+      header: { name: value, value },
+    };
+    return probeLines([probe], 'a'.repeat(40)).text;
   });
-  const texts = values.map(value => waitUntilReady(health(value), 'a'.repeat(40)).text);
-  // the words are taken in, the wait itself is replaced: 300 waits would take minutes
+  // the words are taken in and used as expressions; 300 waits would take minutes
+  const each = `for one in "\${probes[@]}"; do printf '%s\\0' "$one"; echo x | grep -qiE -- "\${one#*:}" || [ $? -le 1 ]; done; probes=()`;
   const prelude = readFileSync(new URL('../../lib/host/prelude.sh', import.meta.url), 'utf8');
-  const input = `${prelude}\nwait_until_ready() { for one in "\${probes[@]}"; do printf '%s\\0' "$one"; echo x | grep -qiE -- "$one" || [ $? -le 1 ]; done; probes=(); }\n${texts.join('\n')}`;
+  const input = [prelude, readyWords.text, ...texts.map(text => `${text}\n${each}`)].join('\n');
   const { status, stderr, stdout } = spawnSync('bash', ['-s'], { input, cwd: work, maxBuffer: 1e9 });
   assert.is(status, 0, stderr.toString().slice(0, 2000));
-  assert.is(stdout.toString().split('\0').length - 1, values.length * 6);
+  assert.is(stdout.toString().split('\0').length - 1, values.length * 7);
   assert.equal(readdirSync(work), []);
   unharmed(values.length);
 });
