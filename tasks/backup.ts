@@ -2,7 +2,7 @@
 import { recipientsOf } from '../lib/backup/age.ts';
 import type { Snapshot } from '../lib/backup/at-rest.ts';
 import { copyForBackup, copyTools, nameOfDatabase, takeCopyAway } from '../lib/backup/copying.ts';
-import { hadOnce, lookAhead } from '../lib/backup/folders.ts';
+import { lookAhead } from '../lib/backup/folders.ts';
 import type { Survey } from '../lib/backup/survey.ts';
 import { perform, type Way } from '../lib/backup/flow.ts';
 import { leaveGuide } from '../lib/backup/guide.ts';
@@ -109,9 +109,7 @@ export default task(import.meta.url, {
                 title: `Look through ${files.include.join(', ')}`,
                 run: async (say: (line: string) => void) => {
                   const place = { id, scratch: scratch.folder };
-                  survey = await surveyFiles(way, target, files, place).catch(async (error: unknown) => {
-                    throw hadOnce(error, (await listing?.catch(() => [])) ?? []);
-                  });
+                  survey = await surveyFiles(way, target, files, place);
                   for (const { pattern, count } of survey.excluded) say(`exclude ${pattern}: ${count} left out`);
                 },
               },

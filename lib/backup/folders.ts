@@ -4,21 +4,11 @@ import type { BackupFiles, Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { inTheirPlace } from './files.ts';
-import { isWhole, type Held } from './catalog.ts';
 import { perform, type Way } from './flow.ts';
 import { leavesOut, leftOutBy, readPatterns, type Pattern } from './patterns.ts';
 
 /** How many paths a pattern of ops.yml leaves out, and not how much is in them. */
 export type Excluded = { pattern: string; count: number };
-
-/** A folder of ops.yml of which nothing would be packed. Where earlier backups have it, it is more than a slip in ops.yml. */
-export class IncludeFault extends Failure {
-  readonly path: string;
-  constructor(path: string, message: string, advice: string) {
-    super(3, message, { advice });
-    this.path = path;
-  }
-}
 
 /** Prints what is wrong with the folders that ops.yml names, and goes into the root; sets `bad`. */
 export function verifying(target: Target, files: BackupFiles): Command {
@@ -37,7 +27,7 @@ export function verifying(target: Target, files: BackupFiles): Command {
 
 /**
  * What a backup would find of its folders and patterns, without taking one; how many paths each pattern leaves out.
- * @throws IncludeFault
+ * @throws Failure 1 for a folder that is missing, 3 for what ops.yml says wrongly
  */
 export async function lookAhead(way: Way, target: Target, files: BackupFiles): Promise<Excluded[]> {
   const patterns = readPatterns(files.exclude, target.root, files.include);
@@ -60,7 +50,7 @@ export function countsIn(said: string, patterns: readonly Pattern[]): Excluded[]
   }));
 }
 
-/** @throws IncludeFault for the first that is missing or a link. */
+/** @throws Failure for the first that is missing (1: data may be gone) or a link (3) */
 export function verifyFolders(said: string, target: Target, files: BackupFiles): void {
   const [, missing] = /^missing (\d+)$/m.exec(said) ?? [];
   const [, link, to = ''] = /^link (\d+) (.*)$/m.exec(said) ?? [];
@@ -68,8 +58,8 @@ export function verifyFolders(said: string, target: Target, files: BackupFiles):
   if (path === undefined) return;
   const { root, host } = target;
   if (missing !== undefined)
-    throw new IncludeFault(path, `${root}/${path} is not there, and backup.files.include names it`, `make the folder on ${host.name}, or take it out of ops.yml`); // prettier-ignore
-  throw new IncludeFault(path, `${root}/${path} is a link, to ${to}: what it leads to would not be in the backup`, adviceForLink(root, path, to)); // prettier-ignore
+    throw new Failure(1, `${root}/${path} is not there, and backup.files.include names it`, { advice: `make the folder on ${host.name}, or take it out of ops.yml` }); // prettier-ignore
+  throw new Failure(3, `${root}/${path} is a link, to ${to}: what it leads to would not be in the backup`, { advice: adviceForLink(root, path, to) }); // prettier-ignore
 }
 
 /** Stores that could lie in what is backed up; folders of this machine when the target is on it. */
@@ -80,7 +70,7 @@ function storesHere({ backup, host }: Target): string[] {
   });
 }
 
-/** ops.yml is checked for this by its names; links show only here. @throws IncludeFault */
+/** ops.yml is checked for this by its names; links show only here. @throws Failure 3 */
 export function verifyStores(
   said: string,
   target: Target,
@@ -90,7 +80,7 @@ export function verifyStores(
   for (const [, store = '', index = '', below = ''] of said.matchAll(/^store (\d+) (\d+) (.*)$/gm)) {
     const path = include[Number(index)] ?? '';
     if (patterns.some(pattern => leavesOut(pattern, `${path}${below}`, true))) continue;
-    throw new IncludeFault(path, `${target.root}/${path} has the store ${storesHere(target)[Number(store)] ?? ''} in it, and would grow each night`, `give the store a folder elsewhere, or leave it out: backup.files.exclude: [${path}${below}]`); // prettier-ignore
+    throw new Failure(3, `${target.root}/${path} has the store ${storesHere(target)[Number(store)] ?? ''} in it, and would grow each night`, { advice: `give the store a folder elsewhere, or leave it out: backup.files.exclude: [${path}${below}]` }); // prettier-ignore
   }
 }
 
@@ -99,16 +89,4 @@ function adviceForLink(root: string, path: string, to: string): string {
   if (found.startsWith(`${root}/`))
     return `name what it leads to in ops.yml: include: [${found.slice(root.length + 1)}]`;
   return `make it a folder, and bind the other one to it, in /etc/fstab: ${found} ${root}/${path} none bind 0 0`;
-}
-
-/** What is not there any more is worse than a slip in ops.yml: exit code 7 where a backup before had it. */
-export function hadOnce(error: unknown, before: readonly Held[]): unknown {
-  if (!(error instanceof IncludeFault)) return error;
-  const last = before.find(one => isWhole(one) && one.manifest.files?.include.includes(error.path));
-  if (!last) return error;
-  const { detail, advice } = error;
-  return new Failure(7, `${error.message}, as ${last.id} had it`, {
-    ...(detail !== undefined && { detail }),
-    ...(advice !== undefined && { advice }),
-  });
 }

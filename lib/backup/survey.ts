@@ -5,7 +5,7 @@ import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { readable, refusal } from './archive.ts';
 import { inTheirPlace } from './files.ts';
-import { countsIn, IncludeFault, verifyFolders, verifying, verifyStores, type Excluded } from './folders.ts';
+import { countsIn, verifyFolders, verifying, verifyStores, type Excluded } from './folders.ts';
 import { flowOf, perform, pourInto, type Way } from './flow.ts';
 import { finishInventory, readInventory, type Inventory } from './inventory.ts';
 import { leftOutBy, readPatterns, type Pattern } from './patterns.ts';
@@ -152,7 +152,7 @@ export async function lookThrough(
   for (const found of links ? counted.output.matchAll(/^alone (\d+)$/gm) : []) {
     const path = files.include[Number(found[1])] ?? '';
     if (!links?.paths.some(one => one.startsWith(`${path}/`))) continue;
-    throw new IncludeFault(path, `nothing of ${target.root}/${path} can be backed up: what is in it are links out of the root, such as ${links.paths[0]?.replace('\0', ' to ') ?? ''}`, 'bring the files into the root, or name what the links lead to in the backup of another app'); // prettier-ignore
+    throw new Failure(3, `nothing of ${target.root}/${path} can be backed up: what is in it are links out of the root, such as ${links.paths[0]?.replace('\0', ' to ') ?? ''}`, { advice: 'bring the files into the root, or name what the links lead to in the backup of another app' }); // prettier-ignore
   }
   return { ...readInventory(counted.output), noted: oddities.flatMap(inWords), excluded: countsIn(said, patterns) };
 }
