@@ -8,6 +8,7 @@ import { requiredLog } from '../lib/release/required.ts';
 import { explainWait } from '../lib/release/ready.ts';
 import { switchFor } from '../lib/release/switch.ts';
 import { verifyWatchable, watchVisitors } from '../lib/release/watch.ts';
+import { surveyed } from '../lib/runtime/compose-survey.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import { task } from '../lib/task.ts';
 
@@ -64,7 +65,13 @@ export default task(import.meta.url, {
       // Let's go. Start impacting things.
       async plan(change) {
         if (unproven) change.notes['unproven'] = unproven;
-        const materials = await gather(target, sha, context.environment, args);
+        const materials = await surveyed(
+          context,
+          host,
+          target,
+          change,
+          await gather(target, sha, context.environment, args),
+        );
         return switchFor(target, change, {
           before: runtimeOf(target).prepare(change, materials),
           changesData: true,

@@ -1,4 +1,6 @@
 // Looks for what would make a deploy fail: connection, tools, rights, space, files; each finding with its fix.
+import type { Config } from '../lib/config/load.ts';
+import { composeFindings } from '../lib/doctor/compose-findings.ts';
 import { failure, good, type Finding } from '../lib/doctor/finding.ts';
 import { findingsOf } from '../lib/doctor/findings.ts';
 import { doctorQuestion } from '../lib/doctor/question.ts';
@@ -23,7 +25,7 @@ export default task(import.meta.url, {
     const target = await context.target();
     const findings = [good('config', file), ...(await repository(target, context.environment))];
     try {
-      findings.push(...(await examine(await context.connect(target.host), target)));
+      findings.push(...(await examine(await context.connect(target.host), target, context)));
     } catch (error) {
       if (!(error instanceof Failure) || error.exit >= 130) throw error;
       findings.push(
@@ -63,8 +65,10 @@ export default task(import.meta.url, {
   },
 });
 
-/** Two round trips: one for every answer, and a tiny one that shows how long a round trip takes and what the clock says. */
-async function examine(host: Host, target: Target): Promise<Finding[]> {
+type Around = { config: () => Promise<Config>; environment: NodeJS.ProcessEnv };
+
+/** Two round trips, three with Compose: one for every answer, and a tiny one that shows how long a round trip takes and what the clock says. */
+async function examine(host: Host, target: Target, around: Around): Promise<Finding[]> {
   const began = performance.now();
   const facts = await askFacts(host, target, undefined, doctorQuestion(target));
   const first = performance.now() - began;
@@ -83,6 +87,7 @@ async function examine(host: Host, target: Target): Promise<Finding[]> {
       `${facts.user} on ${host.where}${trust}; a round trip takes ${trip.toFixed(0)} ms, the first took ${first.toFixed(0)}`,
     ),
     ...findingsOf(target, facts, off),
+    ...(await composeFindings(around, host, target, facts)),
   ];
 }
 

@@ -18,6 +18,7 @@ import { verifyDisk, verifyEnvironment } from '../lib/release/preflight.ts';
 import { changeInSteps } from '../lib/release/small-change.ts';
 import { explainWait } from '../lib/release/ready.ts';
 import { switchFor } from '../lib/release/switch.ts';
+import { surveyed } from '../lib/runtime/compose-survey.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import { fillSteps, seedOf, verifySeedable } from '../lib/seed/fill.ts';
 import type { Users } from '../lib/seed/users.ts';
@@ -146,7 +147,13 @@ export default task(import.meta.url, {
 
         // Let's go. Start impacting things.
         async plan(change) {
-          const materials = await gather(copy, sha, context.environment, args);
+          const materials = await surveyed(
+            context,
+            host,
+            copy,
+            change,
+            await gather(copy, sha, context.environment, args),
+          );
           const { steps, finish } = switchFor(copy, change, {
             before: runtimeOf(copy).prepare(change, materials),
             changesData: true,

@@ -3,11 +3,12 @@ import { verifyRestorable } from '../lib/backup/proof.ts';
 import { Failure } from '../lib/errors.ts';
 import { attempt, serving } from '../lib/release/attempt.ts';
 import { askFacts } from '../lib/release/facts.ts';
-import { gather } from '../lib/release/materials.ts';
+import { gather, wholeCommit } from '../lib/release/materials.ts';
 import { releaseAt, sha7 } from '../lib/release/names.ts';
 import { verifyDisk, verifyEnvironment } from '../lib/release/preflight.ts';
 import { explainWait } from '../lib/release/ready.ts';
 import { switchFor } from '../lib/release/switch.ts';
+import { surveyed } from '../lib/runtime/compose-survey.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import { task } from '../lib/task.ts';
 
@@ -37,11 +38,12 @@ export default task(import.meta.url, {
       throw new Failure(1, `${target.app} ${from} serves nothing yet`, {
         advice: `npx tsx tasks/deploy.ts --env ${from}`,
       });
-    const { sha } = there;
+    const sha = await wholeCommit(first, there.sha, context.environment);
     context.report.say(`${from} serves ${sha7(sha)}`);
 
     let unproven: string | undefined;
-    return attempt(context, await context.connect(target.host), target, {
+    const host = await context.connect(target.host);
+    return attempt(context, host, target, {
       action: 'promote',
       explain: explainWait(target, sha),
 
@@ -56,7 +58,13 @@ export default task(import.meta.url, {
 
       async plan(change) {
         if (unproven) change.notes['unproven'] = unproven;
-        const materials = await gather(target, sha, context.environment, context.args);
+        const materials = await surveyed(
+          context,
+          host,
+          target,
+          change,
+          await gather(target, sha, context.environment, context.args),
+        );
         return switchFor(target, change, {
           before: runtimeOf(target).prepare(change, materials),
           changesData: true,

@@ -3,6 +3,7 @@ import { attempt, servingOrRefuse } from '../lib/release/attempt.ts';
 import { verifyEnvironment } from '../lib/release/preflight.ts';
 import { explainWait } from '../lib/release/ready.ts';
 import { switchFor } from '../lib/release/switch.ts';
+import { surveyed } from '../lib/runtime/compose-survey.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import { task } from '../lib/task.ts';
 
@@ -28,7 +29,7 @@ export default task(import.meta.url, {
 
       plan: async change =>
         switchFor(target, change, {
-          before: runtimeOf(target).recheck(change),
+          before: runtimeOf(target).recheck(change, await surveyed(context, host, target, change, {})),
           changesData: false,
           why: `by ${context.who}: restart`,
         }),

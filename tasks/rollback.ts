@@ -20,7 +20,7 @@ export default task(import.meta.url, {
     const { to, plan, 'with-database': withDatabase } = context.args;
     const target = await context.target();
     const host = await context.connect(target.host);
-    const result = await attempt(context, host, target, rollback(context, target, { to, withDatabase }));
+    const result = await attempt(context, host, target, rollback(context, host, target, { to, withDatabase }));
     if (target.database && !withDatabase && !plan)
       context.report.say('the database stays as it is; --with-database would have put back the one of then');
     return result;

@@ -3,6 +3,7 @@ import { verifyEnvironment } from '../lib/release/preflight.ts';
 import { attempt, servingOrRefuse } from '../lib/release/attempt.ts';
 import { explainWait } from '../lib/release/ready.ts';
 import { switchFor } from '../lib/release/switch.ts';
+import { surveyed } from '../lib/runtime/compose-survey.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import { fillSteps, seedOf, verifySeedable } from '../lib/seed/fill.ts';
 import { task } from '../lib/task.ts';
@@ -41,7 +42,7 @@ export default task(import.meta.url, {
       // The app is stopped meanwhile: only then can a seed that fails be undone to the byte.
       plan: async change =>
         switchFor(target, change, {
-          before: runtimeOf(target).recheck(change),
+          before: runtimeOf(target).recheck(change, await surveyed(context, host, target, change, {})),
           changesData: true,
           fill: fillSteps(target, seed, change, users),
           why: `by ${context.who}: seed`,

@@ -18,7 +18,7 @@ export type Source = {
   /** `ops.yml:12:5`, or `default` for what no line says. */
   place(at: number): string;
   /** Throws when there are problems. */
-  refuse(problems: readonly Problem[]): void;
+  refuse(problems: readonly Problem[], advice?: string): void;
 };
 
 // A failure is told in at most 25 lines, so with many problems the later ones go without their line of the file.
@@ -38,7 +38,7 @@ export function sourceOf(file: string, text: string): Source {
   return {
     name,
     place,
-    refuse(problems) {
+    refuse(problems, advice) {
       if (!problems.length) return;
       const sorted = [...problems].sort((one, other) => one.at - other.at);
       const told = sorted.slice(0, mostLines - 1);
@@ -50,7 +50,7 @@ export function sourceOf(file: string, text: string): Source {
       });
       if (sorted.length > told.length) lines.push(`… and ${sorted.length - told.length} more`);
       if (sorted.length > 1) lines.unshift(`${sorted.length} things are wrong in ${name}:`);
-      throw new Failure(3, lines.join('\n'));
+      throw new Failure(3, lines.join('\n'), { ...(advice && { advice }) });
     },
   };
 }

@@ -12,7 +12,7 @@ import { withBootLine } from './boot-line.ts';
 import { askFacts, type Facts } from './facts.ts';
 import { recoverCommand } from './leftover.ts';
 import { goodReleases, pairs } from './log.ts';
-import { attemptId, sha7, type Release } from './names.ts';
+import { adoptedName, attemptId, commitIn, sameCommit, sha7, type Release } from './names.ts';
 import type { Plan, Step } from './plan.ts';
 import { walk } from './walk.ts';
 
@@ -32,8 +32,8 @@ export type Intention = {
   plan(change: Change): Promise<Plan>;
   /** The target whose log has to be read along: it must be on the same host. */
   required?: Target | undefined;
-  /** What to try when the attempt failed; default: the logs. */
-  advice?: string | undefined;
+  /** What to try when the attempt failed, or failed at that step; default: the logs. */
+  advice?: string | ((step: Step | undefined) => string | undefined) | undefined;
   /** Explains a failed step; undefined: its output speaks for itself. */
   explain?(step: Step, error: StepFailed): { message: string; detail: string } | undefined;
 };
@@ -103,13 +103,14 @@ export function serving(target: Target, facts: Facts): Release | undefined {
     colour,
   });
   const good = goodReleases(facts.log).at(-1);
+  const { linked, current } = facts;
   // a person's word counts more than where a link points that could not be turned
-  const isAccepted = good?.line.outcome === 'accepted' && good.sha === facts.current;
-  if (facts.linked && facts.linked !== good?.release && !isAccepted)
-    return at(facts.linked, facts.linked.split('_')[2] ?? facts.linked);
-  if (!facts.current) return undefined;
-  const name = good?.sha === facts.current ? good.release : undefined;
-  return at(name ?? `adopted_${sha7(facts.current)}`, facts.current);
+  const isAccepted = good?.line?.outcome === 'accepted' && good.sha === current;
+  if (linked && linked !== good?.release && !isAccepted)
+    return at(linked, facts.log.findLast(line => line.release === linked)?.sha ?? commitIn(linked) ?? linked);
+  if (!current) return undefined;
+  const name = good && sameCommit(good.sha, current) ? good.release : undefined;
+  return at(name ?? adoptedName(current), current);
 }
 
 /** @throws Failure 2 when nothing serves yet. */

@@ -1,18 +1,20 @@
 // Which release a rollback goes to: the last good one before the one that serves, or the good one that was named.
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
+import { serving } from './attempt.ts';
 import type { Facts } from './facts.ts';
-import { goodReleases, type Good } from './log.ts';
-import { releaseAt, sha7, type Release } from './names.ts';
+import { everServed, folderOf, goodUpTo } from './history.ts';
+import type { Good } from './log.ts';
+import { releaseAt, sameCommit, sha7, type Release } from './names.ts';
 
-/** @throws Failure 2 when the log has no such good release: a rollback that cannot happen is never a success. */
+/** @throws Failure 2 when there is no such good release: a rollback that cannot happen is never a success. */
 export function earlierRelease(target: Target, facts: Facts, to: string | undefined): Release | { nothing: string } {
-  const good = goodReleases(facts.log);
-  const everGood = new Map<string, Good>();
-  for (const line of facts.log.filter(one => one.outcome === 'live'))
-    everGood.set(line.sha, { sha: line.sha, release: line.release ?? everGood.get(line.sha)?.release, line });
-  const found = to === undefined ? good.at(-2) : named([...everGood.values()], to);
-  const known = [...everGood.values()].filter(one => one.sha !== facts.current).map(one => sha7(one.sha));
+  const now = serving(target, facts);
+  const ever = everServed(facts);
+  const stack = goodUpTo(facts, now);
+  const known = [...stack.filter(one => !ever.some(other => sameCommit(other.sha, one.sha))), ...ever];
+  const found = to === undefined ? stack.at(-2) : named(known, facts, to);
+  const others = known.filter(one => !now || !sameCommit(one.sha, now.sha));
   if (!found)
     throw new Failure(
       2,
@@ -20,23 +22,26 @@ export function earlierRelease(target: Target, facts: Facts, to: string | undefi
         ? `${target.app} ${target.environment} has no good release before the one that serves`
         : `the log of ${target.app} ${target.environment} has no good release ${JSON.stringify(to)}`,
       {
-        advice: known.length
-          ? `good ones are: ${known.join(', ')} (--to)`
+        advice: others.length
+          ? `good ones are: ${[...new Set(others.map(one => sha7(one.sha)))].join(', ')} (--to)`
           : `npx tsx tasks/releases.ts --env ${target.environment} lists what there was`,
       },
     );
-  if (found.sha === facts.current)
+  if (now && sameCommit(found.sha, now.sha))
     return { nothing: `${target.app} ${target.environment} serves ${sha7(found.sha)} already` };
-  // what another tool deployed has a folder under this name since a deploy of ours took its place
-  const release = found.release ?? `adopted_${sha7(found.sha)}`;
+  const release = folderOf(facts, found);
   if (facts.folders.includes(release))
     return { sha: found.sha, name: release, folder: `${target.paths.releases}/${release}` };
   return releaseAt(target.paths.releases, facts.now, found.sha, facts.folders);
 }
 
-function named(good: Good[], to: string): Good | undefined {
-  if (!/^[0-9a-f]{7,64}$/.test(to)) return good.find(one => one.release === to);
-  const fitting = good.filter(one => one.sha.startsWith(to));
-  if (fitting.length > 1) throw new Failure(2, `${to} could be ${fitting.map(one => one.sha).join(' or ')}`);
-  return fitting[0];
+/** A release by its folder, by its commit or the beginning of that, or by the word that another tool called it. */
+function named(good: Good[], facts: Facts, to: string): Good | undefined {
+  const exactly = good.findLast(one => folderOf(facts, one) === to || one.sha === to);
+  if (exactly || !/^[0-9a-f]{7,64}$/.test(to)) return exactly;
+  const fitting = good.filter(one => sameCommit(one.sha, to));
+  const last = fitting.at(-1);
+  if (last && fitting.some(one => !sameCommit(one.sha, last.sha)))
+    throw new Failure(2, `${to} could be ${fitting.map(one => one.sha).join(' or ')}`);
+  return last;
 }

@@ -75,6 +75,24 @@ export async function fileAt(repo: string, sha: string, path: string, environmen
   });
 }
 
+/** A file of that commit by the end of one of its paths elsewhere: `/srv/app/ops/compose.yml` is `ops/compose.yml`; undefined: it has none. */
+export async function findFile(
+  repo: string,
+  sha: string,
+  paths: string[],
+  environment: Environment = {},
+): Promise<string | undefined> {
+  if (!/^[\w.][\w./-]*$/.test(sha)) return undefined;
+  for (const path of paths) {
+    const parts = path.split('/').filter(Boolean);
+    for (let from = 0; from < parts.length; from++) {
+      const answer = await git(repo, ['cat-file', 'blob', `${sha}:${parts.slice(from).join('/')}`], environment);
+      if (answer.code === 0) return answer.stdout;
+    }
+  }
+  return undefined;
+}
+
 /** One thing in a commit's tree. */
 export type Entry = { mode: string; id: string; path: string };
 

@@ -1,4 +1,5 @@
 // releases.log: one line per attempt, read and written; and what the lines say about current, previous and good.
+import { sameCommit } from './names.ts';
 
 /** One line. `outcome` is live for lines that arsvent's own scripts wrote: they only wrote after success. */
 export type LogLine = {
@@ -92,27 +93,36 @@ export function liveLine(sha: string, action: string): LogLine {
   return { time: '', environment: '', sha, action, outcome: 'live', ...unknown, ...unmeasured, keys: {} };
 }
 
-/** A good release, as a rollback can go to it. */
-export type Good = { sha: string; release: string | undefined; line: LogLine };
+/** A good release, as a rollback can go to it; `line` is the one that put it live, missing when another tool did. */
+export type Good = { sha: string; release: string | undefined; line: LogLine | undefined };
 
 /**
  * The good releases, oldest first, the last one live now. A deploy puts its release on top; a rollback takes away what
  * stands above the one it went to, so that rolling back twice goes two releases back and not back and forth.
  */
 export function goodReleases(log: LogLine[]): Good[] {
-  let stack: Good[] = [];
-  for (const line of log) {
-    // what a person said serves is what the next one replaces
-    if (!['live', 'accepted'].includes(line.outcome) || staysAsItIs(line)) continue;
-    const at = stack.findIndex(one => one.sha === line.sha);
-    if (line.action === 'rollback' && at >= 0) stack = stack.slice(0, at + 1);
-    else {
-      const known = at >= 0 ? stack[at] : undefined;
-      stack = stack.filter(one => one.sha !== line.sha);
-      stack.push({ sha: line.sha, release: line.release ?? known?.release, line });
-    }
-  }
-  return stack;
+  return log.reduce(goodAfter, []);
+}
+
+/** The good releases once this line is in the log too. */
+export function goodAfter(before: Good[], line: LogLine): Good[] {
+  if (!putsInPlace(line)) return before;
+  const stack = line.was === undefined ? before : upTo(before, line.was);
+  const known = stack.find(one => sameCommit(one.sha, line.sha));
+  const good = { sha: line.sha, release: line.release ?? known?.release, line };
+  if (line.action === 'rollback' && known) return [...stack.slice(0, stack.indexOf(known)), good];
+  return [...stack.filter(one => one !== known), good];
+}
+
+/** `was` served last, whether by the log, or because another tool or a person had put it there. */
+export function upTo(stack: Good[], was: string): Good[] {
+  const at = stack.findLastIndex(one => sameCommit(one.sha, was));
+  return at >= 0 ? stack.slice(0, at + 1) : [...stack, { sha: was, release: undefined, line: undefined }];
+}
+
+/** Whether another release serves from this line on; what a person said serves is what the next one replaces. */
+export function putsInPlace(line: LogLine): boolean {
+  return ['live', 'accepted'].includes(line.outcome) && !staysAsItIs(line);
 }
 
 /** Whether the release that served before goes on serving. */

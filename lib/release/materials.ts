@@ -26,6 +26,11 @@ export async function chooseCommit(target: Target, wanted: Wanted, environment: 
   return sha;
 }
 
+/** The commit of what serves, of which another tool's folder knows the first digits only. @throws Failure 2 when nobody knows the rest. */
+export async function wholeCommit({ repo }: Target, sha: string, environment: NodeJS.ProcessEnv): Promise<string> {
+  return repo && sha.length < 40 ? resolveCommit(repo, sha, environment) : fullSha(sha);
+}
+
 /** @throws Failure 3 for a compose file or secret that is not there. Secrets are not read for a plan. */
 export async function gather(
   target: Target,
@@ -41,8 +46,17 @@ export async function gather(
     return repo ? { archive: () => archiveOf(repo, sha, environment) } : {};
   }
   const composeFile = repo ? await fileAt(repo, sha, runtime.file, environment) : await localFile(runtime.file);
-  const { registry } = runtime;
-  return { composeFile, ...(registry && !plan ? { password: await readSecret(registry.password, environment) } : {}) };
+  return { composeFile, ...(await registryPassword(target, environment, { plan })) };
+}
+
+/** For images that have to be pulled. Secrets are not read for a plan. @throws Failure 3 for one that is not there */
+export async function registryPassword(
+  { runtime }: Target,
+  environment: NodeJS.ProcessEnv,
+  { plan }: { plan: boolean },
+): Promise<Pick<Materials, 'password'>> {
+  const registry = runtime.kind === 'compose' && !plan && runtime.registry;
+  return registry ? { password: await readSecret(registry.password, environment) } : {};
 }
 
 async function localFile(file: string): Promise<string> {

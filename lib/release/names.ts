@@ -24,6 +24,23 @@ export function sha7(sha: string): string {
   return sha.slice(0, 7);
 }
 
+/** Whether two names mean one commit: the folders that other tools left know its first digits only. */
+export function sameCommit(one: string, other: string): boolean {
+  if (one === other) return true;
+  const [short, long] = one.length < other.length ? [one, other] : [other, one];
+  return /^[0-9a-f]{7,}$/.test(short) && /^[0-9a-f]+$/.test(long) && long.startsWith(short);
+}
+
+/** The folder of what another tool put live, also when that tool calls it `v1.2.0`. */
+export function adoptedName(sha: string): string {
+  return `adopted_${/^[0-9a-f]{7,64}$/.test(sha) ? sha7(sha) : sha.replace(/[^\w.-]/g, '-').slice(0, 60)}`;
+}
+
+/** The commit that a folder's name tells: seven digits of it. */
+export function commitIn(name: string): string | undefined {
+  return /^\d{8}_\d{6}_([0-9a-f]{7,64})(_\d+)?$/.exec(name)?.[1];
+}
+
 /** A free folder name for a release of this moment (host's clock, seconds): a name that exists gets _2, _3 … */
 export function releaseAt(releases: string, now: Date, sha: string, taken: readonly string[]): Release {
   const base = `${now.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '_')}_${sha7(sha)}`;
@@ -42,5 +59,5 @@ export function attemptId(now: Date, taken: readonly (string | undefined)[]): st
 
 /** Whether a folder name has the form of a release's. */
 export function isReleaseName(name: string): boolean {
-  return /^(\d{8}_\d{6}|adopted)_[0-9a-f]{7}(_\d+)?$/.test(name);
+  return commitIn(name) !== undefined || /^adopted_[\w.-]{1,60}$/.test(name);
 }

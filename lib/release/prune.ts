@@ -3,16 +3,19 @@ import type { Target } from '../config/target.ts';
 import { sh } from '../host/sh.ts';
 import { runtimeOf, type Change } from '../runtime/runtime.ts';
 import type { Facts } from './facts.ts';
-import { goodReleases } from './log.ts';
-import { sha7 } from './names.ts';
+import { everServed, folderOf } from './history.ts';
+import { sameCommit } from './names.ts';
 import type { Finish } from './plan.ts';
 
-/** Removes what no rollback can want any more. The set that stays is computed first. */
+/** Removes all but the newest that ever served, those that a rollback left included. The set that stays is computed first. */
 export function prune(target: Target, facts: Facts, change: Change): Finish {
-  const good = goodReleases(facts.log)
-    .filter(one => one.sha !== change.next.sha)
-    .map(one => one.release ?? `adopted_${sha7(one.sha)}`);
-  const kept = new Set([...good.slice(-(target.keep - 1)), change.next.name, ...(change.was ? [change.was.name] : [])]);
+  const { next, was } = change;
+  const served = everServed(facts)
+    .filter(one => !sameCommit(one.sha, next.sha) && !(was && sameCommit(one.sha, was.sha)))
+    .map(one => folderOf(facts, one))
+    .filter(name => facts.folders.includes(name));
+  const others = target.keep - (was && !sameCommit(was.sha, next.sha) ? 2 : 1);
+  const kept = new Set([...(others > 0 ? served.slice(-others) : []), next.name, ...(was ? [was.name] : [])]);
   const path = (name: string) => `${target.paths.releases}/${name}`;
   const old = facts.folders.filter(name => !kept.has(name)).map(path);
   return {

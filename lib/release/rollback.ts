@@ -1,13 +1,16 @@
 // Going back: the release that was good before, put live again without its database, or with it when that was asked for.
+import type { Config } from '../config/load.ts';
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
+import type { Host } from '../host/host.ts';
 import type { Report } from '../report.ts';
-import { runtimeOf } from '../runtime/runtime.ts';
+import { surveyed } from '../runtime/compose-survey.ts';
+import { runtimeOf, type Change } from '../runtime/runtime.ts';
 import type { Intention, Surroundings } from './attempt.ts';
 import { earlierRelease } from './earlier.ts';
 import type { Facts } from './facts.ts';
 import { snapshotOf } from './log.ts';
-import { gather } from './materials.ts';
+import { gather, registryPassword } from './materials.ts';
 import { sha7 } from './names.ts';
 import { verifyEnvironment } from './preflight.ts';
 import { explainWait } from './ready.ts';
@@ -15,16 +18,19 @@ import { switchFor } from './switch.ts';
 
 /** `to`: a good release by SHA or name, otherwise the last one before the one that serves. `from`: only while that SHA serves. */
 export function rollback(
-  context: Surroundings & { environment: NodeJS.ProcessEnv },
+  context: Surroundings & { environment: NodeJS.ProcessEnv; config(): Promise<Config> },
+  host: Host,
   target: Target,
   { to, from, withDatabase = false }: { to?: string | undefined; from?: string; withDatabase?: boolean },
 ): Intention {
   const runtime = runtimeOf(target);
   let sha = '';
+  let name = '';
   return {
     action: 'rollback',
-    advice:
-      target.database && !withDatabase
+    // of a registry that does not answer, or a port that is taken, no older database is the remedy
+    advice: step =>
+      target.database && !withDatabase && step && (step.asks ?? step.title === `Start ${name}`)
         ? `when the older release does not know the database of today: npx tsx tasks/rollback.ts --env ${target.environment} --with-database`
         : undefined,
     explain: (step, error) => explainWait(target, sha)(step, error),
@@ -35,22 +41,33 @@ export function rollback(
       const earlier = earlierRelease(target, facts, to);
       if ('nothing' in earlier) return earlier;
       verifyEnvironment(target, facts, context.report.warn);
-      sha = earlier.sha;
+      ({ sha, name } = earlier);
       if (withDatabase) sayWhatIsLost(context.report, facts, snapshotOrRefuse(target, facts, sha));
       return earlier;
     },
 
     async plan(change) {
       const here = change.facts.folders.includes(change.next.name);
-      const materials = here ? {} : await gather(target, change.next.sha, context.environment, context.args);
+      const whole = !here
+        ? { ...(await gather(target, change.next.sha, context.environment, context.args)), again: true as const }
+        : isHeld(target, change)
+          ? {}
+          : { ...(await registryPassword(target, context.environment, context.args)), again: true as const };
+      const materials = await surveyed(context, host, target, change, whole);
       return switchFor(target, change, {
-        before: here ? runtime.recheck(change) : runtime.prepare(change, materials),
+        before: here ? runtime.recheck(change, materials) : runtime.prepare(change, materials),
         changesData: false,
         restores: withDatabase ? snapshotOrRefuse(target, change.facts, sha).file : undefined,
         why: `by ${context.who}: rollback to ${sha7(change.next.sha)}`,
       });
     },
   };
+}
+
+/** Whether the images of a release are on the host as they were; somebody may have removed all that no container runs. */
+function isHeld({ runtime }: Target, { facts, next }: Change): boolean {
+  if (runtime.kind !== 'compose') return true;
+  return (facts.runtime.get('held') ?? '').split('\n').some(tag => tag.startsWith(`${next.name}.`));
 }
 
 function snapshotOrRefuse(target: Target, facts: Facts, sha: string): { file: string; time: string } {

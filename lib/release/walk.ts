@@ -7,9 +7,10 @@ import type { Change } from '../runtime/runtime.ts';
 import type { Result } from '../task.ts';
 import type { Intention, Ready, Surroundings } from './attempt.ts';
 import { readVisits, toldVisits, type Visits } from '../proxy/visitors.ts';
-import { goodReleases, liveLine, pairs, type LogLine } from './log.ts';
+import { goodUpTo } from './history.ts';
+import { goodAfter, liveLine, pairs, type LogLine } from './log.ts';
 import { sha7 } from './names.ts';
-import type { Finish } from './plan.ts';
+import type { Finish, Step } from './plan.ts';
 import { recoverCommand } from './leftover.ts';
 import { showUndos, shownSteps, type Progress, type Undone } from './shown-steps.ts';
 
@@ -153,7 +154,10 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
         : `${sha7(was.sha)} goes on serving`;
     return new Failure(1, `${told.message} (${outcome}: ${stays})`, {
       ...(told.detail ? { detail: told.detail } : {}),
-      advice: told.advice ?? intention.advice ?? `npx tsx tasks/logs.ts --env ${target.environment}, then deploy again`,
+      advice:
+        told.advice ??
+        adviceAt(progress.current, intention) ??
+        `npx tsx tasks/logs.ts --env ${target.environment}, then deploy again`,
     });
   }
 
@@ -201,6 +205,10 @@ function isLoss(error: unknown): boolean {
   return error instanceof Failure && (error.exit === 4 || error.exit === 6);
 }
 
+function adviceAt(step: Step | undefined, { advice }: Intention): string | undefined {
+  return typeof advice === 'function' ? advice(step) : advice;
+}
+
 type Told = { message: string; reason: string; detail?: string | undefined; advice?: string | undefined };
 
 function toldOf(error: unknown, { current: step, said }: Progress, intention: Intention): Told {
@@ -223,8 +231,7 @@ function toldOf(error: unknown, { current: step, said }: Progress, intention: In
 
 /** What a rollback would go to once this attempt is live. */
 function previousAfter({ facts, next, was }: Change, { action }: Intention): string | undefined {
-  const known = goodReleases(facts.log).length > 0 || !was ? facts.log : [liveLine(was.sha, 'deploy')];
-  return goodReleases([...known, liveLine(next.sha, action)]).at(-2)?.sha;
+  return goodAfter(goodUpTo(facts, was), liveLine(next.sha, action)).at(-2)?.sha;
 }
 
 function round(seconds: number): number {

@@ -1,4 +1,5 @@
 // After a deploy: watches what visitors get for a while, and goes back as soon as it is worse than in the minute before.
+import type { Config } from '../config/load.ts';
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -30,7 +31,7 @@ export async function verifyWatchable(host: Host, target: Target): Promise<void>
  * The signal's reason when it was interrupted: the release stays.
  */
 export async function watchVisitors(
-  context: Surroundings & { environment: NodeJS.ProcessEnv },
+  context: Surroundings & { environment: NodeJS.ProcessEnv; config(): Promise<Config> },
   host: Host,
   target: Target,
   {
@@ -58,7 +59,7 @@ export async function watchVisitors(
       },
     );
   context.report.warn(`${worse}: going back to ${sha7(went.was)}`);
-  const back = await attempt(context, host, target, rollback(context, target, { to: went.was, from: went.sha }));
+  const back = await attempt(context, host, target, rollback(context, host, target, { to: went.was, from: went.sha }));
   throw new Failure(1, `visitors of ${sha7(went.sha)} fared worse: ${worse}`, {
     detail: back.text,
     advice: `npx tsx tasks/logs.ts --env ${environment} --release ${sha7(went.sha)}, then deploy again`,

@@ -22,18 +22,31 @@ export function composeColours(target: Target, settings: ComposeSettings): Colou
     docker ps -aq --no-trunc --filter "$(of_project ${project})" --filter label=com.docker.compose.service="$name" | sed "s/^/$name /"
   done
 }`,
+    // unused_network network: takes it away when nothing is in it, running or not, but what stays. With a fixed name it is
+    // that of both colours, whichever came first, and other projects may be in it: then it is left.
+    sh`unused_network() {
+  local name id why
+  if docker ps -aq --no-trunc --filter network="$1" | grep -vxF -f <(staying | cut -d' ' -f2; echo -) | grep -q .; then return 0; fi
+  # also what does not run now: it could not start any more without the network
+  while read -r name id; do docker network disconnect -f "$1" "$id" 2>/dev/null || true; done < <(staying)
+  # somebody may have come into it, or taken it away, in this moment
+  why=$(docker network rm "$1" 2>&1) || grep -qiE 'active endpoints|in use|not found|no such network' <<<"$why" || fail "$why"
+}`,
     // retire project: its containers and networks go, without asking its compose file; volumes stay
     sh`retire() {
-  local ids net name id
+  local ids net nets
   ids=$(docker ps -aq --filter "$(of_project "$1")")
+  nets=$(docker network ls -q --no-trunc --filter "$(of_project "$1")")
   if [[ $ids ]]; then
+    # one with a fixed name may have come with the other colour, and this be the last that was in it
+    nets+=$'\n'$(docker inspect -f '{{range .NetworkSettings.Networks}}{{println .NetworkID}}{{end}}' $ids | sort -u)
     docker stop -t ${stopSeconds} $ids >/dev/null
     docker rm -f $ids >/dev/null
   fi
-  for net in $(docker network ls -q --filter "$(of_project "$1")"); do
-    # also what does not run now: it could not start any more without the network
-    while read -r name id; do docker network disconnect -f "$net" "$id" 2>/dev/null || true; done < <(staying)
-    docker network rm "$net" >/dev/null
+  for net in $(sort -u <<<"$nets"); do
+    case $(docker network inspect -f '{{index .Labels "com.docker.compose.project"}}' "$net" 2>/dev/null) in
+      "\${1%-*}-blue" | "\${1%-*}-green") unused_network "$net" ;;
+    esac
   done
 }`,
     // share project: what stays is reached in the networks of the colour by the same name

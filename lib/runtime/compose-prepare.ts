@@ -3,7 +3,8 @@ import type { ComposeSettings, Limits, Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import { environmentFile } from '../env/on-host.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
-import type { Release } from '../release/names.ts';
+import { sha7, type Release } from '../release/names.ts';
+import type { TakeOver } from './compose-taken.ts';
 import type { Step } from '../release/plan.ts';
 import { composeWords, variablesOf } from './compose-words.ts';
 import { samePlace } from './place.ts';
@@ -14,8 +15,13 @@ export function composePreparation(
   settings: ComposeSettings,
   takeAway: (change: Change) => Command,
 ): Pick<Runtime, 'prepare' | 'recheck'> {
-  const { project, stay, limits } = settings;
+  const { stay, limits } = settings;
   const words = composeWords(target, settings);
+
+  const withoutThoseThatStay = (folder: string): Command =>
+    stay.length
+      ? sh`grep -vxF ${stay.flatMap(name => ['-e', name])} ${`${folder}/all`} >${`${folder}/services`} || fail "every service of the compose file stays: nothing to deploy"`
+      : sh`cp ${`${folder}/all`} ${`${folder}/services`}`;
 
   const writeFolder = (release: Release, composeFile: string): Command =>
     lines(
@@ -24,31 +30,49 @@ export function composePreparation(
       sh`printf %s ${composeFile} | write_file ${`${release.folder}/compose.yml`}`,
       sh`printf %s ${environmentFile({ ...variablesOf(target, settings), IMAGE_TAG: release.sha })} | write_file ${`${release.folder}/compose.env`}`,
       sh`dc ${release.folder} config --services >${`${release.folder}/all`} || fail "the compose file is not accepted"`,
-      stay.length
-        ? sh`grep -vxF ${stay.flatMap(name => ['-e', name])} ${`${release.folder}/all`} >${`${release.folder}/services`} || fail "every service of the compose file stays: nothing to deploy"`
-        : sh`cp ${`${release.folder}/all`} ${`${release.folder}/services`}`,
+      withoutThoseThatStay(release.folder),
       limits && limitsFile(release, limits),
     );
 
   const staysRun = ({ facts }: Change): boolean =>
     stay.every(name => facts.runtime.get('containers')?.includes(`${name} running `));
 
-  /** What an older tool deployed has no folder yet; it gets one, so that there is a way back to it. */
-  const adopt = (change: Change, composeFile: string): Step[] =>
-    change.was && !change.facts.folders.includes(change.was.name)
-      ? [
-          {
-            title: `Take over ${change.was.sha.slice(0, 7)}, which another tool deployed`,
-            run: lines(
-              sh`rm -rf ${change.was.folder}`,
-              writeFolder(change.was, composeFile),
-              sh`docker ps -aq --no-trunc --filter ${`label=com.docker.compose.project=${project}`} >${`${change.was.folder}/ids`}; : >${`${change.was.folder}/policies`}`,
-              // only images that a container really runs, and none of what stays
-              sh`hold_images ${change.was.folder} $(docker inspect -f '{{.Config.Image}} {{index .Config.Labels "com.docker.compose.service"}}' $(<${`${change.was.folder}/ids`}) | awk 'NR == FNR {wanted[$1]; next} $2 in wanted {print $1}' ${`${change.was.folder}/services`} - | sort -u)`,
-            ),
-          },
-        ]
-      : [];
+  /** What another tool deployed has no folder yet; it gets one that describes what runs, so that there is a way back to it. */
+  const adopt = ({ was }: Change, origin: TakeOver | undefined): Step[] => {
+    if (!was || !origin) return [];
+    const [file = '', ...more] = origin.files;
+    const making = `${was.folder}.making`;
+    return [
+      {
+        title: `Take over ${sha7(was.sha)}, which another tool deployed`,
+        run: lines(
+          words,
+          sh`rm -rf ${making} && mkdir ${making}`,
+          sh`printf %s ${file} | write_file ${`${making}/compose.yml`}`,
+          ...more.map((text, at) => sh`printf %s ${text} | write_file ${`${making}/also-${at}.yml`}`),
+          sh`printf %s ${environmentFile({ ...variablesOf(target, settings), IMAGE_TAG: was.sha })} | write_file ${`${making}/compose.env`}`,
+          origin.before !== undefined &&
+            sh`install -m 600 ${origin.before} ${`${making}/before.env`} || fail ${`${origin.before} cannot be read`}`,
+          sh`printf '%s\n' ${origin.folder} >${`${making}/directory`}`,
+          sh`dc ${making} config --services >${`${making}/all`} || fail "its compose file is not accepted"`,
+          origin.services.length
+            ? sh`printf '%s\n' ${origin.services} >${`${making}/services`}`
+            : withoutThoseThatStay(making),
+          // what it was is seen once more: somebody may have changed it since it was judged
+          sh`note_containers ${making}`,
+          sh`[ -s ${`${making}/ids`} ] || : >${`${making}/policies`}`,
+          origin.services.length > 0 && sh`hold_running ${making} ${was.name} $(<${`${making}/ids`})`,
+          // only a whole one is ever there
+          sh`rm -rf ${was.folder} && mv -T ${making} ${was.folder}`,
+        ),
+        undo: lines(
+          words,
+          sh`forget_images ${was.folder}; forget_images ${making}`,
+          sh`rm -rf ${was.folder} ${making}`,
+        ),
+      },
+    ];
+  };
 
   const login = settings.registry
     ? sh`DOCKER_CONFIG=$(mktemp -d "$KEEPER_RUN/docker.XXXXXX")
@@ -77,14 +101,14 @@ docker login --username ${settings.registry.username} --password-stdin ${setting
       const file = materials.composeFile;
       if (file === undefined) throw new Failure(3, `no compose file for ${target.app}`);
       return [
-        ...adopt(change, file),
+        ...adopt(change, materials.takeOver),
         {
           title: `Write the release folder ${next.name}`,
           run: writeFolder(next, file),
           undo: sh`rm -rf ${next.folder}`,
         },
         {
-          title: 'Pull the images',
+          title: materials.again ? 'Pull the images again' : 'Pull the images',
           seconds: 1800,
           ...(materials.password ? { input: materials.password } : {}),
           run: lines(
@@ -125,11 +149,15 @@ cat ${`${next.folder}/images`} >&3`,
       ].filter((step: Step) => step.skip !== 'nothing');
     },
 
-    recheck: change => [
+    recheck: (change, materials) => [
+      ...adopt(change, materials?.takeOver),
       {
-        title: `Check the images of ${change.next.name}`,
+        title: `Check the images of ${change.next.name}${materials?.again ? ', and pull them again' : ''}`,
+        seconds: 1800,
+        ...(materials?.password ? { input: materials.password } : {}),
         run: lines(
           words,
+          materials?.password && login,
           sh`[ -e ${`${change.next.folder}/images`} ] || dc ${change.next.folder} pull -q $(<${`${change.next.folder}/services`})`,
           // the pin is the image that was live; a tag that somebody moved since is put right
           sh`[ ! -e ${`${change.next.folder}/images`} ] || while read -r image digest pin; do

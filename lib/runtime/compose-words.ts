@@ -4,6 +4,7 @@ import { lines, sh, type Command } from '../host/sh.ts';
 import { portVariables, type Colour } from '../release/colour.ts';
 import { hostPrograms, makeEmptyImage } from '../release/in-place.ts';
 import type { Release } from '../release/names.ts';
+import { imageWords } from './compose-images.ts';
 
 /** Where a release runs: its own folder, or the place of its colour in it. Each has compose.yml, compose.env and services. */
 export function placeOf(release: Release): string {
@@ -28,36 +29,18 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
     // dc place words…: docker compose for what is in that folder. Variables of the login shell would win over the env
     // file, so those that the file sets are taken away first.
     sh`dc() {
-  local place=$1 more=()
+  local place=$1 also more=() from=${target.root} before=()
   shift
   [[ ! \${KEEPER_RUN:-} ]] || docker_is_there
-  if [[ -e $place/volumes.yml ]]; then more=(-f "$place/volumes.yml"); fi
+  # what another tool deployed was made in a folder of its own, of several files, with variables of that tool
+  if [[ -e $place/directory ]]; then from=$(<"$place/directory"); fi
+  if [[ -e $place/before.env ]]; then before=(--env-file "$place/before.env"); fi
+  for also in "$place"/also-*.yml; do if [[ -e $also ]]; then more+=(-f "$also"); fi; done
+  if [[ -e $place/volumes.yml ]]; then more+=(-f "$place/volumes.yml"); fi
   if [[ -e $place/limits.yml ]]; then more+=(-f "$place/limits.yml"); fi
-  env ${['IMAGE_TAG', ...Object.keys(variablesOf(target, settings))].flatMap(name => ['-u', name])} docker compose -p "$(project_of "$place")" --project-directory ${target.root} --env-file "$place/compose.env" -f "$place/compose.yml" "\${more[@]}" "$@"
+  env ${['IMAGE_TAG', ...Object.keys(variablesOf(target, settings))].flatMap(name => ['-u', name])} docker compose -p "$(project_of "$place")" --project-directory "$from" --env-file "$place/compose.env" "\${before[@]}" -f "$place/compose.yml" "\${more[@]}" "$@"
 }`,
-    // hold_images folder image…: a tag of our own keeps an image from being pruned, and from being moved by a later push
-    sh`hold_images() {
-  local folder=$1 image digest number=0 pin
-  shift
-  for image; do
-    digest=$(docker image inspect -f '{{range .RepoDigests}}{{println .}}{{end}}' "$image" | grep -F -m 1 "\${image%:*}@" || true)
-    number=$((number + 1))
-    pin=bookops-keep/${project}:\${folder##*/}.$number
-    docker tag "$image" "$pin"
-    printf '%s %s %s\n' "$image" "\${digest:--}" "$pin" >>"$folder/images"
-  done
-}`,
-    // forget_images folder: takes this release's hold off its images; the last hold takes the image along
-    sh`forget_images() {
-  local folder=$1 image digest pin
-  [[ -e $folder/images ]] || return 0
-  while read -r image digest pin; do
-    docker image rm "$pin" >/dev/null 2>&1 || true
-    if ! docker image inspect -f '{{join .RepoTags " "}}' "$image" 2>/dev/null | grep -q 'bookops-keep/'; then
-      docker image rm "$image" >/dev/null 2>&1 || true
-    fi
-  done <"$folder/images"
-}`,
+    imageWords(project),
     // services_now place [-a]: the containers that run, or that there are, of the place's services; docker answers several
     // times faster than compose
     sh`services_now() {

@@ -42,6 +42,7 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
       sh`drop_ahead ${placeOf(next)}`,
       way.back(
         lines(
+          sh`put_tags_right ${was.folder}`,
           sh`start_release ${placeOf(was)}`,
           sh`despite_kept_port dc ${placeOf(was)} up -d --no-deps --no-recreate ${services(was)}`,
           sh`permanent ${placeOf(was)}`,
@@ -75,7 +76,11 @@ dc ${change.next.folder} rm -f $(<${`${change.next.folder}/services`})`
     tools: ['docker', 'docker compose'],
 
     facts: () =>
-      sh`docker ps -a --filter ${`label=com.docker.compose.project=${project}`} --format '{{.Label "com.docker.compose.service"}} {{.State}} {{.Image}} {{.Status}}' 2>&1 | fact containers`,
+      lines(
+        sh`ls -d ${target.paths.releases}/adopted_*/directory 2>/dev/null | sed 's|/directory$||; s|.*/||' | fact taken`,
+        sh`docker image ls --filter ${`reference=bookops-keep/${project}`} --format '{{.Tag}}' 2>/dev/null | fact held`,
+        sh`docker ps -a --filter ${`label=com.docker.compose.project=${project}`} --format '{{.Label "com.docker.compose.service"}} {{.State}} {{.Image}} {{.Status}}' 2>&1 | fact containers`,
+      ),
 
     ...composePreparation(target, settings, takeAway),
 

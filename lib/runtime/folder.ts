@@ -4,6 +4,7 @@ import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
 import { bash } from '../host/environment.ts';
 import { lines, sh, written, type Command } from '../host/sh.ts';
+import { isOthers } from '../release/history.ts';
 import type { Release } from '../release/names.ts';
 import type { Step } from '../release/plan.ts';
 import type { Change, LogQuestion, Materials } from './runtime.ts';
@@ -71,10 +72,12 @@ export function asUser(user: string | undefined): Command {
   return user ? sh`as_user ${user}` : sh`command`;
 }
 
-export function recheckFolder(release: Release): Step {
+export function recheckFolder({ facts, next }: Change): Step {
+  // REVISION is the last that unpacking writes; other tools write none
+  const last = isOthers(facts, next.name) ? next.folder : `${next.folder}/REVISION`;
   return {
-    title: `Check that ${release.name} is complete`,
-    run: sh`[ -e ${`${release.folder}/REVISION`} ] || fail ${`${release.folder} is not there any more`}`,
+    title: `Check that ${next.name} is complete`,
+    run: sh`[ -e ${last} ] || fail ${`${next.folder} is not there any more`}`,
   };
 }
 

@@ -88,7 +88,7 @@ echo "$pid \${20}" | write_file ${file('pid')}`,
         sh`{ supervisor && stat -c %Y ${file('pid')}; } 2>/dev/null | fact process; wc -l <${file('exits')} 2>/dev/null | fact exits`,
       ),
     prepare: (change, materials) => folderSteps(target, settings, undefined, change, materials),
-    recheck: change => [recheckFolder(change.next)],
+    recheck: change => [recheckFolder(change)],
 
     stop: (change, way) => {
       const was = change.was ?? change.next;

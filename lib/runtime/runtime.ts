@@ -8,6 +8,7 @@ import type { Release } from '../release/names.ts';
 import type { Step } from '../release/plan.ts';
 import type { Secret } from '../secret.ts';
 import { composeRuntime } from './compose.ts';
+import type { TakeOver } from './compose-taken.ts';
 import { processRuntime } from './process.ts';
 import { systemdRuntime } from './systemd.ts';
 
@@ -16,6 +17,10 @@ export type Materials = {
   archive?: () => Readable;
   composeFile?: string;
   password?: Secret;
+  /** compose: what another tool's release was made from. */
+  takeOver?: TakeOver;
+  /** The host had this release before, and what it had of it is gone. */
+  again?: true;
 };
 
 /** What judges learn while the plan runs; it ends up in the line of releases.log. */
@@ -47,7 +52,7 @@ export type Runtime = {
   /** Puts a release that the host does not have on it, before any downtime. */
   prepare(change: Change, materials: Materials): Step[];
   /** Makes sure that a release the host had before can still start. */
-  recheck(change: Change): Step[];
+  recheck(change: Change, materials?: Materials): Step[];
   /** Notes what serves and ends it; its undo starts it again and waits until it is what it was. */
   stop(change: Change, way: WayBack): Step;
   /** Starts the release; its undo takes it away again. */

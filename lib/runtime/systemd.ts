@@ -45,7 +45,7 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
       sh`systemctl show -p LoadState -p ActiveState -p SubState -p NRestarts -p ActiveEnterTimestamp -p User ${unit}${blueGreen ? sh`@"$({ ${servingColour(target.root)}; } | grep . || echo blue)"` : sh``}.service 2>&1 | fact unit`,
 
     prepare: (change, materials) => folderSteps(target, settings, user, change, materials),
-    recheck: change => [recheckFolder(change.next)],
+    recheck: change => [recheckFolder(change)],
 
     stop: (change, way) => {
       const was = change.was ?? change.next;

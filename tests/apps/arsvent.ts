@@ -83,6 +83,43 @@ UPDATE "prizes" SET "title" = 'never reached: there is no such table';
     ],
   });
 
+  const file = 'ops/docker-compose.yml';
+  const renamesService = await commit({
+    branch: 'renames-service',
+    message: 'Call the frontend web, tell the backend who reads, and exit at once',
+    edit: [
+      { file: server, from: "from './redis.mjs';", to: "from './redis.mjs';\nimport { doors } from './doors.mjs';" },
+      { file, from: '  frontend:\n', to: '  web:\n' },
+      {
+        file,
+        from: '    env_file: ${BACKEND_ENV_FILE}\n',
+        to: '    env_file: ${BACKEND_ENV_FILE}\n    environment: { READERS: many }\n',
+      },
+    ],
+  });
+  const touchesProduction = await commit({
+    branch: 'touches-production',
+    message: 'Fix names, a port and a folder in the compose file',
+    edit: [
+      { file, from: '      - 127.0.0.1:${FRONTEND_PORT:-4173}:80', to: '      - 4173:80' },
+      {
+        file,
+        from: '    command: redis-server',
+        to: '    container_name: arsvent-production-redis-1\n    command: redis-server',
+      },
+      {
+        file,
+        from: '      - ${BACKEND_DATA_DIR}:/app/data',
+        to: '      - /opt/arsvent-2025/production/data/backend:/app/data\n      - books:/books',
+      },
+      {
+        file,
+        from: 'services:\n',
+        to: 'volumes: { books: { name: book-data } }\nnetworks: { default: { name: books } }\nservices:\n',
+      },
+    ],
+  });
+
   /** The build context of one image at a commit, with version.json (and SQLite for the backend) baked in. */
   async function contextFor(sha: string, part: 'backend' | 'frontend'): Promise<string> {
     const context = join(folder, 'contexts', sha, part);
@@ -110,6 +147,8 @@ UPDATE "prizes" SET "title" = 'never reached: there is no such table';
     redirects,
     badMigration,
     slowStart,
+    renamesService,
+    touchesProduction,
     contextFor,
   };
 }

@@ -99,11 +99,6 @@ const applied = () => {
   return staging('site', 'apply');
 };
 const instance = (what: string, ...words: string[]) => staging('instance', what, '--name', 'pr-1', ...words);
-const seeded = async () => {
-  const said = await staging('seed', '--users', users);
-  assert.match(said.stderr, '✔ Remove 1 old release', 'the one that was rolled back goes');
-  return said;
-};
 const deeds: [string, number, () => Promise<Said>][] = [
   ['deploy', 0, () => staging('deploy', '--sha', good2)],
   ['a deploy that fails', 1, () => staging('deploy', '--sha', exitsAtOnce)],
@@ -115,7 +110,7 @@ const deeds: [string, number, () => Promise<Said>][] = [
   ['site apply', 0, applied],
   ['maintenance on', 0, () => staging('maintenance', 'on', '--until', '2h')],
   ['maintenance off', 0, () => staging('maintenance', 'off')],
-  ['seed, and what it prunes', 0, seeded],
+  ['seed', 0, () => staging('seed', '--users', users)],
   ['exec', 0, () => site.task('exec', '--env', 'staging', '--', 'true')],
   ['instance up', 0, () => instance('up', '--sha', good1, '--data', 'snapshot')],
   ['instance extend', 0, () => instance('extend', '--ttl', '1h')],

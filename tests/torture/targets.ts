@@ -106,6 +106,13 @@ const named = (target: Target, sha: string): Release => releaseAt(target.paths.r
 
 export type Story = { name: string; target: Target; change: Change; plan: Plan };
 
+const takeOver = {
+  files: ['services: {}\n', "x-more: it's\n"],
+  folder: "/srv/it's theirs",
+  before: "/srv/it's theirs/.env",
+  services: ['backend', 'frontend'],
+};
+
 /** Every target × every kind of change, with what it makes. */
 export function stories(): Story[] {
   const targets: [string, Target][] = [
@@ -214,6 +221,7 @@ export function stories(): Story[] {
                   archive: () => Readable.from(['']),
                   composeFile: 'services: {}\n# it\'s "$x"\n',
                   password: new Secret('canary-password'),
+                  ...(one.was?.name.startsWith('adopted_') && { takeOver }),
                 })
               : runtimeOf(target).recheck(one),
           changesData: how === 'prepare',

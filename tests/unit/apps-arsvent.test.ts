@@ -22,13 +22,15 @@ test('makes the promised commits: two on main, each bad one a branch of it', asy
     'exitsAtOnce',
     'neverReady',
     'redirects',
+    'renamesService',
     'slowStart',
+    'touchesProduction',
     'wrongVersion',
   ]);
   for (const sha of Object.values(branches)) {
     assert.is((await run('git', ['-C', repo, 'rev-parse', `${sha}~1`])).stdout.trim(), good2);
   }
-  assert.is(new Set([good1, ...Object.values(commits)]).size, 8);
+  assert.is(new Set([good1, ...Object.values(commits)]).size, 10);
 });
 
 test('a build context holds its commit, its version and, for the backend, SQLite and an executable npx', async () => {

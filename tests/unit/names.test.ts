@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { Failure } from '../../lib/errors.ts';
 import { serving } from '../../lib/release/attempt.ts';
 import { earlierRelease } from '../../lib/release/earlier.ts';
+import { prune } from '../../lib/release/prune.ts';
 import { attemptId, fullSha, isReleaseName, releaseAt } from '../../lib/release/names.ts';
 import { factsOf, sample, when } from '../torture/targets.ts';
 
@@ -95,6 +96,79 @@ test('what serves is what the link and the pointer say, also when another tool p
   assert.is(serving(target, after('a b'))?.name, folder('b'));
   assert.is(serving(target, factsOf(target, { current: sha('d') }))?.name, 'adopted_ddddddd');
   assert.is(serving(target, after('a b', { linked: `/srv/x/${folder('a')}\n` }))?.name, folder('a'));
+});
+
+// oratory's own deploy.sh: folders and the link, no log
+const theirs = ['20251120_120000_0000001', '20251121_120000_0000002', '20251122_120000_0000003'];
+const oratory = (more: Record<string, string> = {}) =>
+  factsOf(target, { folders: theirs.join('\n'), linked: `/srv/x/${theirs[2]}\n`, ...more });
+const overThem = (words: string, more: Record<string, string> = {}) => {
+  const ours = words.split(' ').map((letter, at, all) => {
+    const was = at ? sha(all[at - 1] ?? '') : '0000003';
+    return `2026-01-0${at + 1}T00:00:00Z env=staging sha=${sha(letter)} id=x action=deploy was=${was} outcome=live release=${folder(letter)}`;
+  });
+  const last = words.at(-1) ?? '';
+  return oratory({
+    log: ours.join('\n'),
+    current: sha(last),
+    previous: words.length > 1 ? sha(words.at(-3) ?? '') : '0000003',
+    folders: [...theirs, ...words.split(' ').map(folder)].join('\n'),
+    linked: `/srv/x/${folder(last)}\n`,
+    ...more,
+  });
+};
+const named = (facts: ReturnType<typeof factsOf>, to?: string) => {
+  const chosen = earlierRelease(target, facts, to);
+  return 'nothing' in chosen ? 'nothing' : chosen.name;
+};
+
+test('what another tool left can be gone back to, by default to what served, by name or commit to all of it', () => {
+  const facts = overThem('a');
+  assert.is(named(facts), theirs[2]);
+  assert.is(named(facts, theirs[2]), theirs[2]);
+  assert.is(named(facts, '0000003'), theirs[2]);
+  assert.is(named(facts, `0000003${'9'.repeat(33)}`), theirs[2]);
+  assert.is(named(facts, theirs[0]), theirs[0]);
+  assert.is(named(facts, '0000002'), theirs[1]);
+  assert.is(named(overThem('a b c')), folder('b'));
+  assert.is(named(oratory(), theirs[1]), theirs[1]);
+  assert.is(named(oratory(), '0000003'), 'nothing');
+  const back = overThem('a', { linked: `/srv/x/${theirs[2]}\n`, current: '0000003', previous: '' });
+  assert.is(serving(target, back)?.name, theirs[2]);
+  assert.throws(() => named(back), /no good release before/);
+  assert.is(
+    named(oratory({ linked: '', current: sha('b'), previous: sha('a') }), undefined),
+    '20261120_120004_aaaaaaa',
+  );
+  assert.throws(() => named(oratory({ linked: '', current: sha('b'), previous: sha('b') })), /no good release before/);
+});
+
+test('a release that another tool called by a word has a folder and can be named', () => {
+  const log = '2026-01-01T00:00:00Z env=staging sha=v1.2.0\n2026-01-02T00:00:00Z env=staging sha=release/2';
+  const facts = factsOf(target, { log, current: 'release/2', folders: 'adopted_v1.2.0\nadopted_release-2' });
+  assert.is(serving(target, facts)?.name, 'adopted_release-2');
+  assert.is(named(facts), 'adopted_v1.2.0');
+  assert.is(named(facts, 'v1.2.0'), 'adopted_v1.2.0');
+});
+
+/** The folders that a deploy of `x` would remove. */
+const removed = (facts: ReturnType<typeof factsOf>, keep: number) => {
+  const one = { ...target, keep };
+  const next = releaseAt(target.paths.releases, when, sha('f'), []);
+  const step = prune(one, facts, { facts, next, was: serving(one, facts), id: 'x', notes: {} });
+  return [...new Set(step.run.text.match(/\d{8}_\d{6}_\w{7}/g))];
+};
+
+test('as many as ops.yml says stay: the newest that ever served, those of another tool and those that were left included', () => {
+  assert.equal(removed(oratory(), 5), []);
+  assert.equal(removed(oratory(), 3), [theirs[0]]);
+  assert.equal(removed(oratory(), 2), theirs.slice(0, 2));
+  assert.equal(removed(overThem('a'), 4), [theirs[0]]);
+  assert.equal(removed(overThem('a b c'), 4), theirs);
+  const all = { folders: ['a', 'b', 'c', 'd', 'e'].map(folder).join('\n') };
+  assert.equal(removed(after('a b <a c', all), 5), [folder('d'), folder('e')]);
+  assert.equal(removed(after('a b c <a', all), 3), ['b', 'd', 'e'].map(folder));
+  assert.equal(removed(after('a b C <a d', all), 3), ['b', 'c', 'e'].map(folder));
 });
 
 test.run();
