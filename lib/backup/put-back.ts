@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import type { SqliteDatabase, Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { sweepDumps } from '../postgres/put-back.ts';
-import { databaseEnds } from '../release/exact-copy.ts';
+import { databaseEnds, isThere } from '../release/exact-copy.ts';
 import { inItsPlace } from '../release/database.ts';
 import { inPlace } from '../release/in-place.ts';
 import { type Packs } from './packs.ts';
@@ -105,10 +105,11 @@ export function exchangeDatabase({ stamp, target }: PutBack, database: SqliteDat
       target,
       database,
       lines(
-        sh`[ -d ${aside} ] || exit 0`,
+        isThere,
+        sh`if ! is_there ${aside}; then exit 0; fi`,
         // what stands in the place is the restored one only as long as the mark is there, and nothing was moved back
-        sh`if [ -e ${put} ]; then rm -f ${databaseEnds.map(end => `${file}${end}`)}; sync ${posix.dirname(file)}; rm -f ${put}; fi`,
-        ...databaseEnds.map(end => sh`if [ -e ${kept(end)} ]; then mv -fT ${kept(end)} ${`${file}${end}`}; fi`),
+        sh`if is_there ${put}; then rm -f ${databaseEnds.map(end => `${file}${end}`)}; sync ${posix.dirname(file)}; rm -f ${put}; fi`,
+        ...databaseEnds.map(end => sh`if is_there ${kept(end)}; then mv -fT ${kept(end)} ${`${file}${end}`}; fi`),
         sh`sync ${posix.dirname(file)}`,
         // not when anything is in it still
         sh`rmdir ${aside}`,
@@ -145,15 +146,16 @@ export function exchangeFiles({ target, stamp, paths }: PutBack): Step {
     undo: inFilesPlace(
       target,
       lines(
-        sh`[ -d ${aside} ] || exit 0`,
+        isThere,
+        sh`if ! is_there ${aside}; then exit 0; fi`,
         carry,
         ...paths.map((path, index) => {
           const kept = posix.join(aside, path);
           return lines(
-            sh`if [ -e ${mark(index)} ]; then rm -rf ${place(path)}; sync ${home}; rm -f ${mark(index)}; fi`,
-            sh`if [ -e ${kept} ] || [ -L ${kept} ]; then
+            sh`if is_there ${mark(index)}; then rm -rf ${place(path)}; sync ${home}; rm -f ${mark(index)}; fi`,
+            sh`if is_there ${kept}; then
   # on its way to another disk, what was there is only taken out of its place when the other one is whole
-  if { [ -e ${place(path)} ] || [ -L ${place(path)} ]; } && ! beside ${place(path)} ${kept}; then rm -rf ${kept}; else carry ${kept} ${place(path)}; fi
+  if is_there ${place(path)} && ! beside ${place(path)} ${kept}; then rm -rf ${kept}; else carry ${kept} ${place(path)}; fi
 fi`,
             sh`rm -rf ${[place(path), kept].flatMap(one => [`${one}.carried`, `${one}.gone`])}`,
           );

@@ -20,6 +20,18 @@ function partsOf({ file }: SqliteDatabase, snapshot: string): { part: string; co
   return databaseEnds.map(end => ({ part: `${file}${end}`, copy: `${exactCopy(snapshot)}/${name}${end}` }));
 }
 
+/**
+ * is_there path: whether something has that name, for what an undo keeps or removes. `[ -e … ]` also says no when a disk does
+ * not answer or may not be read, and what is only not seen would be taken for what was never there: that ends the script.
+ */
+export const isThere: Command = sh`is_there() {
+  local said
+  if said=$(LC_ALL=C stat -c. -- "$1" 2>&1); then return 0; fi
+  case $said in *': No such file or directory') return 1 ;; esac
+  printf '%s\\n' "$said" >&2
+  exit 1
+}`;
+
 /** Makes the folder, whole or not at all: the way back must never find half a copy, not even after a power cut. */
 export function makeExactCopy(database: SqliteDatabase, snapshot: string): Command {
   const exact = exactCopy(snapshot);
@@ -54,21 +66,24 @@ export function putExactBack(database: SqliteDatabase, snapshot: string): Comman
   const unsure = `${file} is not known to be as it was: its exact bytes are in ${exact}, a checked copy is ${snapshot}, and both stay`;
   const clutter = `the database is as it was; of what was beside ${snapshot}, not everything could be removed`;
   return lines(
-    sh`if [ ! -d ${exact} ]; then
+    isThere,
+    sh`if ! is_there ${exact}; then
   # the checked copy is made after it, and goes before it
-  [ ! -e ${snapshot} ] || { echo ${lost} >&2; exit 1; }
+  if is_there ${snapshot}; then echo ${lost} >&2; exit 1; fi
   rm -rf ${[making, going]} || echo ${clutter} >&2
   exit 0
 fi`,
     sh`trap ${sh`[ $? = 0 ] || echo ${unsure} >&2`.text} EXIT`,
     putBack,
     main && sh`put_back ${main.copy} ${main.part}`,
-    ...beside.map(({ part, copy }) => sh`if [ -e ${copy} ]; then put_back ${copy} ${part}; else rm -f ${part}; fi`),
+    ...beside.map(({ part, copy }) => sh`if is_there ${copy}; then put_back ${copy} ${part}; else rm -f ${part}; fi`),
     // the folder of a lock, of a writer that was killed; the sqlite3 command does not know it
     sh`rm -rf ${`${file}.lock`}`,
     sh`sync ${file.slice(0, file.lastIndexOf('/'))}`,
     main && sh`cmp ${main.copy} ${main.part} >&2`,
-    ...beside.map(({ part, copy }) => sh`if [ -e ${copy} ]; then cmp ${copy} ${part} >&2; else [ ! -e ${part} ]; fi`),
+    ...beside.map(
+      ({ part, copy }) => sh`if is_there ${copy}; then cmp ${copy} ${part} >&2; elif is_there ${part}; then exit 1; fi`,
+    ),
     sh`trap - EXIT`,
     // Copies that cannot be removed are no reason to keep the app stopped. The folder goes by one rename, and last: what
     // is left of half a removal must never be taken for the bytes of before.
