@@ -28,6 +28,9 @@ export const forUnitAndTask = {
   '../lib/python3/dist-packages/prometheus_client': 'python3-prometheus-client',
   pg_createcluster: 'postgresql',
   psql: 'postgresql-client',
+  // what makes the calls of an undo fail
+  gcc: 'gcc',
+  '../include/stdio.h': 'libc6-dev',
 };
 
 export const apt = 'apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3';

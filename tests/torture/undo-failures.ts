@@ -1,0 +1,189 @@
+// Undos under faults: each command that an undo starts and each call on its files fails once, and what is true then is looked at.
+import { spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { stepFunctions } from '../../lib/host/environment.ts';
+import type { Command } from '../../lib/host/sh.ts';
+import { below, seeded } from './hostile.ts';
+
+/** What becomes of the nth program that a shell starts. `halfway`: it ends in the middle of its work, or says that it failed when it is done. */
+export const ofPrograms = ['fails', 'halfway', 'dies'] as const;
+/** What becomes of the nth call on a file, or of all from then on. `killed`: with the shell and all that it started, in the middle of a write. */
+export const ofCalls = ['EIO', 'EIO from then on', 'no space', 'no inode', 'killed'] as const;
+export type Kind = (typeof ofPrograms)[number] | (typeof ofCalls)[number];
+const isOfPrograms = (kind: Kind) => ofPrograms.some(one => one === kind);
+
+/** One undo, in the state that it is called in. */
+export type Undoing = {
+  name: string;
+  /** Makes that state, again and again. */
+  ready(): void;
+  undo: Command;
+  /** What lies in them is counted as the undo's. */
+  folders: string[];
+  /** What is true now, and has to be what it was before the step. @param cluttered the undo told that copies are left over */
+  now(cluttered: boolean): unknown;
+  before(cluttered: boolean): unknown;
+  /** Whether what was there before is somewhere as a whole: asked when the undo failed. */
+  kept(): boolean;
+  kinds?: readonly Kind[];
+  environment?: Record<string, string>;
+};
+
+export type Tally = { runs: number; done: number; failed: number; programs: number; calls: number; lies: string[] };
+
+// in memory: an undo waits for the disk many times
+const scratch = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'bookops-faults-'));
+export const removeScratch = (): void => rmSync(scratch, { recursive: true, force: true });
+const library = join(scratch, 'fault.so');
+const built = spawnSync('gcc', [
+  '-O1',
+  '-shared',
+  '-fPIC',
+  '-o',
+  library,
+  join(import.meta.dirname, 'fault.c'),
+  '-ldl',
+]);
+if (built.status !== 0) throw new Error(`gcc: ${built.error?.message ?? String(built.stderr)}`);
+const counts = join(scratch, 'counts');
+const keeperRun = join(scratch, 'run');
+const words = stepFunctions().text;
+
+/** Runs a step or an undo as the keeper does, with a fault of that kind or none. */
+export function run(
+  { text }: Command,
+  { folders, environment }: Pick<Undoing, 'folders' | 'environment'>,
+  kind: Kind | 'none' = 'none',
+  at = 0,
+): { status: number | null; stderr: string; programs: number; calls: number; faults: number } {
+  mkdirSync(keeperRun, { recursive: true });
+  writeFileSync(counts, Buffer.alloc(12));
+  const { status, stderr, error } = spawnSync('setsid', ['bash', '-c', `exec 3>/dev/null\n${words}\n${text}`], {
+    encoding: 'utf8',
+    timeout: 100_000,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: {
+      HOME: scratch,
+      PATH: process.env['PATH'],
+      KEEPER_RUN: keeperRun,
+      KEEPER_UNDO: 'yes',
+      ...environment,
+      LD_PRELOAD: library,
+      FAULT_COUNT: counts,
+      FAULT_KIND: kind,
+      // setsid and the shell come first
+      FAULT_AT: String(kind !== 'none' && isOfPrograms(kind) ? at + 1 : at),
+      FAULT_PATHS: folders.join(':'),
+    },
+  });
+  if (error) throw error;
+  const [programs = 0, calls = 0, faults = 0] = new Int32Array(new Uint8Array(readFileSync(counts)).buffer);
+  return { status, stderr, programs: programs - 2, calls, faults };
+}
+
+/**
+ * Runs the undo once per fault: of each kind at each place, or at `places` of them that are always the same. Each time it is
+ * run again without a fault, as the keeper and recover do.
+ */
+export function tryFaults(undoing: Undoing, places?: number): Tally {
+  const { name, ready, undo, now, before, kept, kinds = [...ofPrograms, ...ofCalls] } = undoing;
+  ready();
+  const plain = run(undo, undoing);
+  const tally: Tally = { runs: 0, done: 0, failed: 0, programs: plain.programs, calls: plain.calls, lies: [] };
+  const lie = (what: string) => {
+    tally.lies.push(`${name}: ${what}`);
+    if (places === undefined) console.log(`${name}: ${what}`);
+  };
+  const differs = (cluttered: boolean) => JSON.stringify(now(cluttered)) !== JSON.stringify(before(cluttered));
+  if (plain.status !== 0 || differs(false)) lie(`without a fault: exit ${plain.status} ${plain.stderr}`);
+  const random = seeded(7);
+  for (const kind of kinds) {
+    const most = isOfPrograms(kind) ? plain.programs : plain.calls;
+    const all = places === undefined;
+    for (let turn = 1; all || turn <= places; turn++) {
+      const at = all ? turn : 1 + below(random, most);
+      ready();
+      const { status, stderr, faults } = run(undo, undoing, kind, at);
+      // an undo in trouble does more than one without: it ends where there was nothing to fail any more
+      if (!faults && all && at > most) break;
+      tally.runs++;
+      const what = `${kind} at ${at}`;
+      const cluttered = /could be removed|could not be removed/.test(stderr);
+      if (status === 0) {
+        tally.done++;
+        if (differs(cluttered)) lie(`${what}: done, and it is not as it was\n${stderr}`);
+      } else {
+        tally.failed++;
+        if (!kept()) lie(`${what}: nothing is whole any more\n${stderr}`);
+      }
+      const again = run(undo, undoing);
+      if (again.status !== 0 || differs(cluttered))
+        lie(`${what}, then again: exit ${again.status}\n${stderr}\n${again.stderr}`);
+    }
+  }
+  return tally;
+}
+
+/** Every file, folder and link in there: its kind, rights and contents. */
+export function listed(folder: string, at = ''): Record<string, string> {
+  if (!existsSync(join(folder, at))) return {};
+  return Object.assign(
+    {},
+    ...readdirSync(join(folder, at))
+      .toSorted()
+      .map(name => {
+        const inside = join(at, name);
+        const path = join(folder, inside);
+        const is = lstatSync(path);
+        if (is.isSymbolicLink()) return { [inside]: `to ${readlinkSync(path)}` };
+        const mode = (is.mode & 0o7777).toString(8);
+        if (is.isDirectory()) return { [inside]: mode, ...listed(folder, inside) };
+        return { [inside]: `${mode} ${readFileSync(path).toString('base64')}` };
+      }),
+  ) as Record<string, string>;
+}
+
+/** Keeps what is in some folders, which stay themselves: one may be a disk. @returns what puts it back */
+export function keeping(folders: string[]): () => void {
+  const copy = mkdtempSync(join(scratch, 'kept-'));
+  const options = { recursive: true, preserveTimestamps: true, verbatimSymlinks: true };
+  const put = (from: string, to: string) => {
+    for (const name of readdirSync(from)) {
+      if (lstatSync(join(from, name)).isFile()) copyFileSync(join(from, name), join(to, name));
+      else cpSync(join(from, name), join(to, name), options);
+    }
+  };
+  for (const [index, folder] of folders.entries()) {
+    mkdirSync(join(copy, String(index)));
+    put(folder, join(copy, String(index)));
+  }
+  return () => {
+    for (const [index, folder] of folders.entries()) {
+      for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
+      put(join(copy, String(index)), folder);
+    }
+  };
+}
+
+export const makeScratch = (name: string): string => mkdtempSync(join(scratch, `${name}-`));
+
+export function forward(command: Command | undefined, at: Pick<Undoing, 'folders' | 'environment'>): void {
+  assert.ok(command);
+  const { status, stderr } = run(command, at);
+  assert.is(status, 0, stderr);
+}
