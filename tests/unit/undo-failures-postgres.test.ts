@@ -84,7 +84,7 @@ test('a database of Postgres is as before, or a whole copy of it is there, whate
   forward(snapshotStep(target, database, old).run, at);
   forward(keepSnapshots(target, database, old).run, at);
   set('before');
-  for (const [what, undo, ready] of cases) {
+  for (const [what, undo, ready] of whole ? cases : cases.slice(0, 1)) {
     assert.ok(undo);
     const rights = about();
     const before = [
@@ -117,7 +117,7 @@ test('a database of Postgres is as before, or a whole copy of it is there, whate
               ],
         before: cluttered => (cluttered ? before.slice(0, 2) : before),
         kept: () => server.names().some(one => one.startsWith(name) && rows(one) === 'before'),
-        kinds: ofPrograms,
+        kinds: whole ? ofPrograms : ['halfway'],
       },
       whole ? undefined : 1,
     );
