@@ -5,6 +5,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { bibliothecaOnDroplet, bibliothecaPlace, bibliothecaRoot } from './sites/bibliotheca.ts';
 import { ended, explanationOf, inLine, isLive, look, stayedBut, type Look } from './sites/look.ts';
 
+type Target = { healthy: boolean; sha: string };
+
 const { droplet, app, site } = await bibliothecaOnDroplet('systemd');
 const { good1, good2, good3, neverReady } = app;
 const root = bibliothecaRoot.staging;
@@ -167,6 +169,31 @@ test('old releases go, the newest snapshots stay', async () => {
   );
   const snapshots = await droplet.root(`ls ${root}/shared/storage/backups/before-deploy`);
   assert.is(snapshots.stdout.trim().split('\n').length, 2, snapshots.stdout);
+});
+
+test("what oratory's own deploy.sh left stays within keep, and is gone back to by name, commit or nothing", async () => {
+  site.rewrite(text => text.replace('keep: 2', 'keep: 5'));
+  const older = `20251121_120000_${good1.slice(0, 7)}`;
+  const served = `20251122_120000_${good3.slice(0, 7)}`;
+  const made = await droplet.root(`set -e; cd ${root}/releases
+    rm -f releases.log current_release previous_release
+    mv *_${good1.slice(0, 7)} ${older}; mv *_${good3.slice(0, 7)} ${served}; ln -sfn ${root}/releases/${served} ${root}/current
+    systemctl restart bibliotheca-staging; for try in {1..50}; do curl -sf http://127.0.0.1:8081/ping && break; sleep 0.2; done`);
+  assert.is(made.code, 0, made.stderr);
+  // the folder knows seven digits of what the app says in full
+  const [told] = ended(await site.task('status', '--env', 'staging', '--json'), 0).json['targets'] as Target[];
+  assert.equal([told?.healthy, told?.sha], [true, good3.slice(0, 7)]);
+  ended(await site.task('deploy', '--env', 'staging', '--sha', good2), 0);
+  const now = await staging();
+  assert.is(now.serves, good2);
+  assert.equal(now.folders.slice(0, 2), [older, served]);
+  ended(await site.task('rollback', '--env', 'staging', '--plan', '--to', older), 0);
+  ended(await site.task('rollback', '--env', 'staging', '--plan', '--to', good1), 0);
+  ended(await site.task('rollback', '--env', 'staging'), 0);
+  const back = await staging();
+  assert.equal([back.serves, back.linked], [good3, `${root}/releases/${served}`]);
+  ended(await site.task('status', '--env', 'staging'), 0);
+  assert.match(ended(await site.task('rollback', '--env', 'staging'), 2).stderr, good1.slice(0, 7));
 });
 
 test.run();
