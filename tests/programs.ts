@@ -15,6 +15,7 @@ export const forUnitAndTask = {
   age: 'age',
   ps: 'procps',
   shellcheck: 'shellcheck',
+  shfmt: 'shfmt',
   'redis-server': 'redis-server',
   gunicorn: 'gunicorn',
   alembic: 'alembic',

@@ -117,7 +117,7 @@ async function fetchInto(
 
 function keepingIn(file: string, keep: Command): Command {
   // read again from the file: cheaper than a tee, and the disk had its part in it
-  return lines(script('set -o pipefail'), sh`${keep} && ${sumOf(file)}`);
+  return lines(script('set -eo pipefail'), keep, sumOf(file));
 }
 
 /** Reads one part and forgets it. */

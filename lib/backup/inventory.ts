@@ -54,7 +54,7 @@ function number(text: string, word: string): number {
 
 /** Writes `list`: the paths of the whole inventory, for tar. */
 export function listAll(scratch: string): Command {
-  return sh`cd ${scratch} && LC_ALL=C sed -z ${toPath} inventory >list`;
+  return lines(sh`cd ${scratch} || exit 1`, sh`LC_ALL=C sed -z ${toPath} inventory >list`);
 }
 
 /** Where the host keeps an inventory, under the checksum that the manifest of its full pack names. */

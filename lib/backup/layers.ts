@@ -25,7 +25,8 @@ export function layersOf(
 ): Layer[] {
   const unpack = (paths: readonly string[]) =>
     lines(
-      sh`mkdir -p ${into} && tar --extract ${flags} --no-wildcards --directory=${into} --file=- -- ${paths}`,
+      sh`mkdir -p ${into}`,
+      sh`tar --extract ${flags} --no-wildcards --directory=${into} --file=- -- ${paths}`,
       withoutMarks(into),
     );
   const layers: Layer[] = [];
@@ -35,15 +36,19 @@ export function layersOf(
       file: plainName(changes.gone),
       // a folder that nobody may write to gets its rights back from the archive of changes, which has all folders; one with
       // setgid would hand it on to new ones, and tar would not see it
-      reads: sh`cd ${into} && find . -type d '(' '!' -perm -700 -o -perm /2000 ')' -exec chmod u+rwx,g-s '{}' + && xargs -0 -r rm -rf --`,
+      reads: lines(
+        sh`cd ${into} || exit 1`,
+        sh`find . -type d '(' '!' -perm -700 -o -perm /2000 ')' -exec chmod u+rwx,g-s '{}' +`,
+        sh`xargs -0 -r rm -rf --`,
+      ),
     });
   if (changes && meant.changes.length) layers.push({ file: plainName(changes.archive), reads: unpack(meant.changes) });
   const last = layers.at(-1);
   if (last && meant.first?.length)
     last.reads = lines(
-      sh`{`,
       last.reads,
-      sh`} && cd ${into} && rm -f -- ${meant.first}`,
+      sh`cd ${into} || exit 1`,
+      sh`rm -f -- ${meant.first}`,
       sh`rmdir -p --ignore-fail-on-non-empty -- ${[...new Set(meant.first.map(path => posix.dirname(path)))]} 2>/dev/null || true`,
     );
   return layers;

@@ -152,7 +152,7 @@ async function unpacked(
 ): Promise<Check> {
   const into = `${folder}/files`;
   const layers = layersOf(packs, into, scratchFlags, finder.meant(), true);
-  const counting = sh`cd ${into} && find ${include} -printf x | wc -c`;
+  const counting = lines(sh`cd ${into} || exit 1`, sh`find ${include} -printf x | wc -c`);
   const command = lines(unpacking(folder, layers), withoutMarks(into), counting);
   const found = Number((await whileOpening(() => perform(way, command, 'unpacking the files'))).trim());
   return { name: 'files unpacked', good: found === count, found: `${found} of ${count}` };

@@ -168,7 +168,8 @@ export function ownItems(
           sh`mkdir ${to}`,
           sh`zstd -dqc ${file} | tar --extract ${scratchFlags} --directory=${to} --file=-`,
           withoutMarks(to),
-          sh`cd ${to} && find ${gives} -printf x | wc -c`,
+          sh`cd ${to} || exit 1`,
+          sh`find ${gives} -printf x | wc -c`,
         );
         const unpacked = Number((await whileOpening(() => perform(way, text, 'unpacking'))).trim());
         note({ name: "the app's own", good: unpacked === count, found: `${unpacked} of ${count}` });

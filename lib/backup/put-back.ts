@@ -74,9 +74,9 @@ export function bringFiles({ target, stamp }: PutBack, scratch: string, packs: P
   return lines(
     script('set -e; set -o pipefail'),
     ...layers.flatMap(({ file, reads }) => [
-      sh`zstd -dqc ${`${scratch}/${file}`} | {`,
-      inFilesPlace(target, reads, true),
-      script('}'),
+      sh`zstd -dqc ${`${scratch}/${file}`} | {
+${inFilesPlace(target, reads, true)}
+}`,
     ]),
   );
 }
@@ -173,7 +173,12 @@ fi`,
  * carry from to: by one rename, or from one disk to another so that both ends are whole or not there at all.
  * beside from to: whether a rename does.
  */
-const carry: Command = sh`beside() { [ "$(stat -c %m "$(dirname "$1")")" = "$(stat -c %m "$(dirname "$2")")" ]; }
+const carry: Command = sh`beside() {
+  local from to
+  from=$(stat -c %m "$(dirname "$1")") || exit 1
+  to=$(stat -c %m "$(dirname "$2")") || exit 1
+  [ "$from" = "$to" ]
+}
 carry() {
   if beside "$1" "$2"; then
     mv -T "$1" "$2"

@@ -1,7 +1,7 @@
 // What a drill found, as it is kept beside the backup and in drills.log.
 import { randomBytes } from 'node:crypto';
 import * as v from 'valibot';
-import { sh, type Command } from '../host/sh.ts';
+import { lines, sh, type Command } from '../host/sh.ts';
 import { pairs } from '../release/log.ts';
 import type { Target } from '../config/target.ts';
 import { sealOf, stampOf } from './manifest.ts';
@@ -61,5 +61,9 @@ export function logVerdict(target: Target, verdict: Verdict): Command {
     reason: failed.join('; ').slice(0, 400),
   })}`;
   const file = drillsLog(target);
-  return sh`mkdir -p ${target.paths.releases} && printf '%s\\n' ${line} >>${file} && sync -d ${file}`;
+  return lines(
+    sh`mkdir -p ${target.paths.releases} || exit 1`,
+    sh`printf '%s\\n' ${line} >>${file} || exit 1`,
+    sh`sync -d ${file}`,
+  );
 }

@@ -52,9 +52,9 @@ not_good_again() {
 answers_already() {
   local seen bad
   [[ $(good_before) ]] || return 1
-  seen=$(mktemp -d "$KEEPER_RUN/seen.XXXXXX")
-  bad=$(not_good_again "$seen")
-  rm -rf "$seen"
+  seen=$(mktemp -d "$KEEPER_RUN/seen.XXXXXX") || return 1
+  bad=$(not_good_again "$seen") || return 1
+  rm -rf "$seen" || return 1
   [[ ! $bad ]]
 }
 

@@ -1,5 +1,7 @@
 # Words that every step and every undo may use on the host. Sourced before each of them.
 set -euo pipefail
+# also in $(…), which bash leaves out otherwise
+shopt -s inherit_errexit
 export LC_ALL=C.UTF-8
 # where this plan's way back stands; it survives a reboot
 [[ ${1:-} != */prelude.sh ]] || KEEPER_JOURNAL=${1%/*}
@@ -39,7 +41,7 @@ as_root() {
 away_seconds=90
 if [[ ${KEEPER_RUN:-} ]]; then
   docker() {
-    docker_is_there
+    docker_is_there || return 1
     command docker "$@"
   }
   systemctl() {

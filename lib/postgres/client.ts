@@ -14,7 +14,7 @@ const backupSessions = 'bookops-backup';
  */
 export function withClient(target: Target, database: PostgresDatabase, text: Command, gives = false): Command {
   const words = lines(
-    script('set -euo pipefail; umask 077'),
+    script('set -euo pipefail; shopt -s inherit_errexit; umask 077'),
     startAs,
     client(target, database, gives ? backupSessions : 'bookops'),
     sh`ask() { client psql -XAtqw -v ON_ERROR_STOP=1 "$@"; }`,
@@ -58,18 +58,18 @@ function client(target: Target, { at, as }: PostgresDatabase, application: strin
   );
 }
 
-/** Lines that find the running container of the database's service, as $server. */
+/** The word `find_server`, which sets $server to the running container of the database's service. */
 export function findServer(target: Target, service: string): Command {
   const project = target.runtime.kind === 'compose' ? target.runtime.project : target.app;
   const flags = [`project=${project}`, `service=${service}`, 'oneoff=False'].flatMap(label => [
     '--filter',
     `label=com.docker.compose.${label}`,
   ]);
-  return lines(
-    sh`server=$(docker ps -q --no-trunc ${flags})`,
-    sh`server=\${server%%$'\\n'*}`,
-    sh`[[ $server ]] || { echo ${`the service ${service} of ${project} does not run`} >&2; exit 1; }`,
-  );
+  return sh`find_server() {
+  server=$(docker ps -q --no-trunc ${flags}) || return 1
+  server=\${server%%$'\\n'*}
+  [[ $server ]] || { echo ${`the service ${service} of ${project} does not run`} >&2; return 1; }
+}`;
 }
 
 /** Options that the compose file gives to the app's psql are not ours. The password that the image was started with never leaves the container; most of them need none in there. */
@@ -87,8 +87,9 @@ function inContainer(
   application: string,
 ): Command {
   const variables = [`PGUSER=${user}`, `PGDATABASE=${name}`, `PGAPPNAME=${application}`];
-  return sh`client() (
-${findServer(target, service)}
+  return sh`${findServer(target, service)}
+client() (
+find_server || exit 1
 exec docker exec -i ${variables.flatMap(variable => ['-e', variable])} "$server" sh -c ${inside} sh "$@"
 )`;
 }

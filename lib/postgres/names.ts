@@ -57,7 +57,11 @@ fi`,
   // make_like FRESH TEMPLATE
   sh`make_like() { ask -v fresh="$1" -v template="$2" <<<${like}; }`,
   // fill DATABASE < dump
-  sh`fill() { client pg_restore -w --exit-on-error -d "$(as_word "$1")"; }`,
+  sh`fill() {
+  local word
+  word=$(as_word "$1") || return 1
+  client pg_restore -w --exit-on-error -d "$word"
+}`,
   // look NAME…: sets via to the first of them that answers, and every to the names of all databases
   sh`look() {
   for via; do

@@ -61,6 +61,7 @@ function inContainer({ target, service }: Exclude<Trial, string>, folder: string
   [ -d "$home" ] || docker rm -f -v "$other" >/dev/null
 done`,
     findServer(target, service),
+    script('find_server || exit 1'),
     sh`image=$(docker inspect -f '{{.Image}}' "$server") || exit 1`,
     // the user that the server itself runs as, whatever the image calls it
     sh`user=$(docker exec "$server" sh -c ${'for one in /proc/[0-9]*; do if [ "$(cat "$one/comm" 2>/dev/null)" = postgres ]; then stat -c %u:%g "$one"; break; fi; done'})`,

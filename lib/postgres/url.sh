@@ -63,6 +63,7 @@ for pair in "${pairs[@]}"; do
     # schema, connection_limit and the like are for the app's own driver
   esac
 done
-export PGUSER=${PGUSER:-$(id -un)}
+me=$(id -un)
+export PGUSER=${PGUSER:-$me}
 export PGDATABASE=${PGDATABASE:-$PGUSER} PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-10} PGAPPNAME=$application
 exec "$@"

@@ -18,13 +18,14 @@ export function certificatePlaces({ folder }: Pick<Site, 'folder'>) {
 export function selfSigned(site: Site): Command {
   const { fullchain, key } = certificatePlaces(site);
   return lines(
-    sh`if [ ! -s ${fullchain} ] || [ ! -s ${key} ]; then`,
-    sh`command -v openssl >/dev/null || fail 'openssl is missing: sudo apt-get install openssl'`,
-    newPair(site, 'self-signed'),
-    sh`openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj ${`/CN=${commonName(site)}`} -addext ${`subjectAltName=${site.domains.map(domain => `DNS:${domain}`).join(',')}`} -keyout "$pair/privkey.pem" -out "$pair/fullchain.pem" 2>"$pair/why" || fail "$(tail -n 1 "$pair/why")"`,
-    script('rm -f "$pair/why"; chmod 600 "$pair/privkey.pem"'),
-    serve(site),
-    script('fi'),
+    sh`if [ ! -s ${fullchain} ] || [ ! -s ${key} ]; then
+command -v openssl >/dev/null || fail 'openssl is missing: sudo apt-get install openssl'
+${newPair(site, 'self-signed')}
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj ${`/CN=${commonName(site)}`} -addext ${`subjectAltName=${site.domains.map(domain => `DNS:${domain}`).join(',')}`} -keyout "$pair/privkey.pem" -out "$pair/fullchain.pem" 2>"$pair/why" || fail "$(tail -n 1 "$pair/why")"
+rm -f "$pair/why"
+chmod 600 "$pair/privkey.pem"
+${serve(site)}
+fi`,
   );
 }
 
@@ -102,10 +103,10 @@ export function install(site: Site): Command {
   return lines(
     newPair(site, 'certbot'),
     sh`install -m 644 ${`${live}/fullchain.pem`} "$pair/fullchain.pem"; install -m 600 ${`${live}/privkey.pem`} "$pair/privkey.pem"`,
-    script(
-      '[[ "$(openssl x509 -in "$pair/fullchain.pem" -noout -pubkey)" == "$(openssl pkey -in "$pair/privkey.pem" -pubout)" ]] || fail "the key that certbot holds is not that of its certificate"',
-    ),
-    sh`rm -f ${`${pairs}/before`}; if [ -L ${folder} ]; then ln -s "$(readlink ${folder})" ${`${pairs}/before`}; fi`,
+    script(`shut=$(openssl x509 -in "$pair/fullchain.pem" -noout -pubkey)
+opens=$(openssl pkey -in "$pair/privkey.pem" -pubout)
+[[ $shut == "$opens" ]] || fail "the key that certbot holds is not that of its certificate"`),
+    sh`rm -f ${`${pairs}/before`}; if [ -L ${folder} ]; then cp -PT ${folder} ${`${pairs}/before`}; fi`,
     serve(site),
   );
 }
@@ -114,12 +115,13 @@ export function install(site: Site): Command {
 export function installBefore(site: Site): Command {
   const { folder, pairs } = certificatePlaces(site);
   return lines(
-    sh`if [ -L ${`${pairs}/before`} ]; then`,
-    sh`point ${folder} "$(readlink ${`${pairs}/before`})"`,
     // when nginx takes no configuration at all, it did not take the new certificate either
-    script('if as_root nginx -t; then as_root systemctl reload nginx; else echo "nginx was not reloaded" >&2; fi'),
-    sh`rm -f ${`${pairs}/before`}`,
-    script('fi'),
+    sh`if [ -L ${`${pairs}/before`} ]; then
+  before=$(readlink ${`${pairs}/before`})
+  point ${folder} "$before"
+  if as_root nginx -t; then as_root systemctl reload nginx; else echo "nginx was not reloaded" >&2; fi
+  rm -f ${`${pairs}/before`}
+fi`,
   );
 }
 
@@ -127,7 +129,8 @@ export function installBefore(site: Site): Command {
 export function serveInstalled(site: Site): Command {
   const { folder, fullchain, pairs } = certificatePlaces(site);
   return lines(
-    script('as_root nginx -t && as_root systemctl reload nginx'),
+    script('as_root nginx -t'),
+    script('as_root systemctl reload nginx'),
     script('print() { openssl x509 -noout -fingerprint -sha256 "$@" 2>/dev/null; }'),
     script(
       'shown() { timeout 5 openssl s_client -connect 127.0.0.1:443 -servername "$1" </dev/null 2>/dev/null | print; }',
@@ -135,6 +138,7 @@ export function serveInstalled(site: Site): Command {
     sh`is=$(print -in ${fullchain})`,
     sh`for domain in ${site.domains}; do for try in {1..40}; do [[ "$(shown "$domain" || true)" == "$is" ]] && continue 2; sleep 0.25; done; fail "nginx shows another certificate for $domain"; done`,
     sh`rm -f ${`${pairs}/before`}`,
-    sh`find ${pairs} -mindepth 1 -maxdepth 1 ! -name "$(basename "$(readlink ${folder})")" -exec rm -rf {} + || true`,
+    sh`now=$(readlink ${folder})`,
+    sh`find ${pairs} -mindepth 1 -maxdepth 1 ! -name "$(basename "$now")" -exec rm -rf {} + || true`,
   );
 }

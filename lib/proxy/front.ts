@@ -63,7 +63,7 @@ function nginx(target: Target, { folder }: Site): Front {
     others: target.switch === 'hold' ? [{ path: `${folder}/gate.js`, text: readFileSync(gate, 'utf8') }] : [],
     tied: instance
       ? instancesTied(target.app, instance.base, instance.folder)
-      : sh`if [ ! -L ${link} ] && [ ! -e ${link} ]; then echo missing; elif [ "$(readlink -f ${link})" = "$(readlink -f ${file})" ]; then echo ours; else readlink -f ${link}; fi`,
+      : sh`if [ ! -L ${link} ] && [ ! -e ${link} ]; then echo missing; elif to=$(readlink -f ${link}) && [ "$to" = "$(readlink -f ${file})" ]; then echo ours; else readlink -f ${link}; fi`,
     tie: instance
       ? instancesTie(target.app, instance.base, instance.folder).tie
       : `sudo ln -sfn ${file} ${link} && sudo nginx -t && sudo systemctl reload nginx`,
@@ -77,12 +77,16 @@ function nginx(target: Target, { folder }: Site): Front {
  * `systemctl reload` returns before nginx has read anything, and nginx -t does not see everything: a port that is taken,
  * a zone that changed its size. So the reload is over when the workers are new ones.
  */
-const reloadNginx =
-  script(`workers() { pgrep -P "$(systemctl show -p MainPID --value nginx)" -f '^nginx: worker process$' | sort || true; }
+const reloadNginx = script(`workers() {
+  local main
+  main=$(systemctl show -p MainPID --value nginx) || return 1
+  pgrep -P "$main" -f '^nginx: worker process$' | sort || true
+}
 was=$(workers)
 as_root systemctl reload nginx
 for try in {1..100}; do
-  if [[ ! $was || ! $(comm -12 <(printf '%s\\n' "$was") <(workers)) ]]; then break; fi
+  now=$(workers)
+  if [[ ! $was || ! $(comm -12 <(printf '%s\\n' "$was") <(printf '%s\\n' "$now") || echo unknown) ]]; then break; fi
   if ((try == 100)); then fail 'nginx did not take the new configuration: /var/log/nginx/error.log says why'; fi
   sleep 0.05
 done`);

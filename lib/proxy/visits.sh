@@ -39,7 +39,7 @@ closed() {
 
 # sum_visits told: ends the asking, and sets words and window. A 503 is no failure where maintenance tells visitors.
 sum_visits() {
-  local try
+  local try opened
   words='' window=''
   [[ -e $KEEPER_RUN/visits ]] || return 0
   : >"$KEEPER_RUN/visited"
@@ -55,7 +55,9 @@ sum_visits() {
     }
     END { if (all) printf "requests=%d%s failures=%d longest=%.1f", all, said ? " told=" said : "", bad, most }' "$KEEPER_RUN/visits")
   if [[ -e $KEEPER_RUN/closed ]]; then
-    window=$((($(<"$KEEPER_RUN/closed") - $(<"$KEEPER_RUN/opened")) / 10000))
+    window=$(<"$KEEPER_RUN/closed") || return 1
+    opened=$(<"$KEEPER_RUN/opened") || return 1
+    window=$(((window - opened) / 10000))
     printf -v window '%d.%02d' $((window / 100)) $((window % 100))
   fi
 }

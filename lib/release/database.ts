@@ -1,6 +1,7 @@
 // The database around a change: a snapshot while the app is stopped, and the exact bytes to put back when the change fails.
 import type { Database, SqliteDatabase, Target } from '../config/target.ts';
 import { sqlite3 } from '../host/environment.ts';
+import { bash } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { keepDumps, liveDump, restoreDump, stoppedDump } from '../postgres/snapshot.ts';
 import type { Change } from '../runtime/runtime.ts';
@@ -142,11 +143,15 @@ export function keepSnapshots(target: Target, database: Database, change: Change
 function keepCopies(target: Target, database: SqliteDatabase, id: string): Command {
   const { stem, end } = snapshotNames(database);
   const cleanUp = lines(
-    sh`rm -rf ${exactCopy(snapshotFile(database, id))} &&`,
-    sh`{ [ ! -d ${database.snapshots} ] ||`,
-    sh`find ${database.snapshots} -maxdepth 1 -type f -name ${`${stem}-[0-9]*${end}`} -print0 | sort -rz | tail -zn +${database.keep + 1} | xargs -0r rm -f -- ; }`,
+    sh`rm -rf ${exactCopy(snapshotFile(database, id))}`,
+    sh`[ -d ${database.snapshots} ] || exit 0`,
+    sh`find ${database.snapshots} -maxdepth 1 -type f -name ${`${stem}-[0-9]*${end}`} -print0 | sort -rz | tail -zn +${database.keep + 1} | xargs -0r rm -f --`,
   );
-  return lines(sh`{ ${cleanUp}; } 2>/dev/null || {`, inItsPlace(target, database, cleanUp), script('}'));
+  // who deploys owns them, and a container takes its time; what may not be removed like this is removed as their user
+  const quick = lines(script('set -euo pipefail'), cleanUp).text;
+  return sh`${bash} -c ${quick} 2>/dev/null || {
+${inItsPlace(target, database, cleanUp)}
+}`;
 }
 
 /** Runs a script as the user who owns the database, where that user sees its folder and that of the snapshots. */

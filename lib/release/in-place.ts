@@ -31,7 +31,7 @@ export function inPlace(
   after: Command = script(''),
   reads = false,
 ): Command {
-  const strict = script('set -euo pipefail; umask 077');
+  const strict = script('set -euo pipefail; shopt -s inherit_errexit; umask 077');
   const careful = lines(strict, text).text;
   if (as === undefined) return sh`${bash} -c ${careful} ${after}`;
   if (target.runtime.kind !== 'compose')

@@ -77,7 +77,8 @@ export function composeColours(target: Target, settings: ComposeSettings): Colou
         run: lines(
           words,
           sh`retire ${projectOf(colour)}`,
-          sh`rm -rf ${making} ${place} && mkdir ${making}`,
+          sh`rm -rf ${making} ${place}`,
+          sh`mkdir ${making}`,
           sh`cp ${['compose.yml', 'all', 'services'].map(name => `${next.folder}/${name}`)} ${making}/`,
           sh`grep -vE ${`^(${Object.keys(ports).join('|')})=`} ${`${next.folder}/compose.env`} >${`${making}/compose.env`} || true`,
           sh`printf %s ${environmentFile(ports)} >>${`${making}/compose.env`}`,
@@ -85,9 +86,10 @@ export function composeColours(target: Target, settings: ComposeSettings): Colou
           sh`dc ${next.folder} config | awk '/^[^ ]/ {on = /^volumes:/} on' >${`${making}/volumes.yml`}`,
           sh`[ -s ${`${making}/volumes.yml`} ] || rm ${`${making}/volumes.yml`}`,
           sh`echo ${projectOf(colour)} >${`${making}/project`}`,
-          sh`mv -T ${making} ${place} && point ${link(colour)} ${next.folder}`,
+          sh`mv -T ${making} ${place}`,
+          sh`point ${link(colour)} ${next.folder}`,
           sh`start_release ${place}`,
-          sh`once_only $(<${`${place}/ids`})`,
+          sh`with_ids ${place} once_only`,
           sh`share ${projectOf(colour)}`,
         ),
         undo: remove(next, colour),
@@ -101,8 +103,8 @@ export function composeColours(target: Target, settings: ComposeSettings): Colou
         ? remove(release, release.colour)
         : lines(
             words,
-            sh`dc ${release.folder} stop -t ${stopSeconds} $(<${`${release.folder}/services`})`,
-            sh`dc ${release.folder} rm -f $(<${`${release.folder}/services`})`,
+            sh`dc_services ${release.folder} stop -t ${stopSeconds}`,
+            sh`dc_services ${release.folder} rm -f`,
           ),
   };
 }

@@ -26,7 +26,7 @@ export function composePreparation(
   const writeFolder = (release: Release, composeFile: string): Command =>
     lines(
       words,
-      sh`mkdir ${release.folder} && chmod 755 ${release.folder}`,
+      sh`mkdir ${release.folder}\nchmod 755 ${release.folder}`,
       sh`printf %s ${composeFile} | write_file ${`${release.folder}/compose.yml`}`,
       sh`printf %s ${environmentFile({ ...variablesOf(target, settings), IMAGE_TAG: release.sha })} | write_file ${`${release.folder}/compose.env`}`,
       sh`dc ${release.folder} config --services >${`${release.folder}/all`} || fail "the compose file is not accepted"`,
@@ -116,15 +116,16 @@ docker login --username ${settings.registry.username} --password-stdin ${setting
             login,
             // while it pulls: compose takes a quarter of a second for each question
             sh`{
-  dc ${next.folder} config --images $(<${`${next.folder}/services`}) >"$KEEPER_RUN/images"
+  dc_services ${next.folder} config --images >"$KEEPER_RUN/images"
   ${stay.length ? sh`dc ${next.folder} config --images ${stay} >"$KEEPER_RUN/staying"` : sh`: >"$KEEPER_RUN/staying"`}
 } &
 listing=$!`,
-            sh`dc ${next.folder} pull -q $(<${`${next.folder}/services`})`,
+            sh`dc_services ${next.folder} pull -q`,
             stay.length && !staysRun(change) ? sh`dc ${next.folder} pull -q --policy missing ${stay}` : undefined,
             // compose lists the images of what a service depends on too: those stay
-            sh`wait "$listing" && sort -u -o "$KEEPER_RUN/images" "$KEEPER_RUN/images"`,
-            sh`hold_images ${next.folder} $(grep -vxF -f "$KEEPER_RUN/staying" "$KEEPER_RUN/images")
+            sh`wait "$listing"\nsort -u -o "$KEEPER_RUN/images" "$KEEPER_RUN/images"`,
+            sh`images=$(grep -vxF -f "$KEEPER_RUN/staying" "$KEEPER_RUN/images")
+hold_images ${next.folder} $images
 cat ${`${next.folder}/images`} >&3`,
             ahead(change) && sh`make_ahead ${next.folder}`,
           ),
@@ -158,12 +159,16 @@ cat ${`${next.folder}/images`} >&3`,
         run: lines(
           words,
           materials?.password && login,
-          sh`[ -e ${`${change.next.folder}/images`} ] || dc ${change.next.folder} pull -q $(<${`${change.next.folder}/services`})`,
+          sh`[ -e ${`${change.next.folder}/images`} ] || dc_services ${change.next.folder} pull -q`,
           // the pin is the image that was live; a tag that somebody moved since is put right
           sh`[ ! -e ${`${change.next.folder}/images`} ] || while read -r image digest pin; do
-  both=$(docker image inspect -f '{{.Id}}' "$pin" "$image" 2>/dev/null) && [[ $(uniq <<<"$both" | wc -l) == 1 ]] && continue
+  both=$(docker image inspect -f '{{.Id}}' "$pin" "$image" 2>/dev/null || true)
+  if [[ $both == *$'\\n'* && $(uniq <<<"$both" | wc -l) == 1 ]]; then continue; fi
   if docker image inspect "$pin" >/dev/null 2>&1; then docker tag "$pin" "$image"
-  elif [[ $digest != - ]]; then docker pull -q "$digest" && docker tag "$digest" "$image" && docker tag "$digest" "$pin"
+  elif [[ $digest != - ]]; then
+    docker pull -q "$digest"
+    docker tag "$digest" "$image"
+    docker tag "$digest" "$pin"
   else dc ${change.next.folder} pull -q; fi
 done <${`${change.next.folder}/images`}`,
           ahead(change) && sh`make_ahead ${change.next.folder}`,

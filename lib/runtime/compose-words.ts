@@ -31,7 +31,7 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
     sh`dc() {
   local place=$1 also more=() from=${target.root} before=()
   shift
-  [[ ! \${KEEPER_RUN:-} ]] || docker_is_there
+  [[ ! \${KEEPER_RUN:-} ]] || docker_is_there || return 1
   # what another tool deployed was made in a folder of its own, of several files, with variables of that tool
   if [[ -e $place/directory ]]; then from=$(<"$place/directory"); fi
   if [[ -e $place/before.env ]]; then before=(--env-file "$place/before.env"); fi
@@ -44,11 +44,29 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
     // services_now place [-a]: the containers that run, or that there are, of the place's services; docker answers several
     // times faster than compose
     sh`services_now() {
-  docker ps \${2:-} --no-trunc --filter label=com.docker.compose.project="$(project_of "$1")" --filter label=com.docker.compose.oneoff=False --format '{{.Label "com.docker.compose.service"}} {{.ID}}' |
+  local project
+  project=$(project_of "$1") || return 1
+  docker ps \${2:-} --no-trunc --filter label=com.docker.compose.project="$project" --filter label=com.docker.compose.oneoff=False --format '{{.Label "com.docker.compose.service"}} {{.ID}}' |
     awk 'NR == FNR {wanted[$1]; next} $1 in wanted {print $2}' "$1/services" - | sort
 }`,
+    // dc_services place words…: the same for the services of that place. Without their names compose would mean all of
+    // them, also those that stay: a list that cannot be read or is empty is a failure.
+    sh`dc_services() {
+  local place=$1 services
+  services=$(<"$place/services") || return 1
+  [[ $services ]] || fail "$place/services names no service"
+  dc "$@" $services
+}`,
+    // with_ids place command…: with the containers that were noted for it
+    sh`with_ids() {
+  local place=$1 ids
+  shift
+  ids=$(<"$place/ids") || return 1
+  [[ $ids ]] || fail "$place/ids names no container"
+  "$@" $ids
+}`,
     sh`start_release() {
-  dc "$1" up --no-start --no-deps --quiet-pull $(<"$1/services")
+  dc_services "$1" up --no-start --no-deps --quiet-pull
   note_containers "$1"
 }`,
     sh`note_containers() {
@@ -60,7 +78,7 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   note_policies "$folder"
 }`,
     sh`note_policies() {
-  docker inspect -f '{{.Id}} {{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}' $(<"$1/ids") >"$1/policies"
+  with_ids "$1" docker inspect -f '{{.Id}} {{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}' >"$1/policies"
 }`,
     // once_only container…: none of them is started again when it ends. Docker refuses that for one that ends in this moment.
     sh`once_only() {
@@ -74,7 +92,7 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
     // despite_kept_port command…: of a container that was only being started when the power went, Docker 20.10 keeps the port
     // until it is started once more itself (moby/libnetwork#1790). At boot that is done, once; later it is said.
     sh`despite_kept_port() {
-  "$@" 2>"$KEEPER_RUN/complaint" && return 0
+  if "$@" 2>"$KEEPER_RUN/complaint"; then return 0; fi
   cat "$KEEPER_RUN/complaint" >&2
   grep -q 'port is already allocated' "$KEEPER_RUN/complaint" || return 1
   if [[ ! \${KEEPER_BOOT:-} ]] || ! mkdir "$KEEPER_RUN/docker" 2>/dev/null || ! restart_docker; then
@@ -84,14 +102,15 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
 }`,
     // who may talk to Docker is root's equal, and needs no sudo for this
     sh`restart_docker() {
-  local was try
-  was=$(systemctl show -p InvocationID --value docker)
+  local was now try
+  was=$(systemctl show -p InvocationID --value docker) || return 1
   ${makeEmptyImage}
   # it does not hear how that ends, as Docker goes meanwhile
   docker run --rm --network none --pid host --security-opt apparmor=unconfined -v /run:/run ${hostPrograms} bookops-empty /usr/bin/systemctl --no-block restart docker >/dev/null 2>&1 || true
   for ((try = 0; try < 60; try++)); do
     sleep 1
-    if [[ $(systemctl show -p InvocationID --value docker) != "$was" ]] && docker version >/dev/null 2>&1; then return 0; fi
+    now=$(systemctl show -p InvocationID --value docker) || continue
+    if [[ $now != "$was" ]] && docker version >/dev/null 2>&1; then return 0; fi
   done
   return 1
 }`,
@@ -103,7 +122,8 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   rm -f "$place/replaces"
   service=$(<"$place/services")
   old=$(services_now "$place")
-  [[ $service != *$'\n'* && $old && $old != *$'\n'* && $(services_now "$place" -a) == "$old" ]] || return 0
+  new=$(services_now "$place" -a)
+  [[ $service != *$'\n'* && $old && $old != *$'\n'* && $new == "$old" ]] || return 0
   docker inspect -f '{{.Name}}' "$old" >"$place/replaces"
   dc "$place" up --no-start --no-deps --no-recreate --quiet-pull --scale "$service=2" "$service" >/dev/null 2>&1 || true
   new=$(services_now "$place" -a | grep -vxF "$old") || { rm "$place/replaces"; return 0; }
@@ -118,9 +138,10 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
 }`,
     // drop_ahead place: the way back from make_ahead, also when that was cut off: what is not the one before goes
     sh`drop_ahead() {
-  local old all new
+  local name old all new
   [[ -e $1/replaces ]] || return 0
-  old=$(docker ps -aq --no-trunc --filter name="^/?$(tail -c +2 "$1/replaces")$")
+  name=$(<"$1/replaces")
+  old=$(docker ps -aq --no-trunc --filter name="^/?\${name#/}$")
   all=$(services_now "$1" -a)
   new=$(grep -vxF "$old" <<<"$all" || true)
   if [[ $old && $new ]]; then docker rm -f $new >/dev/null; fi
@@ -128,11 +149,14 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
 }`,
     // take_place place: the one before goes, and its name is that of its successor
     sh`take_place() {
-  local old
+  local ids name old
   [[ -e $1/replaces ]] || return 0
-  old=$(services_now "$1" -a | grep -vxF "$(<"$1/ids")" || true)
+  ids=$(<"$1/ids")
+  name=$(<"$1/replaces")
+  old=$(services_now "$1" -a)
+  old=$(grep -vxF "$ids" <<<"$old" || true)
   [[ ! $old ]] || docker rm $old >/dev/null
-  docker rename "$(<"$1/ids")" "$(tail -c +2 "$1/replaces")" 2>/dev/null || true
+  docker rename "$ids" "\${name#/}" 2>/dev/null || true
   rm -f "$1/replaces"
 }`,
     // stop_release place seconds: compose knows the order of several; for one, Docker is asked at once, as visitors are waiting
@@ -144,7 +168,7 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
     now=$(services_now "$place")
     if wait $! && [[ ! $now || $now == "$ids" ]]; then return 0; fi
   fi
-  dc "$place" stop -t "$seconds" $(<"$place/services")
+  dc_services "$place" stop -t "$seconds"
 }`,
     // stop_new seconds container: one that may have begun only just now. As the first process of a container, a program that
     // does not listen yet lets a signal pass, and Docker says it once: it is said again until the container has ended.
@@ -160,10 +184,11 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   cat "$1/ids" 2>/dev/null || docker ps -aq --no-trunc --filter label=com.docker.compose.project="$(project_of "$1")"
 }`,
     sh`permanent() {
-  local policy ids
-  [[ -r $1/policies ]]
+  local policy ids all
+  all=$(awk '{ids[$2] = ids[$2] " " $1} END {for (one in ids) print one ids[one]}' "$1/policies")
+  [[ $all ]] || return 0
   # one call for all that have the same policy
-  while read -r policy ids; do docker update --restart "\${policy%:0}" $ids >/dev/null; done < <(awk '{ids[$2] = ids[$2] " " $1} END {for (one in ids) print one ids[one]}' "$1/policies")
+  while read -r policy ids; do docker update --restart "\${policy%:0}" $ids >/dev/null; done <<<"$all"
 }`,
   );
 }

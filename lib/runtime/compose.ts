@@ -14,7 +14,6 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
   const { project, stopSeconds } = settings;
   const words = composeWords(target, settings);
   const colours = composeColours(target, settings);
-  const services = (release: Release): Command => sh`$(<${`${placeOf(release)}/services`})`;
 
   const vitals = (release: Release): Command =>
     lines(
@@ -24,7 +23,7 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
   local name state code oom policy bad=0
   while read -r name state code oom policy; do
     [[ $state == running || $state == created || $state == restarting && $policy != no ]] && continue
-    [[ $state == exited && $code == 0 && $policy == no ]] && grep -qs " no:0" "$folder/policies" && continue
+    if [[ $state == exited && $code == 0 && $policy == no ]] && grep -qs " no:0" "$folder/policies"; then continue; fi
     printf 'container %s %s with code %s%s\n' "\${name#/}" "$state" "$code" "$([[ $oom == true ]] && echo ' (out of memory)')"
     bad=1
   done < <(docker inspect -f '{{.Name}} {{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.HostConfig.RestartPolicy.Name}}' $(ids_of "$folder") 2>/dev/null || echo "of_the_release missing 1 false no")
@@ -44,7 +43,7 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
         lines(
           sh`put_tags_right ${was.folder}`,
           sh`start_release ${placeOf(was)}`,
-          sh`despite_kept_port dc ${placeOf(was)} up -d --no-deps --no-recreate ${services(was)}`,
+          sh`despite_kept_port dc_services ${placeOf(was)} up -d --no-deps --no-recreate`,
           sh`permanent ${placeOf(was)}`,
         ),
         vitals(was),
@@ -56,13 +55,13 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
       words,
       sh`[ -e ${`${change.next.folder}/services`} ] || exit 0`,
       sh`if [ -e ${`${change.next.folder}/replaces`} ]; then
-  stop_new ${stopSeconds} $(<${`${change.next.folder}/ids`})
+  with_ids ${change.next.folder} stop_new ${stopSeconds}
   drop_ahead ${change.next.folder}
   exit 0
 fi`,
       change.was
-        ? sh`dc ${change.next.folder} stop -t ${stopSeconds} $(<${`${change.next.folder}/services`})
-dc ${change.next.folder} rm -f $(<${`${change.next.folder}/services`})`
+        ? sh`dc_services ${change.next.folder} stop -t ${stopSeconds}
+dc_services ${change.next.folder} rm -f`
         : sh`dc ${change.next.folder} down -t ${stopSeconds} --remove-orphans`,
     );
 
@@ -97,7 +96,7 @@ dc ${change.next.folder} rm -f $(<${`${change.next.folder}/services`})`
     start: change => {
       const { next, was } = change;
       const again = samePlace(next, was);
-      const up = sh`dc ${placeOf(next)} up -d --no-deps --no-recreate ${waits} ${services(next)}`;
+      const up = sh`dc_services ${placeOf(next)} up -d --no-deps --no-recreate ${waits}`;
       return {
         title: `Start ${next.name}`,
         // the place of a colour was made with its containers in it
@@ -109,11 +108,11 @@ dc ${change.next.folder} rm -f $(<${`${change.next.folder}/services`})`
                 words,
                 // compose takes its time for each question, and visitors may be waiting: one call makes and starts. A
                 // candidate does not come back after a reboot before it is good.
-                sh`if [ -e ${`${placeOf(next)}/replaces`} ]; then docker start $(<${`${placeOf(next)}/ids`}) >/dev/null
+                sh`if [ -e ${`${placeOf(next)}/replaces`} ]; then with_ids ${placeOf(next)} docker start >/dev/null
 else
-  dc ${placeOf(next)} up -d --no-deps --quiet-pull ${services(next)}
+  dc_services ${placeOf(next)} up -d --no-deps --quiet-pull
   note_containers ${placeOf(next)}
-  once_only $(<${`${placeOf(next)}/ids`})
+  with_ids ${placeOf(next)} once_only
 fi`,
                 target.health.probes.length === 0 && up,
               ),
@@ -147,7 +146,7 @@ fi`,
           words,
           sh`permanent ${placeOf(next)}`,
           // a server that went down right after the record has not brought the candidate back; no effect on what runs
-          sh`despite_kept_port docker start $(<${`${placeOf(next)}/ids`}) >/dev/null`,
+          sh`despite_kept_port with_ids ${placeOf(next)} docker start >/dev/null`,
           sh`take_place ${placeOf(next)}`,
           was && was.folder !== next.folder && !was.colour && !next.colour
             ? sh`gone=$(grep -vxF -f ${`${next.folder}/services`} ${`${was.folder}/services`} 2>/dev/null || true)
@@ -177,9 +176,9 @@ fi`,
       return lines(
         words,
         one &&
-          sh`docker inspect $(<${`${placeOf(release)}/ids`}) >/dev/null 2>&1 || { echo ${`the containers of ${release.name} are gone, and Docker keeps no logs without them`} >&2; exit 1; }`,
+          sh`with_ids ${placeOf(release)} docker inspect >/dev/null 2>&1 || { echo ${`the containers of ${release.name} are gone, and Docker keeps no logs without them`} >&2; exit 1; }`,
         chosenLines(
-          sh`dc ${placeOf(release)} logs --no-color${flags.length ? sh` ${flags}` : sh``} ${services(release)}`,
+          sh`dc_services ${placeOf(release)} logs --no-color${flags.length ? sh` ${flags}` : sh``}`,
           question,
         ),
       );

@@ -50,7 +50,7 @@ export function folderSteps(
   if (settings.install)
     steps.push({
       title: 'Install what it depends on',
-      run: sh`cd ${next.folder} && ${as} ${bash} -c ${settings.install}`,
+      run: lines(sh`cd ${next.folder} || exit 1`, sh`${as} ${bash} -c ${settings.install}`),
       seconds: 1800,
     });
   return steps;
@@ -89,7 +89,7 @@ export function pointCurrent(target: Target, release: Release | undefined): Comm
 /** A command of ops.yml in a release's folder. */
 export function inFolder(release: Release, user: string | undefined, command: string): Command {
   written(command);
-  return sh`cd ${release.folder} && ${asUser(user)} ${bash} -c ${command}`;
+  return lines(sh`cd ${release.folder} || exit 1`, sh`${asUser(user)} ${bash} -c ${command}`);
 }
 
 /** Words of a person, each as it is; unlike in our own commands, an empty one is a word too. */

@@ -16,7 +16,7 @@ export function processRuntime(target: Target, settings: ProcessSettings): Runti
   /** Restarts the app when it ends; ends with it when told to. Its session outlives the keeper's. */
   const supervisor = (release: Release): Command =>
     lines(
-      sh`cd ${release.folder}`,
+      sh`cd ${release.folder} || exit 1`,
       environment,
       // no variable of ours: the app would get it in place of its own of that name
       sh`trap 'trap - TERM; kill -TERM $! 2>/dev/null; wait $!; exit 0' TERM INT`,
@@ -107,7 +107,7 @@ echo "$pid \${20}" | write_file ${file('pid')}`,
 
     migrate: (change, command, _service, seconds) => ({
       title: 'Migrate the database',
-      run: sh`cd ${change.next.folder} && ${bash} -c ${lines(environment, script(command)).text}`,
+      run: sh`cd ${change.next.folder} || exit 1\n${bash} -c ${lines(environment, script(command)).text}`,
       seconds,
     }),
 

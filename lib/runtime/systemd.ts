@@ -71,7 +71,7 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
 
     migrate: (change, command, _service, seconds) => ({
       title: 'Migrate the database',
-      run: sh`cd ${change.next.folder} && feed_user ${user} ${bash} -c ${lines(environment, script(command)).text}`,
+      run: sh`cd ${change.next.folder} || exit 1\nfeed_user ${user} ${bash} -c ${lines(environment, script(command)).text}`,
       seconds,
     }),
 

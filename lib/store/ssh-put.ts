@@ -50,7 +50,9 @@ function publish(making: string, file: string, sent: Sent): Command {
   return lines(
     script('set -euo pipefail; umask 077'),
     sh`sync ${making}`,
-    sh`found="$(stat -c %s ${making}) $(${sumOf(making)})"`,
+    sh`bytes=$(stat -c %s ${making})`,
+    sh`sum=$(${sumOf(making)})`,
+    sh`found="$bytes $sum"`,
     sh`if [ "$found" != ${words(sent)} ]; then printf 'differs %s\\n' "$found"; exit 0; fi`,
     sh`if ! ln -T ${making} ${file} 2>/dev/null; then
   if [ -e ${file} ]; then echo taken; exit 0; fi

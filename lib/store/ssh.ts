@@ -111,9 +111,9 @@ export function sshStore(
     async sweep(prefix) {
       const command = lines(
         script('set -o pipefail'),
-        sh`{`,
-        find(prefix, sh`-name ${`${unfinished}*`}`, sh`-delete -printf x`),
-        sh`} | wc -c`,
+        sh`{
+${find(prefix, sh`-name ${`${unfinished}*`}`, sh`-delete -printf x`)}
+} | wc -c`,
       );
       try {
         return Number(await perform(await reach(), command, 'sweeping'));

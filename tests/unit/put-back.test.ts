@@ -45,7 +45,7 @@ function makeRoot(empty: boolean): { root: string; back: PutBack } {
 function run(text: string, upTo?: number): number | null {
   // a bash that dies before its nth command, as a server that goes down does
   const dying = upTo === undefined ? '' : `n=0; trap "((n++ < ${upTo})) || kill -9 \\$\\$" DEBUG; `;
-  const cut = text.replace('set -euo pipefail; umask 077', `${dying}set -euo pipefail; umask 077`);
+  const cut = text.replace('set -euo pipefail; shopt', `${dying}set -euo pipefail; shopt`);
   return spawnSync('bash', ['-c', `${prelude}\n${cut}`], { encoding: 'utf8' }).status;
 }
 
