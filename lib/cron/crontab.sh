@@ -2,9 +2,10 @@
 # failed, and looked at again after it was written. Everything else in it stays byte for byte.
 
 crontab_lock() { # seconds: waits at most so long; it is held until crontab_unlock or the end of the shell
-  local folder=$HOME/.local/state/bookops
+  local folder=$HOME/.local/state/bookops rights
   (umask 077 && mkdir -p "$folder") || return
-  if [[ -L $folder || ! -O $folder || $(stat -c %A "$folder") == d????w* || $(stat -c %A "$folder") == d???????w* ]]; then
+  rights=$(stat -c %A "$folder") || return
+  if [[ -L $folder || ! -O $folder || $rights == d????w* || $rights == d???????w* ]]; then
     echo "$folder must be a folder of $(id -un) that only they may write, because the lock of the crontab is in it: chmod 700 $folder" >&2
     return 1
   fi
@@ -28,7 +29,7 @@ crontab_read() { # sets crontab_was to what there is, nothing when there is none
     return
   fi
   crontab_was=''
-  why=$(crontab -l 2>&1 >/dev/null)
+  why=$(crontab -l 2>&1 >/dev/null) || true
   if grep -qE "^(crontab: )?no crontab for |^crontab: can't open '[^']*': No such file" <<<"$why"; then return; fi
   printf 'the crontab cannot be read, so it stays as it is: %s\n' "${why:-the first reading failed, the second did not}" >&2
   return 1

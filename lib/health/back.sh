@@ -15,10 +15,11 @@ ask_each() {
 # note_serving: on the disk before it is stopped, for a way back that may come after a reboot: whether it lives, and the
 # numbers of the probes that are good
 note_serving() {
-  local seen file
+  local seen file all
   seen=$(mktemp -d "$KEEPER_RUN/seen.XXXXXX")
-  # shellcheck disable=SC2046 # each word is a number
-  ask_each "$seen" $(seq 0 ${#probes[@]})
+  all=$(seq 0 ${#probes[@]})
+  # shellcheck disable=SC2086 # each word is a number
+  ask_each "$seen" $all
   {
     if alive >/dev/null 2>&1; then echo lived; else echo 'did not live'; fi
     for file in "$seen"/*.good; do [[ ! -e $file ]] || basename "$file" .good; done
@@ -40,7 +41,7 @@ good_before() {
 # not_good_again folder: which of them are not good now, as `name answers status`
 not_good_again() {
   local number wanted
-  wanted=$(good_before)
+  wanted=$(good_before) || return 1
   # shellcheck disable=SC2086 # each word is a number
   ask_each "$1" $wanted
   for number in $wanted; do
@@ -50,8 +51,9 @@ not_good_again() {
 
 # answers_already: it did not live, and yet its probes were good and are: something else serves, and is left alone
 answers_already() {
-  local seen bad
-  [[ $(good_before) ]] || return 1
+  local seen bad wanted
+  wanted=$(good_before) || return 1
+  [[ $wanted ]] || return 1
   seen=$(mktemp -d "$KEEPER_RUN/seen.XXXXXX") || return 1
   bad=$(not_good_again "$seen") || return 1
   rm -rf "$seen" || return 1

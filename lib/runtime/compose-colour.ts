@@ -14,46 +14,52 @@ export function composeColours(target: Target, settings: ComposeSettings): Colou
 
   const words: Command = lines(
     composeWords(target, settings),
-    sh`of_project() { echo label=com.docker.compose.project="$1"; }`,
     // the containers of what stays, as `service id` lines
     sh`staying() {
   local name
   for name in ${stay.length ? stay : sh``}; do
-    docker ps -aq --no-trunc --filter "$(of_project ${project})" --filter label=com.docker.compose.service="$name" | sed "s/^/$name /"
+    docker ps -aq --no-trunc --filter ${`label=com.docker.compose.project=${project}`} --filter label=com.docker.compose.service="$name" | sed "s/^/$name /"
   done
 }`,
     // unused_network network: takes it away when nothing is in it, running or not, but what stays. With a fixed name it is
     // that of both colours, whichever came first, and other projects may be in it: then it is left.
     sh`unused_network() {
-  local name id why
-  if docker ps -aq --no-trunc --filter network="$1" | grep -vxF -f <(staying | cut -d' ' -f2; echo -) | grep -q .; then return 0; fi
+  local name id why those inside
+  those=$(staying)
+  inside=$(docker ps -aq --no-trunc --filter network="$1")
+  inside=$(grep -vxF -f <(cut -d' ' -f2 <<<"$those"; echo -) <<<"$inside" || [[ $? == 1 ]])
+  if [[ $inside ]]; then return 0; fi
   # also what does not run now: it could not start any more without the network
-  while read -r name id; do docker network disconnect -f "$1" "$id" 2>/dev/null || true; done < <(staying)
+  while read -r name id; do [[ ! $id ]] || docker network disconnect -f "$1" "$id" 2>/dev/null || true; done <<<"$those"
   # somebody may have come into it, or taken it away, in this moment
   why=$(docker network rm "$1" 2>&1) || grep -qiE 'active endpoints|in use|not found|no such network' <<<"$why" || fail "$why"
 }`,
     // retire project: its containers and networks go, without asking its compose file; volumes stay
     sh`retire() {
-  local ids net nets
-  ids=$(docker ps -aq --filter "$(of_project "$1")")
-  nets=$(docker network ls -q --no-trunc --filter "$(of_project "$1")")
+  local label=label=com.docker.compose.project="$1" ids net nets owner
+  ids=$(docker ps -aq --filter "$label")
+  nets=$(docker network ls -q --no-trunc --filter "$label")
   if [[ $ids ]]; then
     # one with a fixed name may have come with the other colour, and this be the last that was in it
     nets+=$'\n'$(docker inspect -f '{{range .NetworkSettings.Networks}}{{println .NetworkID}}{{end}}' $ids | sort -u)
     docker stop -t ${stopSeconds} $ids >/dev/null
     docker rm -f $ids >/dev/null
   fi
-  for net in $(sort -u <<<"$nets"); do
-    case $(docker network inspect -f '{{index .Labels "com.docker.compose.project"}}' "$net" 2>/dev/null) in
+  nets=$(sort -u <<<"$nets")
+  for net in $nets; do
+    owner=$(docker network inspect -f '{{index .Labels "com.docker.compose.project"}}' "$net" 2>/dev/null || true)
+    case $owner in
       "\${1%-*}-blue" | "\${1%-*}-green") unused_network "$net" ;;
     esac
   done
 }`,
     // share project: what stays is reached in the networks of the colour by the same name
     sh`share() {
-  local net name id
-  for net in $(docker network ls -q --filter "$(of_project "$1")"); do
-    while read -r name id; do docker network connect --alias "$name" "$net" "$id"; done < <(staying)
+  local nets net name id those
+  nets=$(docker network ls -q --filter label=com.docker.compose.project="$1")
+  those=$(staying)
+  for net in $nets; do
+    while read -r name id; do [[ ! $id ]] || docker network connect --alias "$name" "$net" "$id"; done <<<"$those"
   done
 }`,
   );

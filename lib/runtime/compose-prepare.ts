@@ -124,7 +124,7 @@ listing=$!`,
             stay.length && !staysRun(change) ? sh`dc ${next.folder} pull -q --policy missing ${stay}` : undefined,
             // compose lists the images of what a service depends on too: those stay
             sh`wait "$listing"\nsort -u -o "$KEEPER_RUN/images" "$KEEPER_RUN/images"`,
-            sh`images=$(grep -vxF -f "$KEEPER_RUN/staying" "$KEEPER_RUN/images")
+            sh`images=$(grep -vxF -f "$KEEPER_RUN/staying" "$KEEPER_RUN/images" || [ $? -eq 1 ])
 hold_images ${next.folder} $images
 cat ${`${next.folder}/images`} >&3`,
             ahead(change) && sh`make_ahead ${next.folder}`,

@@ -25,12 +25,13 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   const { project } = settings;
   return lines(
     // a place of a colour says its project; everything else runs in the target's own
-    sh`project_of() { cat "$1/project" 2>/dev/null || echo ${project}; }`,
+    sh`project_of() { if [[ -e $1/project ]]; then cat "$1/project"; else echo ${project}; fi; }`,
     // dc place words…: docker compose for what is in that folder. Variables of the login shell would win over the env
     // file, so those that the file sets are taken away first.
     sh`dc() {
-  local place=$1 also more=() from=${target.root} before=()
+  local place=$1 also more=() from=${target.root} before=() project
   shift
+  project=$(project_of "$place") || return 1
   [[ ! \${KEEPER_RUN:-} ]] || docker_is_there || return 1
   # what another tool deployed was made in a folder of its own, of several files, with variables of that tool
   if [[ -e $place/directory ]]; then from=$(<"$place/directory"); fi
@@ -38,7 +39,7 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   for also in "$place"/also-*.yml; do if [[ -e $also ]]; then more+=(-f "$also"); fi; done
   if [[ -e $place/volumes.yml ]]; then more+=(-f "$place/volumes.yml"); fi
   if [[ -e $place/limits.yml ]]; then more+=(-f "$place/limits.yml"); fi
-  env ${['IMAGE_TAG', ...Object.keys(variablesOf(target, settings))].flatMap(name => ['-u', name])} docker compose -p "$(project_of "$place")" --project-directory "$from" --env-file "$place/compose.env" "\${before[@]}" -f "$place/compose.yml" "\${more[@]}" "$@"
+  env ${['IMAGE_TAG', ...Object.keys(variablesOf(target, settings))].flatMap(name => ['-u', name])} docker compose -p "$project" --project-directory "$from" --env-file "$place/compose.env" "\${before[@]}" -f "$place/compose.yml" "\${more[@]}" "$@"
 }`,
     imageWords(project),
     // services_now place [-a]: the containers that run, or that there are, of the place's services; docker answers several
@@ -181,7 +182,10 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
 }`,
     // what another tool started has no list of ours until a deploy takes it over
     sh`ids_of() {
-  cat "$1/ids" 2>/dev/null || docker ps -aq --no-trunc --filter label=com.docker.compose.project="$(project_of "$1")"
+  local project
+  if cat "$1/ids" 2>/dev/null; then return 0; fi
+  project=$(project_of "$1") || return 1
+  docker ps -aq --no-trunc --filter label=com.docker.compose.project="$project"
 }`,
     sh`permanent() {
   local policy ids all
