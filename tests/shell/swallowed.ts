@@ -24,8 +24,13 @@ type Place = { Offset: number; Line: number };
 /** off: set -e has no effect. tail: the last command's status is the status of what is looked at. */
 type Around = { off: boolean; tail: boolean; words: Set<string> };
 
+const parsed = new Map<string, Node>();
+
 /** @throws Error with shfmt's words when it is no shell */
 export function parse(text: string): Node {
+  // many texts have the same scripts for another shell in them
+  const known = parsed.get(text);
+  if (known) return known;
   const { stdout, stderr, status, error } = spawnSync('shfmt', ['--to-json', '-ln', 'bash'], {
     input: text,
     encoding: 'utf8',
@@ -33,7 +38,9 @@ export function parse(text: string): Node {
   });
   if (error) throw error;
   if (status !== 0) throw new Error(stderr.trim());
-  return JSON.parse(stdout) as Node;
+  const tree = JSON.parse(stdout) as Node;
+  parsed.set(text, tree);
+  return tree;
 }
 
 /** A word that stands for a value or a text which is put there later. */
@@ -56,10 +63,17 @@ const asked = new Set('id date basename dirname printf echo nproc uname pwd comm
 const list = (value: unknown): Node[] => (Array.isArray(value) ? (value as Node[]) : []);
 const node = (value: unknown): Node | undefined => (value && typeof value === 'object' ? (value as Node) : undefined);
 
-/** `functions` are those of other texts that this one may call, by name: collectFunctions. */
-export function swallowed(text: string, functions: ReadonlyMap<string, Node> = new Map()): Finding[] {
-  const tree = parse(text);
-  return inspect(tree, text, new Map([...functions, ...collectFunctions(tree)]));
+/**
+ * What is found in each of the texts; shfmt takes its time to start, so that they are parsed at once. `functions` are those of
+ * other texts that these may call, by name: collectFunctions.
+ */
+export function swallowed(texts: readonly string[], functions: ReadonlyMap<string, Node> = new Map()): Finding[][] {
+  const source = texts.map((text, index) => `${partName}${index}() {\n:\n${text}\n}\n`).join('');
+  return list(parse(source)['Stmts']).map(stmt => {
+    const stmts = list(node(node(node(node(stmt['Cmd'])?.['Body'])?.['Cmd']))?.['Stmts']);
+    const own = collectFunctions({ Stmts: stmts });
+    return inspect({ Stmts: stmts }, source, new Map([...functions, ...own]));
+  });
 }
 
 export function collectFunctions(tree: Node): Map<string, Node> {
