@@ -161,7 +161,10 @@ export default task(import.meta.url, {
             ...(fill && { fill: { ...fillSteps(copy, fill.seed, change, fill.users), first: [] } }),
             why: `by ${who}: ${sha7(sha)}`,
           });
-          return { steps: [...birthSteps({ base, copy, mark, was, data }), ...steps], finish };
+          return {
+            steps: [...birthSteps({ base, copy, mark, was, data, patience: args.wait ?? 60 }), ...steps],
+            finish,
+          };
         },
       });
       if (args.plan) return done;

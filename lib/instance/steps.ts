@@ -1,7 +1,8 @@
 // The steps that make a copy, give it more time and take it away; what ends it by itself stands on the server.
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
-import type { InstanceData, Target } from '../config/target.ts';
+import { readRest, whileAtRest } from '../backup/at-rest.ts';
+import type { InstanceData, SqliteDatabase, Target } from '../config/target.ts';
 import { cronLine, crontabFunctions } from '../cron/crontab.ts';
 import { copyWith } from '../env/on-host.ts';
 import { startedClean } from '../host/environment.ts';
@@ -20,11 +21,13 @@ export type Birth = {
   /** The mark that it has; undefined: there is no such copy yet. */
   was: Mark | undefined;
   data: InstanceData;
+  /** Seconds that a deploy of the base is waited for before its database is copied. */
+  patience: number;
 };
 
 /** What comes before the first or next release of a copy. Its ports are taken and its end is on the server before anything else is. */
 export function birthSteps(birth: Birth): Step[] {
-  const { base, copy, was, data } = birth;
+  const { base, copy, was, data, patience } = birth;
   const steps: (Step | false)[] = [
     reserve(birth),
     !was && {
@@ -35,16 +38,30 @@ export function birthSteps(birth: Birth): Step[] {
     !was &&
       data === 'snapshot' &&
       base.database?.kind === 'sqlite' &&
-      copy.database?.kind === 'sqlite' && {
-        title: `Copy the database of ${base.environment}`,
-        seconds: 1800,
-        run: lines(
-          sh`mkdir -p ${posix.dirname(copy.database.file)}`,
-          copyDatabase(base, base.database, copy.database.file),
-        ),
-      },
+      copy.database?.kind === 'sqlite' &&
+      copyStep(base, base.database, copy.database.file, patience),
   ];
   return steps.filter(step => step !== false);
+}
+
+/** The database of the base as no deploy has it half-migrated. Fails with 5 when it was never at rest, with 1 when it was left half-way. */
+function copyStep(base: Target, database: SqliteDatabase, to: string, patience: number): Step {
+  return {
+    title: `Copy the database of ${base.environment}`,
+    seconds: 1800 + patience,
+    run: lines(
+      sh`mkdir -p ${posix.dirname(to)}`,
+      // it looks at what each of its commands says
+      sh`said=$(set +e
+${whileAtRest(base, copyDatabase(base, database, to), patience)}
+)`,
+      sh`answer "$said"`,
+    ),
+    judge(answer) {
+      readRest(answer, base);
+      return undefined;
+    },
+  };
 }
 
 function reserve({ base, copy, mark, was }: Birth): Step {

@@ -147,7 +147,7 @@ test('the environment file of a copy has its own values, and no other line is to
   const moved = { ...base, root, env: base.env.map(one => ({ ...one, file: join(root, 'web.env') })) };
   const copy = copyOf(moved, 'pr-1', [8400, 8401]);
   const mark = { name: 'pr-1', end: 1, made: 1, ports: [8400, 8401], by: 'ana' };
-  const [, settings] = birthSteps({ base: moved, copy, mark, was: undefined, data: 'empty' });
+  const [, settings] = birthSteps({ base: moved, copy, mark, was: undefined, data: 'empty', patience: 0 });
   const script = `set -euo pipefail; mkdir -p ${root}; write_file() { cat >"$1"; }
     printf '# of staging\\nORIGIN="https://x\\ny"\\nAPP_ENV=staging\\nSECRET="a\\nORIGIN=b"' >${root}/web.env
     ${settings?.run.text}\ncat ${copy.env[0]?.file}`;
@@ -159,13 +159,53 @@ test('the environment file of a copy has its own values, and no other line is to
   );
 });
 
+test('a copy begins with a database that no deploy of its base had half-migrated', async () => {
+  const base = await baseOf();
+  const root = join(folder, 'rest');
+  const file = join(root, 'data/book.db');
+  assert.ok(base.database?.kind === 'sqlite');
+  const moved = {
+    ...base,
+    root,
+    paths: { ...base.paths, releases: join(root, 'releases') },
+    database: { ...base.database, file, snapshots: join(root, 'backups') },
+    env: [],
+  };
+  const copy = copyOf(moved, 'pr-1', [8400, 8401]);
+  assert.ok(copy.database?.kind === 'sqlite');
+  const to = copy.database.file;
+  const home = join(root, 'releases/.keeper');
+  const mark = { name: 'pr-1', end: 1, made: 1, ports: [8400, 8401], by: 'ana' };
+  const copied = (patience: number, around: string) => {
+    const step = birthSteps({ base: moved, copy, mark, was: undefined, data: 'snapshot', patience })[2];
+    const script = `set -euo pipefail; shopt -s inherit_errexit; answer() { echo "$*"; }; mkdir -p ${home} ${root}/data; rm -rf ${root}/instances ${home}/journal
+      sqlite3 ${file} "drop table if exists book; create table book (title); insert into book values ('begun')"
+      ${around}
+      ${step?.run.text}`;
+    const { stdout, stderr, status } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
+    assert.is(status, 0, stderr);
+    return { judged: () => step?.judge?.(stdout), rows: () => spawnSync('sqlite3', [to, 'select * from book'], { encoding: 'utf8' }).stdout }; // prettier-ignore
+  };
+  // as the keeper does: the lock, a word of its own, the journal, and at the end of it the migration is done
+  const deploy = (end: string) => `exec 8>>${home}/lock; flock 8; date +%N >${home}/run; mkdir ${home}/journal
+      (exec >/dev/null 2>&1; sleep 0.6; ${end}) & exec 8>&-`;
+  const over = copied(20, deploy(`sqlite3 ${file} "update book set title = 'done'"; rmdir ${home}/journal`));
+  over.judged();
+  assert.is(over.rows(), 'done\n');
+  const at = (patience: number, around: string) => failed(copied(patience, around).judged);
+  const left = at(0, `mkdir ${home}/journal`);
+  assert.equal([left.exit, left.message.includes('left book staging half-way')], [1, true]);
+  const busy = at(0, deploy(`rmdir ${home}/journal`));
+  assert.equal([busy.exit, busy.message.includes('book staging was never at rest')], [5, true]);
+});
+
 test('what ends copies on the server ends those whose time is up, and nothing of anybody else', async () => {
   const base = { ...(await baseOf()), root: join(folder, 'swept') };
   const copies = join(base.root, 'instances');
   const sweep = join(copies, 'sweep.sh');
   const copy = copyOf(base, 'pr-1', [8400, 8401]);
   const mark = { name: 'pr-1', end: 1, made: 1, ports: [8400, 8401], by: 'ana' };
-  const [reserve] = birthSteps({ base, copy, mark, was: undefined, data: 'empty' });
+  const [reserve] = birthSteps({ base, copy, mark, was: undefined, data: 'empty', patience: 0 });
   const bootLine = (name: string) => `@reboot bash ${copies}/${name}/releases/.keeper/keeper.sh settle ${copies} # x\n`;
   writeFileSync(join(folder, 'table'), `# of others\n${bootLine('pr-1')}${bootLine('b')}`);
   // programs of a server that only write down what they were asked
