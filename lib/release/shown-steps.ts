@@ -54,7 +54,7 @@ export async function showUndos(keeper: Keeper, steps: readonly Step[], report: 
         say(line);
       });
       if (isDone) return;
-      told.failed = { title, said: said.filter(line => line.trim()).slice(-12) };
+      told.failed = { title, said: said.filter(line => line.trim()).slice(-8) };
       throw new Error('the undo failed');
     };
     await report.show([{ title: `Undo: ${title}`, run }]).catch(() => {});

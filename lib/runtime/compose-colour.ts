@@ -27,8 +27,7 @@ export function composeColours(target: Target, settings: ComposeSettings): Colou
   local name id why those inside
   those=$(staying)
   inside=$(docker ps -aq --no-trunc --filter network="$1")
-  inside=$(grep -vxF -f <(cut -d' ' -f2 <<<"$those"; echo -) <<<"$inside" || [[ $? == 1 ]])
-  if [[ $inside ]]; then return 0; fi
+  for id in $inside; do [[ "$those "$'\n' == *" $id"* ]] || return 0; done
   # also what does not run now: it could not start any more without the network
   while read -r name id; do [[ ! $id ]] || docker network disconnect -f "$1" "$id" 2>/dev/null || true; done <<<"$those"
   # somebody may have come into it, or taken it away, in this moment

@@ -16,18 +16,18 @@ export function imageWords(project: string): Command {
     printf '%s %s %s\n' "$image" "\${digest:--}" "$pin" >>"$folder/images"
   done
 }`,
-    // hold_running folder name container…: the images that these containers run, also when their tags are gone or moved
+    // hold_running folder name: the images that the containers in its list run, also when their tags are gone or moved
     sh`hold_running() {
-  local folder=$1 name=$2 image id digest number=0 pin
-  shift 2
+  local folder=$1 name=$2 image id digest number=0 pin running
+  running=$(with_ids "$folder" docker inspect -f '{{.Config.Image}} {{.Image}}' | sort -u)
   while read -r image id; do
     digest=$(docker image inspect -f '{{range .RepoDigests}}{{println .}}{{end}}' "$id" | grep -F -m 1 "\${image%:*}@" || true)
     number=$((number + 1))
     pin=bookops-keep/${project}:$name.$number
     docker tag "$id" "$pin"
-    if [[ $image != *@* && $image != sha256:* ]]; then docker image inspect "$image" >/dev/null 2>&1 || docker tag "$id" "$image"; fi
+    if [[ $image != *@* && $image != sha256:* ]] && ! docker image inspect "$image" >/dev/null 2>&1; then docker tag "$id" "$image"; fi
     printf '%s %s %s\n' "$image" "\${digest:--}" "$pin" >>"$folder/images"
-  done < <(docker inspect -f '{{.Config.Image}} {{.Image}}' "$@" | sort -u)
+  done <<<"$running"
 }`,
     // put_tags_right folder: what was live is what its tags mean, whatever was pulled or built under them since
     sh`put_tags_right() {

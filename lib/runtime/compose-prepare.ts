@@ -47,7 +47,8 @@ export function composePreparation(
         title: `Take over ${sha7(was.sha)}, which another tool deployed`,
         run: lines(
           words,
-          sh`rm -rf ${making} && mkdir ${making}`,
+          sh`rm -rf ${making}`,
+          sh`mkdir ${making}`,
           sh`printf %s ${file} | write_file ${`${making}/compose.yml`}`,
           ...more.map((text, at) => sh`printf %s ${text} | write_file ${`${making}/also-${at}.yml`}`),
           sh`printf %s ${environmentFile({ ...variablesOf(target, settings), IMAGE_TAG: was.sha })} | write_file ${`${making}/compose.env`}`,
@@ -61,9 +62,10 @@ export function composePreparation(
           // what it was is seen once more: somebody may have changed it since it was judged
           sh`note_containers ${making}`,
           sh`[ -s ${`${making}/ids`} ] || : >${`${making}/policies`}`,
-          origin.services.length > 0 && sh`hold_running ${making} ${was.name} $(<${`${making}/ids`})`,
+          origin.services.length > 0 && sh`hold_running ${making} ${was.name}`,
           // only a whole one is ever there
-          sh`rm -rf ${was.folder} && mv -T ${making} ${was.folder}`,
+          sh`rm -rf ${was.folder}`,
+          sh`mv -T ${making} ${was.folder}`,
         ),
         undo: lines(
           words,

@@ -34,7 +34,7 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   project=$(project_of "$place") || return 1
   [[ ! \${KEEPER_RUN:-} ]] || docker_is_there || return 1
   # what another tool deployed was made in a folder of its own, of several files, with variables of that tool
-  if [[ -e $place/directory ]]; then from=$(<"$place/directory"); fi
+  if [[ -e $place/directory ]]; then from=$(<"$place/directory") || return 1; fi
   if [[ -e $place/before.env ]]; then before=(--env-file "$place/before.env"); fi
   for also in "$place"/also-*.yml; do if [[ -e $also ]]; then more+=(-f "$also"); fi; done
   if [[ -e $place/volumes.yml ]]; then more+=(-f "$place/volumes.yml"); fi
