@@ -115,10 +115,10 @@ test('no other user can hold the lock, and who holds it is named after the time 
   const lock = join(home, '.local/state/bookops/crontab.lock');
   assert.equal([statSync(join(lock, '..')).mode & 0o777, statSync(lock).mode & 0o777], [0o700, 0o600]);
   // as anybody can who may read the home
-  const eve = spawn('flock', [home, 'sleep', '60']);
+  const eve = spawn('flock', [home, 'sleep', '10'], { stdio: 'ignore' });
   assert.is(run(addLine(own)).status, 0);
   eve.kill();
-  const holding = lines(crontabFunctions, script('crontab_lock 1; echo held; sleep 60'));
+  const holding = lines(crontabFunctions, script('crontab_lock 1; echo held; exec sleep 60'));
   const holder = spawn('bash', ['-c', holding.text], { env });
   await new Promise(resolve => holder.stdout.once('data', resolve));
   const { status, stderr } = run(lines(crontabFunctions, sh`change_crontab 1 cat`));
