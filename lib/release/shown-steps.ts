@@ -1,4 +1,5 @@
 // Steps as a person sees them run through the keeper: forward one by one, and on the way back.
+import { Failure } from '../errors.ts';
 import type { Keeper } from '../host/keeper.ts';
 import type { Item, Report } from '../report.ts';
 import type { Step } from './plan.ts';
@@ -54,8 +55,10 @@ export async function showUndos(keeper: Keeper, steps: readonly Step[], report: 
         say(line);
       });
       if (isDone) return;
-      told.failed = { title, said: said.filter(line => line.trim()).slice(-8) };
-      throw new Error('the undo failed');
+      const last = said.filter(line => line.trim()).slice(-8);
+      told.failed = { title, said: last };
+      // with a detail, as what it said is told once, at the end
+      throw new Failure(6, 'the undo failed', { detail: last.join('\n') || 'it said nothing' });
     };
     await report.show([{ title: `Undo: ${title}`, run }]).catch(() => {});
     told.back.push(...said.flatMap(line => /^back: (.+)$/.exec(line)?.[1] ?? []));
