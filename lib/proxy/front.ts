@@ -61,9 +61,10 @@ function nginx(target: Target, { folder }: Site): Front {
       return (text ??= siteConfig(target));
     },
     others: target.switch === 'hold' ? [{ path: `${folder}/gate.js`, text: readFileSync(gate, 'utf8') }] : [],
+    // the link may be there before the folder that it leads to
     tied: instance
       ? instancesTied(target.app, instance.base, instance.folder)
-      : sh`if [ ! -L ${link} ] && [ ! -e ${link} ]; then echo missing; elif to=$(readlink -f ${link}) && [ "$to" = "$(readlink -f ${file})" ]; then echo ours; else readlink -f ${link}; fi`,
+      : sh`if [ ! -L ${link} ] && [ ! -e ${link} ]; then echo missing; elif to=$(realpath -m ${link}) && at=$(realpath -m ${file}) && [ "$to" = "$at" ]; then echo ours; else realpath -m ${link}; fi`,
     tie: instance
       ? instancesTie(target.app, instance.base, instance.folder).tie
       : `sudo ln -sfn ${file} ${link} && sudo nginx -t && sudo systemctl reload nginx`,
