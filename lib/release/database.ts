@@ -1,7 +1,6 @@
 // The database around a change: a snapshot while the app is stopped, and the exact bytes to put back when the change fails.
 import type { Database, SqliteDatabase, Target } from '../config/target.ts';
-import { sqlite3 } from '../host/environment.ts';
-import { bash } from '../host/environment.ts';
+import { bash, sqlite3 } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { keepDumps, liveDump, restoreDump, stoppedDump } from '../postgres/snapshot.ts';
 import type { Change } from '../runtime/runtime.ts';

@@ -67,17 +67,6 @@ export function shellSays(file: string, shell = '/bin/sh'): Said {
   return ran(shell, ['-c', `set -a; . '${file}'; exec env -0`]);
 }
 
-/** What bash makes of one variable of a line that may be refused: restricted, so that it can neither run nor write anything. */
-export function restrictedShellSays(line: string, name: string): Said {
-  const { status, stdout, stderr } = spawnSync(
-    '/bin/bash',
-    ['-r', '-c', `set -e\n${line}\nprintf '%s\\0' "\${${name}?}"; printf end`],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: '/nowhere', HOME: '/home/of-the-reader' }, encoding: 'utf8' },
-  );
-  if (status || stderr || !stdout.endsWith('\0end')) return 'refused';
-  return new Map([[name, stdout.slice(0, -4)]]);
-}
-
 /** Our reader on a host. */
 export function hostSays(file: string): Said {
   return ran('bash', ['-c', `set -euo pipefail\n${exportEnvironment([file]).text}\nexec env -0`]);
