@@ -13,9 +13,17 @@ export function cronLine(when: string, command: Command, comment: string): strin
   return `${when} ${command.text} # ${comment}`.replaceAll('%', '\\%');
 }
 
-/** Adds a line at the end, unless it is there. Fails, and changes nothing, when the crontab cannot be read or the lock is held for 20 s. */
-export function addLine(line: string): Command {
-  return lines(crontabFunctions, sh`change_crontab ${patience} without_and_with ${line} ${line}`);
+/** Adds a line at the end in the place of `former` ones, unless it is there. Fails, and changes nothing, when the crontab cannot be read or the lock is held for 20 s. */
+export function addLine(line: string, ...former: string[]): Command {
+  return lines(
+    crontabFunctions,
+    sh`change_crontab ${patience} without_and_with ${[...former, line].join('\n')} ${line}`,
+  );
+}
+
+/** Runs a script only while it is the user's own file, which nobody else may change; says so otherwise, and cron mails it. */
+export function runOwn(file: string, words: Command): Command {
+  return sh`find ${file} '(' -type l -o ! -user "$(id -u)" -o -perm /022 ')' | grep . && echo 'is not run: it is a link, or others own it or may change it' || bash ${file} ${words}`;
 }
 
 /** For askFacts: `cron` when there is one that this user may use, `cron-refused` with its words when not, `boot` when a line has this text. */

@@ -8,6 +8,7 @@ import type { Probe, Target } from '../config/target.ts';
 import { passedQuestion, readPassed } from '../health/passed.ts';
 import { proofQuestion } from '../backup/proof.ts';
 import { servingColour } from '../proxy/move.ts';
+import { bootLine } from './boot-line.ts';
 import type { Colour } from './colour.ts';
 import { parseLog, type LogLine } from './log.ts';
 import { isReleaseName } from './names.ts';
@@ -84,7 +85,7 @@ export function factsCommand(target: Target, required?: Target, more?: Command):
     // shared: two who look at once do not take each other for a run
     sh`if [ -e ${`${releases}/.keeper/lock`} ] && ! flock -sn ${`${releases}/.keeper/lock`} true 2>/dev/null; then cat ${`${releases}/.keeper/holder`} 2>/dev/null | fact holder; fi`,
     sh`if [ -e ${target.maintenance.flag} ]; then { stat -c %Y ${target.maintenance.flag}; head -c 2000 ${target.maintenance.flag}; } | fact flag; fi`,
-    crontabQuestion(`${releases}/.keeper`),
+    crontabQuestion(bootLine(target)),
     target.database?.kind === 'sqlite' && sh`stat -c %s ${target.database.file} 2>/dev/null | fact database`,
     required && sh`tail -c 400000 ${`${required.paths.releases}/releases.log`} 2>/dev/null | fact required`,
     passedQuestion(target),

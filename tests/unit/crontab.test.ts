@@ -1,11 +1,23 @@
 // The one editor of the crontab: what others wrote stays byte for byte, and nothing that fails ever empties it.
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { addLine, cronLine, crontabFunctions, crontabQuestion } from '../../lib/cron/crontab.ts';
+import { addLine, cronLine, crontabFunctions, crontabQuestion, runOwn } from '../../lib/cron/crontab.ts';
 import { lines, script, sh, type Command } from '../../lib/host/sh.ts';
 
 const folder = mkdtempSync(join(tmpdir(), "bookops-it's a crontab-"));
@@ -130,6 +142,41 @@ test('no other user can hold the lock, and who holds it is named after the time 
   chmodSync(join(home, '.local/state/bookops'), 0o777);
   assert.match(run(addLine(own)).stderr, 'must be a folder of');
   rmSync(join(home, '.local'), { recursive: true });
+});
+
+test('a line takes the place of its former ones', () => {
+  const former = cronLine('@reboot', sh`bash /srv/keeper.sh`, 'goes on');
+  put(`# a\n${former}\n# b\n`);
+  assert.is(run(addLine(own, former)).status, 0);
+  assert.is(read(), `# a\n# b\n${own}\n`);
+  assert.is(run(addLine(own, former)).status, 0);
+  assert.is(read(), `# a\n# b\n${own}\n`);
+});
+
+test('a script is run from cron only while it is the own one of the user', () => {
+  const file = join(folder, "it's a 50% script.sh");
+  const canary = join(folder, 'canary');
+  const runs = () => {
+    rmSync(canary, { force: true });
+    const line = cronLine('@reboot', runOwn(file, sh`settle ${folder}`), 'x').replaceAll('\\%', '%');
+    const { stdout } = spawnSync('sh', ['-c', line.replace('@reboot ', '')], { env, encoding: 'utf8' });
+    return [existsSync(canary), stdout.includes('is not run')];
+  };
+  writeFileSync(file, `${sh`[ "$*" = ${`settle ${folder}`} ] && touch ${canary}`.text}\n`, { mode: 0o755 });
+  assert.equal(runs(), [true, false]);
+  for (const mode of [0o775, 0o757]) {
+    chmodSync(file, mode);
+    assert.equal(runs(), [false, true], mode.toString(8));
+  }
+  chmodSync(file, 0o700);
+  if (process.getuid?.() === 0) {
+    chownSync(file, 65534, 0);
+    assert.equal(runs(), [false, true], 'of another user');
+    chownSync(file, 0, 0);
+  }
+  renameSync(file, `${file}.real`);
+  symlinkSync(`${file}.real`, file);
+  assert.equal(runs(), [false, true], 'a link');
 });
 
 test('what the host says of its crontab: there, none, refused', () => {
