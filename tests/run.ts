@@ -5,7 +5,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { forUnitAndTask, install, mayInstall, missing } from './programs.ts';
-import { transpileTasks } from './transpiled.ts';
+import { startOfTest, transpile } from './transpiled.ts';
 
 const usage = `node --import tsx tests/run.ts [ring …] [part of a file name …]
 
@@ -66,9 +66,9 @@ async function main(): Promise<void> {
   let matched = 0;
 
   await preparePrograms();
-  transpileTasks();
   const wanted = (ring: Ring) =>
     testFiles(ring.name).filter(file => !filters.length || filters.some(filter => file.includes(filter)));
+  await transpile(chosen.flatMap(wanted));
   const carrying = chosen.some(ring => ring.name === 'droplet' && wanted(ring).length) && (await dropletCarrier());
   const waiting: (() => Promise<Verdict | undefined>)[] = [];
   for (const ring of chosen) {
@@ -145,7 +145,7 @@ function runOne(ring: Ring, file: string): Promise<Verdict> {
   const limit = flags.torture ? 4 * 3600 : ring.seconds;
   return new Promise(resolve => {
     // A group of its own, so that a file that hangs is ended together with what it started.
-    const child = spawn(process.execPath, ['--import', 'tsx', file], {
+    const child = spawn(process.execPath, startOfTest(file), {
       cwd: root,
       // bash takes Node's pipes for a remote login and reads ~/.bashrc, unless it believes to be inside another shell
       env: { ...process.env, SHLVL: '2' },

@@ -1,28 +1,72 @@
-// The tasks as plain JavaScript, made once for a run of tests: a start through tsx costs three times as much, and there are well over a thousand.
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+// The tasks and the test files as plain JavaScript, made once for a run of tests: a start through tsx costs twice as much processor time, and there are well over a thousand.
+import { mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build, type Plugin } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const place = 'BOOKOPS_TRANSPILED';
 
-/** From now on, and in every program started from here, `startOf` gives what is made now. It goes with this process. */
-export function transpileTasks(): void {
+/** From now on, and in every program started from here, `startOf` and `startOfTest` give what is made now. It goes with this process. */
+export async function transpile(testFiles: string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'bookops-tasks-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const flags = ['--noCheck', '--noEmit', 'false', '--rewriteRelativeImportExtensions', '--outDir', folder];
-  execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', root, ...flags], { stdio: 'inherit' });
-  // what the tasks read beside themselves
-  for (const part of ['lib', 'nginx', 'caddy', 'systemd', 'package.json'])
-    cpSync(join(root, part), join(folder, part), { recursive: true, filter: path => !path.endsWith('.ts') });
+  const tasks = readdirSync(join(root, 'tasks')).map(name => `tasks/${name}`);
+  await build({
+    // what a stack says of a test has the name of its file in it
+    entryPoints: [
+      ...tasks.map(file => ({ in: join(root, file), out: file.replace(/\.ts$/, '') })),
+      ...testFiles.map(file => ({ in: join(root, file), out: file })),
+    ],
+    outdir: folder,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    // they look for files of theirs
+    external: ['esbuild', 'ssh2', 'node-ssh', 'node-sqlite3-wasm'],
+    define: { 'import.meta.url': 'fileUrl__', 'import.meta.dirname': 'fileFolder__' },
+    // some packages are written for require
+    banner: {
+      js: "import { createRequire as createRequire__ } from 'node:module'; const require = createRequire__(import.meta.url);",
+    },
+    plugins: [whereItWas],
+    logLevel: 'warning',
+  });
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   process.env[place] = folder;
 }
 
+/** Files read what lies beside them, so each is told where it came from; a task is what was started. */
+const whereItWas: Plugin = {
+  name: 'where it was',
+  setup(made) {
+    made.onLoad({ filter: /\.ts$/, namespace: 'file' }, ({ path }) => {
+      if (path.includes('/node_modules/')) return undefined;
+      const text = readFileSync(path, 'utf8');
+      const isTask = relative(root, path).startsWith('tasks/');
+      const head = isTask
+        ? `import { pathToFileURL as fileUrlOf__ } from 'node:url'; const fileUrl__ = fileUrlOf__(process.argv[1]).href;`
+        : `const fileUrl__ = ${JSON.stringify(pathToFileURL(path).href)}, fileFolder__ = ${JSON.stringify(dirname(path))};`;
+      return { contents: head + text, loader: 'ts' };
+    });
+  },
+};
+
 /** The words for node that start a task; through tsx, as people do, where nothing was made. */
 export function startOf(task: string): string[] {
+  return madeOf(`tasks/${task}.js`) ?? ['--import', import.meta.resolve('tsx'), join(root, `tasks/${task}.ts`)];
+}
+
+/** The same for a test file, such as `tests/unit/x.test.ts`. */
+export function startOfTest(file: string): string[] {
+  return madeOf(`${file}.js`) ?? ['--import', 'tsx', file];
+}
+
+function madeOf(file: string): string[] | undefined {
   const folder = process.env[place];
-  if (folder) return [join(folder, `tasks/${task}.js`)];
-  return ['--import', import.meta.resolve('tsx'), join(root, `tasks/${task}.ts`)];
+  return folder ? [join(folder, file)] : undefined;
 }
