@@ -26,7 +26,7 @@ export async function transpile(testFiles: string[]): Promise<void> {
     platform: 'node',
     target: 'node20',
     // they look for files of theirs
-    external: ['esbuild', 'liquidjs', 'ssh2', 'node-ssh', 'node-sqlite3-wasm'],
+    external: ['esbuild', '@aws-sdk/*', 'liquidjs', 'ssh2', 'node-ssh', 'node-sqlite3-wasm'],
     define: { 'import.meta.url': 'fileUrl__', 'import.meta.dirname': 'fileFolder__' },
     // some packages are written for require
     banner: {

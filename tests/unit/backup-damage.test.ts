@@ -16,7 +16,7 @@ import { failure } from '../ssh/failing.ts';
 import { makeData, target, type Data } from '../backups/data.ts';
 
 /** All of them with BOOKOPS_TORTURE=1. */
-const rounds = process.env['BOOKOPS_TORTURE'] === '1' ? 1000 : 60;
+const rounds = process.env['BOOKOPS_TORTURE'] === '1' ? 1000 : 32;
 const { signal } = new AbortController();
 
 let data: Data;
