@@ -3,9 +3,10 @@ import { posix } from 'node:path';
 import type { SqliteDatabase, Target } from '../config/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { sweepDumps } from '../postgres/put-back.ts';
-import { databaseEnds, isThere } from '../release/exact-copy.ts';
+import { databaseEnds } from '../release/exact-copy.ts';
 import { inItsPlace } from '../release/database.ts';
 import { inPlace } from '../release/in-place.ts';
+import { carry, exchange } from './exchange.ts';
 import { type Packs } from './packs.ts';
 import { layersOf, type Meant } from './layers.ts';
 import type { Step } from '../release/plan.ts';
@@ -83,38 +84,31 @@ ${inFilesPlace(target, reads, true)}
 
 export function exchangeDatabase({ stamp, target }: PutBack, database: SqliteDatabase): Step {
   const { file } = database;
+  const home = posix.dirname(file);
   const aside = asideOf(file, stamp);
+  const fresh = `${file}.restored-${stamp}`;
   const kept = (end: string) => `${aside}/${posix.basename(file)}${end}`;
   const put = `${aside}/.put`;
   return {
     title: 'Put the restored database in the place of the present one',
     seconds: 300,
-    run: inItsPlace(
-      target,
-      database,
-      lines(
-        sh`mkdir -m 700 ${aside}`,
+    ...exchange('database', text => inItsPlace(target, database, text), {
+      home,
+      aside,
+      ahead: [fresh, file],
+      forth: lines(
         // all of them together: a -wal that stays would be played into the restored database
         ...databaseEnds.map(end => sh`if [ -e ${`${file}${end}`} ]; then mv -T ${`${file}${end}`} ${kept(end)}; fi`),
         sh`: >${put}`,
-        sh`mv -T ${`${file}.restored-${stamp}`} ${file}`,
-        sh`sync ${posix.dirname(file)} ${aside}`,
+        sh`mv -T ${fresh} ${file}`,
+        sh`sync ${home} ${aside}`,
       ),
-    ),
-    undo: inItsPlace(
-      target,
-      database,
-      lines(
-        isThere,
-        sh`if ! is_there ${aside}; then exit 0; fi`,
+      back: lines(
         // what stands in the place is the restored one only as long as the mark is there, and nothing was moved back
-        sh`if is_there ${put}; then rm -f ${databaseEnds.map(end => `${file}${end}`)}; sync ${posix.dirname(file)}; rm -f ${put}; fi`,
+        sh`if is_there ${put}; then rm -f ${databaseEnds.map(end => `${file}${end}`)}; sync ${home}; rm -f ${put}; fi`,
         ...databaseEnds.map(end => sh`if is_there ${kept(end)}; then mv -fT ${kept(end)} ${`${file}${end}`}; fi`),
-        sh`sync ${posix.dirname(file)}`,
-        // not when anything is in it still
-        sh`rmdir ${aside}`,
       ),
-    ),
+    }),
   };
 }
 
@@ -122,19 +116,22 @@ export function exchangeFiles({ target, stamp, paths }: PutBack): Step {
   const home = filesHome(target);
   const aside = `${home}/before-restore-${stamp}`;
   const place = (path: string) => posix.join(target.root, path);
+  const disk = (index: number) => `${aside}/.disk${index}`;
   const mark = (index: number) => `${aside}/.put${index}`;
   return {
     title: `Put the restored ${paths.join(', ')} in the place of the present`,
     seconds: 600,
-    run: inFilesPlace(
-      target,
-      lines(
+    ...exchange('files', text => inFilesPlace(target, text), {
+      home,
+      aside,
+      ahead: [staged(target, stamp), ...paths.map(place)],
+      forth: lines(
         carry,
-        sh`mkdir -m 700 ${aside}`,
         ...paths.map((path, index) => {
           const kept = posix.join(aside, path);
           return lines(
             sh`mkdir -p ${posix.dirname(kept)} ${posix.dirname(place(path))}`,
+            sh`stat -c %m ${posix.dirname(place(path))} >${disk(index)}`,
             sh`if [ -e ${place(path)} ] || [ -L ${place(path)} ]; then carry ${place(path)} ${kept}; fi`,
             sh`: >${mark(index)}`,
             sh`carry ${posix.join(staged(target, stamp), path)} ${place(path)}`,
@@ -142,16 +139,17 @@ export function exchangeFiles({ target, stamp, paths }: PutBack): Step {
         }),
         sh`rm -rf ${staged(target, stamp)}; sync ${home}`,
       ),
-    ),
-    undo: inFilesPlace(
-      target,
-      lines(
-        isThere,
-        sh`if ! is_there ${aside}; then exit 0; fi`,
+      back: lines(
         carry,
         ...paths.map((path, index) => {
           const kept = posix.join(aside, path);
           return lines(
+            sh`if is_there ${disk(index)}; then
+  was=$(<${disk(index)})
+  now=$(stat -c %m ${posix.dirname(place(path))})
+  # empty: it was cut off before anything was moved
+  [ -z "$was" ] || [ "$was" = "$now" ] || { echo ${place(path)} "was on the disk $was and would now be on $now: is it mounted?" >&2; exit 1; }
+fi`,
             sh`if is_there ${mark(index)}; then rm -rf ${place(path)}; sync ${home}; rm -f ${mark(index)}; fi`,
             sh`if is_there ${kept}; then
   # on its way to another disk, what was there is only taken out of its place when the other one is whole
@@ -161,33 +159,8 @@ fi`,
           );
         }),
         sh`sync ${home}`,
-        // what is still in there was not put back
-        sh`find ${aside} -depth -type d -exec rmdir -- {} +`,
-        sh`sync ${home}`,
+        sh`rm -f ${paths.map((_, index) => disk(index))}`,
       ),
-    ),
+    }),
   };
 }
-
-/**
- * carry from to: by one rename, or from one disk to another so that both ends are whole or not there at all.
- * beside from to: whether a rename does.
- */
-const carry: Command = sh`beside() {
-  local from to
-  from=$(stat -c %m "$(dirname "$1")") || exit 1
-  to=$(stat -c %m "$(dirname "$2")") || exit 1
-  [ "$from" = "$to" ]
-}
-carry() {
-  if beside "$1" "$2"; then
-    mv -T "$1" "$2"
-  else
-    rm -rf "$2.carried" "$1.gone"
-    cp -aT "$1" "$2.carried"
-    sync -f "$2.carried"
-    mv -T "$2.carried" "$2"
-    mv -T "$1" "$1.gone"
-    rm -rf "$1.gone"
-  fi
-}`;

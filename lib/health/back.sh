@@ -30,12 +30,12 @@ note_serving() {
 
 # lived_before: also when nobody noted it, because it was never stopped
 lived_before() {
-  [[ ! -e $KEEPER_JOURNAL/served ]] || grep -qx lived "$KEEPER_JOURNAL/served"
+  if is_there "$KEEPER_JOURNAL/served"; then grep -qx lived "$KEEPER_JOURNAL/served"; fi
 }
 
 # good_before: the numbers of the probes that were good, in one line
 good_before() {
-  [[ ! -e $KEEPER_JOURNAL/served ]] || awk '/^[0-9]+$/ { printf "%s ", $0 }' "$KEEPER_JOURNAL/served"
+  if is_there "$KEEPER_JOURNAL/served"; then awk '/^[0-9]+$/ { printf "%s ", $0 }' "$KEEPER_JOURNAL/served"; fi
 }
 
 # not_good_again folder: which of them are not good now, as `name answers status`

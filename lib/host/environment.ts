@@ -94,10 +94,15 @@ export const startedClean: Command = lines(
 /** Defines start_as for `as_user` of prelude.sh: what sudo starts gets the same environment, whatever PAM and sudoers add. */
 export const startAs: Command = sh`start_as=${`s=; ${become}`}`;
 
+const prelude = readFileSync(new URL('prelude.sh', import.meta.url), 'utf8');
+
 /** The functions that every step and every undo may use. */
 export function stepFunctions(): Command {
-  return lines(startAs, script(readFileSync(new URL('prelude.sh', import.meta.url), 'utf8')));
+  return lines(startAs, script(prelude));
 }
+
+/** One of them, for a shell of its own: `is_there` of prelude.sh. */
+export const isThere: Command = script(/^is_there\(\) \{\n[^]*?\n\}/m.exec(prelude)?.[0] ?? '');
 
 /** For the programs that run here: git, ssh-keygen, sendmail. */
 export function programEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

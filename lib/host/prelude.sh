@@ -75,6 +75,33 @@ while_systemd_is_away() {
   return "$code"
 }
 
+# is_there path: whether something has that name, for what an undo keeps or removes. `[ -e … ]` also says no when a disk does
+# not answer or may not be read, and what is only not seen would be taken for what was never there: that ends the script.
+is_there() {
+  local said
+  if said=$(LC_ALL=C stat -c. -- "$1" 2>&1); then return 0; fi
+  case $said in *': No such file or directory') return 1 ;; esac
+  printf '%s\n' "$said" >&2
+  exit 1
+}
+
+# What an undo has to know and may not see any more stands in the journal, from a step on: keep_note name text · read_note name ·
+# drop_note name. Without a keeper there is none, and nothing is noted.
+keep_note() {
+  [[ ${KEEPER_JOURNAL:-} ]] || return 0
+  printf '%s\n' "$2" | write_file "$KEEPER_JOURNAL/$1"
+  sync "$KEEPER_JOURNAL/$1" "$KEEPER_JOURNAL"
+}
+read_note() {
+  [[ ${KEEPER_JOURNAL:-} ]] || return 0
+  if is_there "$KEEPER_JOURNAL/$1"; then cat "$KEEPER_JOURNAL/$1"; fi
+}
+drop_note() {
+  [[ ${KEEPER_JOURNAL:-} ]] || return 0
+  rm -f "$KEEPER_JOURNAL/$1"
+  sync "$KEEPER_JOURNAL"
+}
+
 # answer text…: what the task that asked reads back (file descriptor 3)
 answer() {
   printf '%s\n' "$*" >&3

@@ -109,7 +109,7 @@ export function extendStep(base: Target, was: Mark, end: number): Step {
       sh`[ -e ${file} ] || fail ${`${was.name} has just ended`}`,
       sh`printf '%s\\n' ${line} | write_file ${file}`,
     );
-  const before = sh`[ ! -e ${file} ] || printf '%s\\n' ${markLine(was)} | write_file ${file}`;
+  const before = sh`if is_there ${file}; then printf '%s\\n' ${markLine(was)} | write_file ${file}; fi`;
   return { title: `Give ${was.name} its time`, run: put(markLine({ ...was, end })), undo: before };
 }
 
@@ -122,7 +122,12 @@ export function downStep(base: Target, name: string): Step {
     sh`bash ${sweep} end ${name}`,
     sweepSoon(sweep),
   );
-  return { title: `Take ${name} away`, run, undo: sh`[ -e ${markFile(folder, name)} ] || { ${run}; }`, seconds: 300 };
+  return {
+    title: `Take ${name} away`,
+    run,
+    undo: sh`if ! is_there ${markFile(folder, name)}; then ${run}; fi`,
+    seconds: 300,
+  };
 }
 
 /** Waits in the background until the run that asks for it is over. */

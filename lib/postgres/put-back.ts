@@ -57,29 +57,44 @@ export function exchangeDumps({ target, stamp }: Place, database: PostgresDataba
   return {
     title: 'Put the restored database in the place of the present one',
     seconds: 300,
-    run: withClient(
-      target,
-      database,
-      lines(named(stamp), sh`move "$restored" "$present" "$aside"`, sh`move "$aside" "$restored" "$present"`),
+    run: lines(
+      // the number of the present one, which no renaming changes
+      sh`present_number=$(
+${withClient(target, database, lines(placeWords, sh`number_of "$present" "$present"`))}
+)
+keep_note exchanged-database "$present_number"`,
+      withClient(
+        target,
+        database,
+        lines(named(stamp), sh`move "$restored" "$present" "$aside"`, sh`move "$aside" "$restored" "$present"`),
+      ),
     ),
-    undo: withClient(
-      target,
-      database,
-      lines(
-        named(stamp),
-        sh`look "$present" "$restored" "$aside"`,
-        sh`has "$aside" || exit 0`,
-        sh`number=$(number_of "$aside" "$aside")`,
-        // the present one is the restored one, unless that has its own name still
-        sh`if has "$present" && ! has "$restored"; then
-  move "$aside" "$present" "$restored"
-elif ! has "$restored"; then
-  # nobody can rename the database that they are in
-  ask_in "$aside" -v name="$restored" <<<'CREATE DATABASE :"name" TEMPLATE template0;'
+    undo: lines(
+      sh`number=$(read_note exchanged-database)
+export number`,
+      withClient(
+        target,
+        database,
+        lines(
+          named(stamp),
+          sh`look "$present" "$restored" "$aside"`,
+          sh`if has "$aside"; then
+  number=$(number_of "$aside" "$aside")
+  # the present one is the restored one, unless that has its own name still
+  if has "$present" && ! has "$restored"; then
+    move "$aside" "$present" "$restored"
+  elif ! has "$restored"; then
+    # nobody can rename the database that they are in
+    ask_in "$aside" -v name="$restored" <<<'CREATE DATABASE :"name" TEMPLATE template0;'
+  fi
+  move "$restored" "$aside" "$present"
 fi`,
-        sh`move "$restored" "$aside" "$present"`,
-        sh`now=$(number_of "$present" "$present")`,
-        sh`[[ $now == "$number" ]] || { echo "the database called $present is not the one with the number $number, which was there before" >&2; exit 1; }`,
+          // without a number nothing was begun
+          sh`if [[ $number ]]; then
+  now=$(number_of "$present" "$present")
+  [[ $now == "$number" ]] || { echo "the database called $present is not the one with the number $number, which was there before" >&2; exit 1; }
+fi`,
+        ),
       ),
     ),
   };

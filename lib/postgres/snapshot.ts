@@ -26,8 +26,8 @@ function named(id: string): Command {
 
 /**
  * Dumps the stopped app's database and copies it on the server; the way back puts the copy in its place, from wherever it
- * was cut off. A file beside the dump has the copy's number, which no renaming changes: the way back is done when the
- * database of that number has the name, and before that nothing is removed.
+ * was cut off. The journal, and a file beside the dump, have the copy's number, which no renaming changes: the way back is
+ * done when the database of that number has the name, and before that nothing is removed.
  */
 export function stoppedDump(target: Target, database: PostgresDatabase, id: string): { run: Command; undo: Command } {
   const file = dumpFile(target, database, id);
@@ -50,8 +50,13 @@ export function stoppedDump(target: Target, database: PostgresDatabase, id: stri
         sh`sync ${`${number}.new`}`,
         sh`mv -fT ${`${number}.new`} ${number}`,
       ),
+      sh`copied=$(<${number})
+keep_note copied "$copied"`,
     ),
     undo: lines(
+      sh`number=$(read_note copied)
+if [[ ! $number ]] && is_there ${number}; then number=$(<${number}); fi
+export number`,
       withClient(
         target,
         database,
@@ -59,8 +64,6 @@ export function stoppedDump(target: Target, database: PostgresDatabase, id: stri
           named(id),
           sh`trap ${sh`[ $? = 0 ] || echo ${unsure} >&2`.text} EXIT`,
           sh`look "$present" "$kept" "$failed"`,
-          sh`number=
-if [[ -e ${number} ]]; then number=$(<${number}); fi`,
           sh`if has "$kept"; then
   number=$(number_of "$kept" "$kept")
   if has "$fresh"; then drop "$kept" "$fresh"; fi
@@ -97,9 +100,15 @@ export function liveDump(target: Target, database: PostgresDatabase, id: string)
   return { run: dumping(target, database, id, plainDump(file)), undo: sh`rm -f ${[file, `${file}.new`]}` };
 }
 
-function dumping(target: Target, database: PostgresDatabase, id: string, text: Command): Command {
+function dumping(
+  target: Target,
+  database: PostgresDatabase,
+  id: string,
+  text: Command,
+  dumped: Command | undefined = undefined,
+): Command {
   const file = dumpFile(target, database, id);
-  return lines(sh`mkdir -p ${database.snapshots}`, withClient(target, database, text), sh`answer ${file}`);
+  return lines(sh`mkdir -p ${database.snapshots}`, withClient(target, database, text), dumped, sh`answer ${file}`);
 }
 
 /** Restores an older dump in place of the stopped database. Comes after stoppedDump, whose undo is the way back from this too. */

@@ -116,7 +116,7 @@ export function installBefore(site: Site): Command {
   const { folder, pairs } = certificatePlaces(site);
   return lines(
     // when nginx takes no configuration at all, it did not take the new certificate either
-    sh`if [ -L ${`${pairs}/before`} ]; then
+    sh`if is_there ${`${pairs}/before`}; then
   before=$(readlink ${`${pairs}/before`})
   point ${folder} "$before"
   if as_root nginx -t; then as_root systemctl reload nginx; else echo "nginx was not reloaded" >&2; fi

@@ -130,13 +130,14 @@ function putBack(maintenance: Maintenance): Command {
   const { folder, end } = placesOf(maintenance);
   const [flag = '', ...others] = namesOf(maintenance);
   return lines(
-    sh`cd ${folder} 2>/dev/null || exit 0`,
-    script('rm -rf .before.new .before.old; [ -d .before ] || exit 0'),
+    sh`if ! is_there ${folder}; then exit 0; fi
+cd ${folder}`,
+    script('rm -rf .before.new .before.old\nif ! is_there .before; then exit 0; fi'),
     // the flag first, and never missing in between
-    sh`if [ -e .before/${flag} ]; then cp -a .before/${flag} ${`${flag}.new`}; mv -fT ${`${flag}.new`} ${flag}; else rm -f ${flag} ${`${flag}.new`}; fi`,
+    sh`if is_there .before/${flag}; then cp -a .before/${flag} ${`${flag}.new`}; mv -fT ${`${flag}.new`} ${flag}; else rm -f ${flag} ${`${flag}.new`}; fi`,
     // what agrees the crontab with the flag takes itself away when it is not needed any more
-    sh`for name in ${others.filter(name => name !== 'end.sh')}; do rm -rf "$name" "$name.new"; [ ! -e ".before/$name" ] || cp -a ".before/$name" "$name"; done`,
-    script('rm -f end.sh.new; [ ! -e .before/end.sh ] || cp -a .before/end.sh end.sh'),
+    sh`for name in ${others.filter(name => name !== 'end.sh')}; do rm -rf "$name" "$name.new"; if is_there ".before/$name"; then cp -a ".before/$name" "$name"; fi; done`,
+    script('rm -f end.sh.new; if is_there .before/end.sh; then cp -a .before/end.sh end.sh; fi'),
     // the whole path, because it starts itself again in /
     sh`[ ! -e ${end} ] || bash ${end}`,
     script('mv -T .before .before.old\nrm -rf .before.old'),

@@ -4,7 +4,7 @@ import { bash, sqlite3 } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { keepDumps, liveDump, restoreDump, stoppedDump } from '../postgres/snapshot.ts';
 import type { Change } from '../runtime/runtime.ts';
-import { exactCopy, makeExactCopy, putExactBack, restoredFile } from './exact-copy.ts';
+import { clutter, exactCopy, makeExactCopy, putExactBack, removeCopies, restoredFile } from './exact-copy.ts';
 import { inPlace } from './in-place.ts';
 import type { Finish, Step } from './plan.ts';
 
@@ -30,14 +30,37 @@ export function liveSnapshotStep(target: Target, database: Database, change: Cha
 
 /**
  * Two copies: a checked VACUUM INTO that stays, and the files as they are (with -wal and -shm) in a folder beside it,
- * because only those can be put back byte for byte.
+ * because only those can be put back byte for byte. That they were made stands in the journal until the way back was
+ * compared: without them there is none, and a disk that is away looks like copies that were never made.
  */
 function stoppedCopy(target: Target, database: SqliteDatabase, id: string): { run: Command; undo: Command } {
   const file = snapshotFile(database, id);
+  const lost = `the copies of ${database.file} in ${database.snapshots} are lost: is the disk mounted?`;
   return {
-    run: taking(target, database, id, lines(makeExactCopy(database, file), checkedCopy(database, file))),
-    undo: inItsPlace(target, database, putExactBack(database, file)),
+    run: taking(
+      target,
+      database,
+      id,
+      lines(makeExactCopy(database, file), checkedCopy(database, file)),
+      sh`keep_note copied ${file}`,
+    ),
+    undo: lines(
+      sh`copied=$(read_note copied)`,
+      sh`found=$(
+${inItsPlace(target, database, putExactBack(database, file))}
+)`,
+      sh`[[ $found != none || ! $copied ]] || fail ${lost}`,
+      sh`drop_note copied`,
+      asOwner(target, database, removeCopies(file, sh`exit 1`), removeCopies(file, sh`echo ${clutter(file)} >&2`)),
+    ),
   };
+}
+
+/** Removes what who deploys mostly owns, while a container takes its time; what may not be removed like this, its user removes. */
+function asOwner(target: Target, database: SqliteDatabase, quick: Command, careful: Command = quick): Command {
+  return sh`${bash} -c ${lines(script('set -euo pipefail'), quick).text} 2>/dev/null || {
+${inItsPlace(target, database, careful)}
+}`;
 }
 
 function liveCopy(target: Target, database: SqliteDatabase, id: string): { run: Command; undo: Command } {
@@ -48,8 +71,14 @@ function liveCopy(target: Target, database: SqliteDatabase, id: string): { run: 
   };
 }
 
-/** Takes the snapshot by `copy` when there is a database, and answers its name. */
-function taking(target: Target, database: SqliteDatabase, id: string, copy: Command): Command {
+/** Takes the snapshot by `copy` when there is a database, does `taken`, and answers its name. */
+function taking(
+  target: Target,
+  database: SqliteDatabase,
+  id: string,
+  copy: Command,
+  taken: Command = script(''),
+): Command {
   const file = snapshotFile(database, id);
   return lines(
     inItsPlace(
@@ -65,7 +94,10 @@ function taking(target: Target, database: SqliteDatabase, id: string, copy: Comm
       ),
       script('| tee "$KEEPER_RUN/snapshot"'),
     ),
-    sh`if grep -q taken "$KEEPER_RUN/snapshot"; then answer ${file}; fi`,
+    sh`if grep -q taken "$KEEPER_RUN/snapshot"; then
+  ${taken}
+  answer ${file}
+fi`,
   );
 }
 
@@ -146,11 +178,7 @@ function keepCopies(target: Target, database: SqliteDatabase, id: string): Comma
     sh`[ -d ${database.snapshots} ] || exit 0`,
     sh`find ${database.snapshots} -maxdepth 1 -type f -name ${`${stem}-[0-9]*${end}`} -print0 | sort -rz | tail -zn +${database.keep + 1} | xargs -0r rm -f --`,
   );
-  // who deploys owns them, and a container takes its time; what may not be removed like this is removed as their user
-  const quick = lines(script('set -euo pipefail'), cleanUp).text;
-  return sh`${bash} -c ${quick} 2>/dev/null || {
-${inItsPlace(target, database, cleanUp)}
-}`;
+  return asOwner(target, database, cleanUp);
 }
 
 /** Runs a script as the user who owns the database, where that user sees its folder and that of the snapshots. */

@@ -1,5 +1,6 @@
 // The exact bytes of a stopped SQLite database: how they are kept, and how they come back. No copy goes before the place was compared with it.
 import type { SqliteDatabase } from '../config/target.ts';
+import { isThere } from '../host/environment.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 
 /** What SQLite keeps beside a database: they belong together. The first is the database itself. */
@@ -20,18 +21,6 @@ function partsOf({ file }: SqliteDatabase, snapshot: string): { part: string; co
   return databaseEnds.map(end => ({ part: `${file}${end}`, copy: `${exactCopy(snapshot)}/${name}${end}` }));
 }
 
-/**
- * is_there path: whether something has that name, for what an undo keeps or removes. `[ -e … ]` also says no when a disk does
- * not answer or may not be read, and what is only not seen would be taken for what was never there: that ends the script.
- */
-export const isThere: Command = sh`is_there() {
-  local said
-  if said=$(LC_ALL=C stat -c. -- "$1" 2>&1); then return 0; fi
-  case $said in *': No such file or directory') return 1 ;; esac
-  printf '%s\\n' "$said" >&2
-  exit 1
-}`;
-
 /** Makes the folder, whole or not at all: the way back must never find half a copy, not even after a power cut. */
 export function makeExactCopy(database: SqliteDatabase, snapshot: string): Command {
   const exact = exactCopy(snapshot);
@@ -51,26 +40,23 @@ export function makeExactCopy(database: SqliteDatabase, snapshot: string): Comma
 }
 
 /**
- * Puts the bytes back, from wherever an earlier try was cut off, and removes the copies once each part of the database was
- * compared: the bytes are those of before, and what was not there is not there. Else it fails, and both copies stay.
+ * Puts the bytes back, from wherever an earlier try was cut off, and compares each part of the database: the bytes are those
+ * of before, and what was not there is not there. Else it fails. Removes neither copy, and prints `none` when there is none.
  */
 export function putExactBack(database: SqliteDatabase, snapshot: string): Command {
   const exact = exactCopy(snapshot);
-  const making = `${exact}.new`;
-  const going = `${exact}.done`;
   const { file } = database;
   const parts = partsOf(database, snapshot);
   // an exact copy is only made of a database that is there
   const [main, ...beside] = parts;
   const lost = `the exact copy ${exact} is gone, so nothing tells whether ${file} is as it was; ${snapshot} is a checked copy of then`;
   const unsure = `${file} is not known to be as it was: its exact bytes are in ${exact}, a checked copy is ${snapshot}, and both stay`;
-  const clutter = `the database is as it was; of what was beside ${snapshot}, not everything could be removed`;
   return lines(
     isThere,
     sh`if ! is_there ${exact}; then
   # the checked copy is made after it, and goes before it
   if is_there ${snapshot}; then echo ${lost} >&2; exit 1; fi
-  rm -rf ${[making, going]} || echo ${clutter} >&2
+  echo none
   exit 0
 fi`,
     sh`trap ${sh`[ $? = 0 ] || echo ${unsure} >&2`.text} EXIT`,
@@ -85,12 +71,32 @@ fi`,
       ({ part, copy }) => sh`if is_there ${copy}; then cmp ${copy} ${part} >&2; elif is_there ${part}; then exit 1; fi`,
     ),
     sh`trap - EXIT`,
-    // Copies that cannot be removed are no reason to keep the app stopped. The folder goes by one rename, and last: what
-    // is left of half a removal must never be taken for the bytes of before.
-    sh`if ! rm -f ${snapshot} || ! mv -T ${exact} ${going} || ! rm -rf ${[going, making, restoredFile(database), ...parts.map(({ part }) => `${part}.back`)]}; then
-  echo ${clutter} >&2
-fi`,
+    // what a try before this one, or a rollback, left beside the database
+    sh`rm -rf ${[restoredFile(database), ...parts.map(({ part }) => `${part}.back`)]} || echo ${clutter(snapshot)} >&2`,
   );
+}
+
+/**
+ * Removes the copies of a database that was put back, or does `otherwise`. The folder goes by one rename, and last: what is
+ * left of half a removal must never be taken for the bytes of before.
+ */
+export function removeCopies(snapshot: string, otherwise: Command): Command {
+  const exact = exactCopy(snapshot);
+  const going = `${exact}.done`;
+  return lines(
+    isThere,
+    sh`remove_copies() {
+  rm -f ${snapshot} || return 1
+  if is_there ${exact}; then mv -T ${exact} ${going} || return 1; fi
+  rm -rf ${[going, `${exact}.new`]}
+}`,
+    sh`remove_copies || ${otherwise}`,
+  );
+}
+
+/** Copies that cannot be removed are told, and no reason to keep the app stopped. */
+export function clutter(snapshot: string): string {
+  return `the database is as it was; of what was beside ${snapshot}, not everything could be removed`;
 }
 
 /**

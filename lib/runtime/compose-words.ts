@@ -25,20 +25,20 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   const { project } = settings;
   return lines(
     // a place of a colour says its project; everything else runs in the target's own
-    sh`project_of() { if [[ -e $1/project ]]; then cat "$1/project"; else echo ${project}; fi; }`,
+    sh`project_of() { if is_there "$1/project"; then cat "$1/project"; else echo ${project}; fi; }`,
     // dc place words…: docker compose for what is in that folder. Variables of the login shell would win over the env
     // file, so those that the file sets are taken away first.
     sh`dc() {
-  local place=$1 also more=() from=${target.root} before=() project
+  local place=$1 also=0 more=() from=${target.root} before=() project
   shift
   project=$(project_of "$place") || return 1
   [[ ! \${KEEPER_RUN:-} ]] || docker_is_there || return 1
   # what another tool deployed was made in a folder of its own, of several files, with variables of that tool
-  if [[ -e $place/directory ]]; then from=$(<"$place/directory") || return 1; fi
-  if [[ -e $place/before.env ]]; then before=(--env-file "$place/before.env"); fi
-  for also in "$place"/also-*.yml; do if [[ -e $also ]]; then more+=(-f "$also"); fi; done
-  if [[ -e $place/volumes.yml ]]; then more+=(-f "$place/volumes.yml"); fi
-  if [[ -e $place/limits.yml ]]; then more+=(-f "$place/limits.yml"); fi
+  if is_there "$place/directory"; then from=$(<"$place/directory") || return 1; fi
+  if is_there "$place/before.env"; then before=(--env-file "$place/before.env"); fi
+  while is_there "$place/also-$also.yml"; do more+=(-f "$place/also-$also.yml"); also=$((also + 1)); done
+  if is_there "$place/volumes.yml"; then more+=(-f "$place/volumes.yml"); fi
+  if is_there "$place/limits.yml"; then more+=(-f "$place/limits.yml"); fi
   env ${['IMAGE_TAG', ...Object.keys(variablesOf(target, settings))].flatMap(name => ['-u', name])} docker compose -p "$project" --project-directory "$from" --env-file "$place/compose.env" "\${before[@]}" -f "$place/compose.yml" "\${more[@]}" "$@"
 }`,
     imageWords(project),
@@ -140,7 +140,7 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
     // drop_ahead place: the way back from make_ahead, also when that was cut off: what is not the one before goes
     sh`drop_ahead() {
   local name old all new
-  [[ -e $1/replaces ]] || return 0
+  if ! is_there "$1/replaces"; then return 0; fi
   name=$(<"$1/replaces")
   old=$(docker ps -aq --no-trunc --filter name="^/?\${name#/}$")
   all=$(services_now "$1" -a)
@@ -183,7 +183,10 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
     // what another tool started has no list of ours until a deploy takes it over
     sh`ids_of() {
   local project
-  if cat "$1/ids" 2>/dev/null; then return 0; fi
+  if is_there "$1/ids"; then
+    cat "$1/ids" || return 1
+    return 0
+  fi
   project=$(project_of "$1") || return 1
   docker ps -aq --no-trunc --filter label=com.docker.compose.project="$project"
 }`,

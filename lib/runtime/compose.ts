@@ -53,8 +53,8 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
   const takeAway = (change: Change): Command =>
     lines(
       words,
-      sh`[ -e ${`${change.next.folder}/services`} ] || exit 0`,
-      sh`if [ -e ${`${change.next.folder}/replaces`} ]; then
+      sh`if ! is_there ${`${change.next.folder}/services`}; then exit 0; fi`,
+      sh`if is_there ${`${change.next.folder}/replaces`}; then
   with_ids ${change.next.folder} stop_new ${stopSeconds}
   drop_ahead ${change.next.folder}
   exit 0

@@ -63,7 +63,7 @@ export function releasesRights(releases: string, user: string): string {
 
 /** A release's folder with all in it. A link in its place is removed, and nothing of what it leads to. */
 export function removeFolder(folder: string, user: string | undefined): Command {
-  const clear = sh`if [ -d ${folder} ] && [ ! -L ${folder} ]; then ${asUser(user)} ${bash} -c ${insideFolder} bash ${folder} clear; fi`;
+  const clear = sh`if is_there ${folder} && [ -d ${folder} ] && [ ! -L ${folder} ]; then ${asUser(user)} ${bash} -c ${insideFolder} bash ${folder} clear; fi`;
   return lines(clear, sh`rm -rf ${folder}`);
 }
 
