@@ -67,11 +67,18 @@ fi`,
 /**
  * carry from to: by one rename, or from one disk to another so that both ends are whole or not there at all.
  * beside from to: whether a rename does.
+ * disk_of path: the mount that its folder is on. The kernel renames nothing from one mount to another, also of the same file
+ * system, and then mv copies in place; stat -c %m does not see these.
  */
-export const carry: Command = sh`beside() {
+export const carry: Command = sh`disk_of() {
+  local folder
+  folder=$(dirname "$1") || exit 1
+  findmnt -n -o TARGET -T "$folder" || { echo "$folder is on no disk that is mounted" >&2; exit 1; }
+}
+beside() {
   local from to
-  from=$(stat -c %m "$(dirname "$1")") || exit 1
-  to=$(stat -c %m "$(dirname "$2")") || exit 1
+  from=$(disk_of "$1") || exit 1
+  to=$(disk_of "$2") || exit 1
   [ "$from" = "$to" ]
 }
 carry() {

@@ -131,7 +131,7 @@ export function exchangeFiles({ target, stamp, paths }: PutBack): Step {
           const kept = posix.join(aside, path);
           return lines(
             sh`mkdir -p ${posix.dirname(kept)} ${posix.dirname(place(path))}`,
-            sh`stat -c %m ${posix.dirname(place(path))} >${disk(index)}`,
+            sh`disk_of ${place(path)} >${disk(index)}`,
             sh`if [ -e ${place(path)} ] || [ -L ${place(path)} ]; then carry ${place(path)} ${kept}; fi`,
             sh`: >${mark(index)}`,
             sh`carry ${posix.join(staged(target, stamp), path)} ${place(path)}`,
@@ -146,7 +146,7 @@ export function exchangeFiles({ target, stamp, paths }: PutBack): Step {
           return lines(
             sh`if is_there ${disk(index)}; then
   was=$(<${disk(index)})
-  now=$(stat -c %m ${posix.dirname(place(path))})
+  now=$(disk_of ${place(path)})
   # empty: it was cut off before anything was moved
   [ -z "$was" ] || [ "$was" = "$now" ] || { echo ${place(path)} "was on the disk $was and would now be on $now: is it mounted?" >&2; exit 1; }
 fi`,

@@ -105,7 +105,7 @@ function dumping(
   database: PostgresDatabase,
   id: string,
   text: Command,
-  dumped: Command | undefined = undefined,
+  dumped?: Command,
 ): Command {
   const file = dumpFile(target, database, id);
   return lines(sh`mkdir -p ${database.snapshots}`, withClient(target, database, text), dumped, sh`answer ${file}`);

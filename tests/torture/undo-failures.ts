@@ -24,8 +24,11 @@ import { below, seeded } from './hostile.ts';
 export const ofPrograms = ['fails', 'halfway', 'dies'] as const;
 /** What becomes of the nth call on a file, or of all from then on. `killed`: with the shell and all that it started, in the middle of a write. */
 export const ofCalls = ['EIO', 'EIO from then on', 'no space', 'no inode', 'killed'] as const;
-export type Kind = (typeof ofPrograms)[number] | (typeof ofCalls)[number];
-const isOfPrograms = (kind: Kind) => ofPrograms.some(one => one === kind);
+/** After the nth thing that the stand-in of Docker changed: it says that it failed, or all is killed. */
+export const ofEngine = ['engine fails', 'engine killed'] as const;
+export type Kind = (typeof ofPrograms)[number] | (typeof ofCalls)[number] | (typeof ofEngine)[number];
+const counted = (kind: Kind | 'none') =>
+  ofPrograms.some(one => one === kind) ? 'programs' : ofEngine.some(one => one === kind) ? 'changes' : 'calls';
 
 /** One undo, in the state that it is called in. */
 export type Undoing = {
@@ -44,7 +47,8 @@ export type Undoing = {
   environment?: Record<string, string>;
 };
 
-export type Tally = { runs: number; done: number; failed: number; programs: number; calls: number; lies: string[] };
+export type Tally = { runs: number; done: number; failed: number; lies: string[] } & Counts;
+type Counts = { programs: number; calls: number; changes: number };
 
 // in memory: an undo waits for the disk many times
 const scratch = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'bookops-faults-'));
@@ -70,9 +74,11 @@ export function run(
   { folders, environment }: Pick<Undoing, 'folders' | 'environment'>,
   kind: Kind | 'none' = 'none',
   at = 0,
-): { status: number | null; stderr: string; programs: number; calls: number; faults: number } {
+): { status: number | null; stderr: string; faults: number } & Counts {
   mkdirSync(keeperRun, { recursive: true });
   writeFileSync(counts, Buffer.alloc(12));
+  const changed = environment?.['ENGINE'] && join(environment['ENGINE'], 'changes');
+  if (changed) writeFileSync(changed, '0\n');
   const { status, stderr, error } = spawnSync('setsid', ['bash', '-c', `exec 3>/dev/null\n${words}\n${text}`], {
     encoding: 'utf8',
     timeout: 100_000,
@@ -87,13 +93,16 @@ export function run(
       FAULT_COUNT: counts,
       FAULT_KIND: kind,
       // setsid and the shell come first
-      FAULT_AT: String(kind !== 'none' && isOfPrograms(kind) ? at + 1 : at),
+      FAULT_AT: String(counted(kind) === 'programs' ? at + 1 : at),
+      ...(counted(kind) === 'changes' && { ENGINE_FAULT: `${kind.replace('engine ', '')} ${at}` }),
       FAULT_PATHS: folders.join(':'),
     },
   });
   if (error) throw error;
   const [programs = 0, calls = 0, faults = 0] = new Int32Array(new Uint8Array(readFileSync(counts)).buffer);
-  return { status, stderr, programs: programs - 2, calls, faults };
+  const changes = changed ? Number(readFileSync(changed, 'utf8')) : 0;
+  const met = counted(kind) === 'changes' ? Number(changes >= at) : faults;
+  return { status, stderr, programs: programs - 2, calls, changes, faults: met };
 }
 
 /**
@@ -104,16 +113,25 @@ export function tryFaults(undoing: Undoing, places?: number): Tally {
   const { name, ready, undo, now, before, kept, kinds = [...ofPrograms, ...ofCalls] } = undoing;
   ready();
   const plain = run(undo, undoing);
-  const tally: Tally = { runs: 0, done: 0, failed: 0, programs: plain.programs, calls: plain.calls, lies: [] };
+  const { programs, calls, changes } = plain;
+  const tally: Tally = { runs: 0, done: 0, failed: 0, programs, calls, changes, lies: [] };
   const lie = (what: string) => {
     tally.lies.push(`${name}: ${what}`);
     if (places === undefined) console.log(`${name}: ${what}`);
   };
-  const differs = (cluttered: boolean) => JSON.stringify(now(cluttered)) !== JSON.stringify(before(cluttered));
+  const differs = (cluttered: boolean) => {
+    const [is, was] = [now(cluttered), before(cluttered)].map(one => JSON.stringify(one));
+    if (is === was || is === undefined || was === undefined) return is !== was;
+    let at = 0;
+    while (is[at] === was[at]) at++;
+    tally.lies.push(`${name}: …${is.slice(Math.max(0, at - 100), at + 60)}… instead of …${was.slice(at, at + 60)}…`);
+    return true;
+  };
   if (plain.status !== 0 || differs(false)) lie(`without a fault: exit ${plain.status} ${plain.stderr}`);
   const random = seeded(7);
   for (const kind of kinds) {
-    const most = isOfPrograms(kind) ? plain.programs : plain.calls;
+    const most = plain[counted(kind)];
+    if (!most) continue;
     const all = places === undefined;
     for (let turn = 1; all || turn <= places; turn++) {
       const at = all ? turn : 1 + below(random, most);
@@ -186,4 +204,19 @@ export function forward(command: Command | undefined, at: Pick<Undoing, 'folders
   assert.ok(command);
   const { status, stderr } = run(command, at);
   assert.is(status, 0, stderr);
+}
+
+export const whole = process.env['BOOKOPS_TORTURE'] === '1';
+let turn = 0;
+
+/** Tries all faults of an undo, or `some` of them, of other kinds each time, and fails when one lies. */
+export function judge(undoing: Undoing, some: number): void {
+  const began = performance.now();
+  const { name, kinds = [...ofPrograms, ...ofCalls] } = undoing;
+  const chosen = kinds.filter((_, index) => whole || (index + turn) % Math.ceil(kinds.length / some) === 0);
+  turn++;
+  const { lies, ...figures } = tryFaults({ ...undoing, kinds: chosen }, whole ? undefined : 1);
+  if (whole)
+    console.log(`series: ${name} ${JSON.stringify(figures)} ${Math.round((performance.now() - began) / 1000)} s`);
+  assert.is(lies.length, 0, `${lies.length} of ${figures.runs}\n${lies.slice(0, 12).join('\n')}`);
 }

@@ -9,17 +9,16 @@ import { dumpFile } from '../../lib/postgres/snapshot.ts';
 import { keepSnapshots, restoreStep, snapshotStep } from '../../lib/release/database.ts';
 import { startPostgres } from '../postgres/server.ts';
 import { changeOf, sample } from '../torture/targets.ts';
-import { forward, makeScratch, ofPrograms, removeScratch, run, tryFaults } from '../torture/undo-failures.ts';
+import { forward, makeScratch, ofPrograms, removeScratch, run, tryFaults, whole } from '../torture/undo-failures.ts';
 
-const whole = process.env['BOOKOPS_TORTURE'] === '1';
 const server = await startPostgres();
 test.after(async () => {
   await server.stop();
   removeScratch();
 });
 const root = makeScratch('postgres');
-const snapshots = join(root, 'snap shots');
-mkdirSync(snapshots);
+const [snapshots, journal] = [join(root, 'snap shots'), join(root, 'journal')];
+for (const folder of [snapshots, journal]) mkdirSync(folder);
 const env = join(root, 'a.env');
 const name = "a book's";
 writeFileSync(env, `DATABASE_URL="${server.make('ana', 'pass', name)}"\n`);
@@ -31,7 +30,7 @@ const database: PostgresDatabase = {
   keep: 2,
 };
 const target = sample({ database, env: [{ file: env, keys: {}, checks: [] }] });
-const at = { folders: [snapshots] };
+const at = { folders: [snapshots, journal], environment: { KEEPER_JOURNAL: journal } };
 server.sql(
   `REVOKE CONNECT ON DATABASE "${name}" FROM PUBLIC; ALTER DATABASE "${name}" SET search_path TO "$user", public`,
 );
@@ -121,7 +120,7 @@ test('a database of Postgres is as before, or a whole copy of it is there, whate
       },
       whole ? undefined : 1,
     );
-    if (whole) console.log(what, JSON.stringify(figures), `${Math.round((performance.now() - began) / 1000)} s`);
+    if (whole) console.log('series: Postgres', what, JSON.stringify(figures), `${Math.round((performance.now() - began) / 1000)} s`);
     assert.is(lies.length, 0, `${lies.length} of ${figures.runs}\n${lies.slice(0, 12).join('\n')}`);
     // a clutter that was told is swept by the next deploy
     run(keepSnapshots(target, database, old).run, at);
