@@ -100,13 +100,7 @@ export function liveDump(target: Target, database: PostgresDatabase, id: string)
   return { run: dumping(target, database, id, plainDump(file)), undo: sh`rm -f ${[file, `${file}.new`]}` };
 }
 
-function dumping(
-  target: Target,
-  database: PostgresDatabase,
-  id: string,
-  text: Command,
-  dumped?: Command,
-): Command {
+function dumping(target: Target, database: PostgresDatabase, id: string, text: Command, dumped?: Command): Command {
   const file = dumpFile(target, database, id);
   return lines(sh`mkdir -p ${database.snapshots}`, withClient(target, database, text), dumped, sh`answer ${file}`);
 }

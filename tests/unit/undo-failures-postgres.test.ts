@@ -120,7 +120,13 @@ test('a database of Postgres is as before, or a whole copy of it is there, whate
       },
       whole ? undefined : 1,
     );
-    if (whole) console.log('series: Postgres', what, JSON.stringify(figures), `${Math.round((performance.now() - began) / 1000)} s`);
+    if (whole)
+      console.log(
+        'series: Postgres',
+        what,
+        JSON.stringify(figures),
+        `${Math.round((performance.now() - began) / 1000)} s`,
+      );
     assert.is(lies.length, 0, `${lies.length} of ${figures.runs}\n${lies.slice(0, 12).join('\n')}`);
     // a clutter that was told is swept by the next deploy
     run(keepSnapshots(target, database, old).run, at);
