@@ -1,7 +1,7 @@
 // The process runtime: a supervised child with a pid file, for a machine without root and without Docker.
 import type { ProcessSettings, Target } from '../config/target.ts';
 import { exportEnvironment } from '../env/on-host.ts';
-import { bash } from '../host/environment.ts';
+import { bash, isThere } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Release } from '../release/names.ts';
 import { asTyped, chosenLines, folderSteps, inFolder, pointCurrent, recheckFolder, removeFolder } from './folder.ts';
@@ -18,6 +18,11 @@ export function processRuntime(target: Target, settings: ProcessSettings): Runti
     lines(
       sh`cd ${release.folder} || exit 1`,
       environment,
+      // by itself and before the app: whoever started it may be killed in this moment, and nobody would know of it
+      sh`read -r me </proc/$$/stat
+set -- \${me##*) }
+echo "$$ \${20}" >${file('pid.new')} && mv -fT ${file('pid.new')} ${file('pid')} || exit 1
+unset me`,
       // no variable of ours: the app would get it in place of its own of that name
       sh`trap 'trap - TERM; kill -TERM $! 2>/dev/null; wait $!; exit 0' TERM INT`,
       sh`while :; do
@@ -31,22 +36,32 @@ done`,
     );
 
   const words = lines(
+    isThere,
     // the pid alone could be a stranger's by now: the start time tells
+    // prints nothing when there is none; what cannot be read is a failure, as it may run all the same
     sh`supervisor() {
-  local pid start stat
-  read -r pid start <${file('pid')} 2>/dev/null || return 1
-  stat=$(cat "/proc/$pid/stat" 2>/dev/null) || return 1
+  local known pid start stat
+  if ! is_there ${file('pid')}; then return 0; fi
+  known=$(cat ${file('pid')}) || return 1
+  read -r pid start <<<"$known" || return 1
+  [[ $pid ]] || return 0
+  if ! is_there "/proc/$pid"; then return 0; fi
+  if ! stat=$(cat "/proc/$pid/stat" 2>/dev/null); then
+    if is_there "/proc/$pid/stat"; then return 1; fi
+    return 0
+  fi
   stat=\${stat##*) }
   set -- $stat
-  [[ \${20} == "$start" && $1 != Z ]] || return 1
-  echo "$pid"
+  if [[ \${20} == "$start" && $1 != Z ]]; then echo "$pid"; fi
 }`,
     sh`stop_app() {
-  local pid try
-  pid=$(supervisor) || return 0
+  local pid now try
+  pid=$(supervisor)
+  [[ $pid ]] || return 0
   kill -TERM "$pid" 2>/dev/null || true
   for ((try = 0; try < 200; try++)); do
-    supervisor >/dev/null || break
+    now=$(supervisor)
+    [[ $now ]] || break
     ((try == 150)) && kill -KILL -- "-$pid" 2>/dev/null
     sleep 0.05
   done
@@ -57,15 +72,18 @@ done`,
 
   const startApp = (release: Release): Command =>
     lines(
+      words,
       sh`mkdir -p ${run} ${`${target.root}/log`}`,
       sh`rm -f ${file('exits')}; : >${file('exits')}`,
       sh`echo "--- $(date -u +%FT%TZ) "${release.name} starts >>${log}`,
       sh`env -u KEEPER_RUN -u KEEPER_UNDO setsid ${bash} -c ${supervisor(release).text} </dev/null >>${log} 2>&1 3>&- &`,
       sh`pid=$!
-stat=$(cat "/proc/$pid/stat")
-stat=\${stat##*) }
-set -- $stat
-echo "$pid \${20}" | write_file ${file('pid')}`,
+for ((try = 0; ; try++)); do
+  now=$(supervisor)
+  if [[ $now == "$pid" ]]; then break; fi
+  if ((try >= 200)) || ! kill -0 "$pid" 2>/dev/null; then fail ${`the supervisor of ${target.app} does not start: see ${log}`}; fi
+  sleep 0.02
+done`,
     );
 
   const vitals = (_release: Release): Command =>
@@ -73,7 +91,9 @@ echo "$pid \${20}" | write_file ${file('pid')}`,
       words,
       sh`alive() {
   if [[ -s ${file('exits')} ]]; then echo "the app ended with code $(head -n 1 ${file('exits')})"; return 1; fi
-  supervisor >/dev/null || { echo 'the supervisor is gone'; return 1; }
+  local pid
+  pid=$(supervisor) || return 1
+  [[ $pid ]] || { echo 'the supervisor is gone'; return 1; }
 }`,
       // of this start only, not of the release before
       sh`log_tail() { tail -n 100 ${log} | awk '/^--- [^ ]+ [^ ]+ starts$/ { text = ""; next } { text = text $0 "\\n" } END { printf "%s", text }' | tail -n 12; }`,
@@ -85,7 +105,8 @@ echo "$pid \${20}" | write_file ${file('pid')}`,
     facts: () =>
       lines(
         words,
-        sh`{ supervisor && stat -c %Y ${file('pid')}; } 2>/dev/null | fact process; wc -l <${file('exits')} 2>/dev/null | fact exits`,
+        sh`pid=$(supervisor) || pid=''
+{ [[ ! $pid ]] || { echo "$pid"; stat -c %Y ${file('pid')}; }; } 2>/dev/null | fact process; wc -l <${file('exits')} 2>/dev/null | fact exits`,
       ),
     prepare: (change, materials) => folderSteps(target, settings, undefined, change, materials),
     recheck: change => [recheckFolder(change)],

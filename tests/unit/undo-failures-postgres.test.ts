@@ -36,7 +36,11 @@ server.sql(
 );
 const set = (text: string, where = name) =>
   server.sql(`SET ROLE ana; DROP TABLE IF EXISTS page; CREATE TABLE page AS SELECT '${text}' AS text`, where);
-const rows = (where: string) => (server.names().includes(where) ? server.sql('SELECT text FROM page', where) : '');
+const rows = (where: string) =>
+  // one that only lends its name for a moment has no such table
+  server.names().includes(where) && server.sql("SELECT to_regclass('page')", where)
+    ? server.sql('SELECT text FROM page', where)
+    : '';
 // in any order: the copy is given its rights one by one
 const about = () =>
   server.sql(
