@@ -81,7 +81,9 @@ function underLock(target: Target, text: Command): Command {
     script('set +e; umask 022'),
     sh`file=${memoryFile(target)}
 mkdir -p ${target.paths.releases} || exit 1
-exec 8>>"$file.lock" && flock -w 20 8 || exit 1`,
+exec 8>>"$file.lock" || exit 1
+flock -w 20 8 || { echo "$file has been locked for 20 s by $(head -c 200 "$file.lock")" >&2; exit 1; }
+echo "process $$ since $(date -u +%FT%TZ)" >"$file.lock"`,
     script(`declare -A all=()
 now=$(date +%s)
 number() { [[ $1 =~ ^[0-9]+$ ]]; }

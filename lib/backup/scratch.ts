@@ -33,6 +33,9 @@ export function baseOn(target: Target): Command {
   return sh`${`${target.paths.releases}/.keeper/backup`}`;
 }
 
+/** It takes a moment: nothing is removed under it. */
+const tidySeconds = 10;
+
 /** For a machine that has nothing of the target. */
 export const baseAnywhere: Command = script('"${TMPDIR:-/var/tmp}/bookops-$(id -u)"');
 
@@ -55,17 +58,22 @@ fi`,
       sh`exec 8>>"$base/lock"
 flock -w ${Math.max(1, Math.ceil(alone.wait))} 8 || { echo "held $(cat "$base/holder" 2>/dev/null)"; exit 5; }
 printf '%s\\n' ${alone.holder} >"$base/holder"`,
-    // between the making of a folder and its lock nobody may tidy up
+    // between the making of a folder and its lock nobody may tidy up; what goes is only renamed meanwhile, as its removal takes longer
     sh`exec 7>>"$base/tidy"
-flock 7
+flock -w ${tidySeconds} 7 || { echo "tidying $(head -c 200 "$base/tidy")"; exit 5; }
+echo "process $$ since $(date -u +%FT%TZ)" >"$base/tidy"
 for other in "$base"/scratch.*; do
   [ -d "$other" ] || continue
-  (exec 9>>"$other/lock" && flock -n 9 && { chmod -R u+rwX "$other"; rm -rf "$other"; }) 2>/dev/null
+  (exec 9>>"$other/lock" && flock -n 9 && mv -fT -- "$other" "$base/gone.\${other##*.}") 2>/dev/null
 done
 own=$(mktemp -d "$base/scratch.XXXXXXXX") || exit 1
 exec 9>>"$own/lock"
-flock 9
+flock -n 9 || exit 1
 exec 7>&-
+for other in "$base"/gone.*; do
+  [ -d "$other" ] || continue
+  { chmod -R u+rwX "$other"; rm -rf "$other"; } 2>/dev/null
+done
 echo "ready $(date +%s%3N) $(df -PB1 "$own" | awk 'NR==2 {print $4}') $own"
 cat >/dev/null
 # what unpacks into it for a program that was killed may write for a moment more
@@ -94,6 +102,8 @@ done`,
       throw new Failure(5, `another backup, restore or prune is under way: ${[one, two, ...rest].join(' ').trim()}`, {
         advice: 'try again later, or wait for your turn with --wait 30m',
       });
+    if (word === 'tidying')
+      throw new Failure(5, `${where}: for ${tidySeconds} s another run has been tidying up: ${[one, two, ...rest].join(' ').trim() || 'one of an older version'}`, { advice: 'try again later, or look at that process there' }); // prettier-ignore
     if (word === 'missing')
       throw new Failure(1, `${where} has no ${one}`, {
         advice: `there: sudo apt-get install ${packageOf(one)}`,

@@ -95,7 +95,8 @@ function lockInstances(folder: string): Command {
   const lock = `${folder}/.lock`;
   return lines(
     sh`(umask 077; : >>${lock}); exec 7<>${lock}`,
-    sh`flock -w 20 7 || fail 'another run works on the instances'`,
+    sh`flock -w 20 7 || fail "another run has been working on the instances for 20 s: $(head -c 200 ${lock})"`,
+    sh`echo "process $$ since $(date -u +%FT%TZ)" >${lock}`,
   );
 }
 
