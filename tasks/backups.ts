@@ -11,9 +11,10 @@ import {
 } from '../lib/backup/before-deploy.ts';
 import { choose, type Held, type Whole } from '../lib/backup/catalog.ts';
 import { reread } from '../lib/backup/examine.ts';
-import { perform } from '../lib/backup/flow.ts';
+import { perform, type Way } from '../lib/backup/flow.ts';
 import { imported } from '../lib/backup/import-layout.ts';
 import { manifestName } from '../lib/backup/manifest.ts';
+import { noteDamage } from '../lib/backup/met-damage.ts';
 import { probed } from '../lib/backup/probed.ts';
 import { pruned } from '../lib/backup/prune.ts';
 import { backupsOf, openStores, size } from '../lib/backup/settings.ts';
@@ -118,6 +119,14 @@ export default task(import.meta.url, {
           if (!(error instanceof Failure) || error.exit !== 7) throw error;
         });
     const bad = found.filter(one => !one.good);
+    let asked: Promise<Way> | undefined;
+    const onHost = () =>
+      (asked ??= context.connect(target.host).then(host => ({ host, signal: context.signal, appUser: undefined })));
+    for (const [index, { good, checks }] of found.entries()) {
+      const held = meant[index];
+      const met = { checks, says: '', by: context.who, where: 'another machine', found: 'verify' } as const;
+      if (held && !good) await noteDamage(target, { held, ...met }, onHost, report);
+    }
     if (bad.length)
       throw new Failure(7, `${bad.length} of ${found.length} backups of ${name} are damaged`, {
         detail: bad
@@ -209,7 +218,7 @@ function kindOf({ manifest }: Held): string {
 function proof({ verdict }: Held): string {
   if (!verdict) return 'not proven';
   const when = `${verdict.time.slice(0, 16).replace('T', ' ')} on ${verdict.where}`;
-  return verdict.good ? `proven ${when}` : `a drill failed ${when}`;
+  return verdict.good ? `proven ${when}` : `found damaged ${when}`;
 }
 
 function shown({ id, store, manifest, verdict }: Whole, report: Report): Result {

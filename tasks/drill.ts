@@ -5,6 +5,7 @@ import { fewObjects } from '../lib/backup/bucket-look.ts';
 import { choose, keyOf } from '../lib/backup/catalog.ts';
 import { verifyRoom } from '../lib/backup/examine.ts';
 import { perform, type Way } from '../lib/backup/flow.ts';
+import { withBad } from '../lib/backup/met-damage.ts';
 import { openBackup, toolsToOpen } from '../lib/backup/open.ts';
 import { proveFurther } from '../lib/backup/prove-further.ts';
 import { baseAnywhere, baseOn, openScratch } from '../lib/backup/scratch.ts';
@@ -86,7 +87,7 @@ export default task(import.meta.url, {
       by: who,
       good: !bad,
       restoreSeconds: seconds,
-      checks,
+      checks: bad ? withBad(checks, bad.message) : checks,
     };
     const body = Readable.from([Buffer.from(renderVerdict(verdict))]);
     await held.store.put(keyOf(target, held.id, verdictName(verdict)), body);

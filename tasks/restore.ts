@@ -5,7 +5,9 @@ import { choose } from '../lib/backup/catalog.ts';
 import { confirmRestore } from '../lib/backup/guard.ts';
 import { intoFolder } from '../lib/backup/into-folder.ts';
 import { intoTarget } from '../lib/backup/into-target.ts';
+import { noteDamage, type Damage } from '../lib/backup/met-damage.ts';
 import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
+import type { Check } from '../lib/backup/verdict.ts';
 import { wantedOf } from '../lib/backup/wanted.ts';
 import { Failure } from '../lib/errors.ts';
 import { span } from '../lib/duration.ts';
@@ -40,7 +42,8 @@ export default task(import.meta.url, {
   },
 
   async run(context) {
-    const { args, positionals } = context;
+    const { args, positionals, report, signal, who } = context;
+    const checks: Check[] = [];
     const [which] = positionals;
     const target = await context.target();
     const { app, environment } = target;
@@ -54,10 +57,24 @@ export default task(import.meta.url, {
 
     if (args.to !== undefined) {
       if (args.plan) throw new Failure(2, '--to changes nothing but its folder, so there is no --plan for it');
-      return intoFolder(context, held, wanted, identity, resolve(context.folder, args.to), args.layout);
+      const folder = resolve(context.folder, args.to);
+      return noting(() => intoFolder(context, held, wanted, identity, folder, checks, args.layout), 'another machine');
     }
     const what = `${app} ${environment} goes back to ${held.manifest.time.slice(0, 16)}Z, ${age} ago; what was written since is moved aside`;
     if (!args.plan) await confirmRestore(target, args['yes-restore'], what, context);
-    return intoTarget(context, target, held, wanted, identity);
+    return noting(() => intoTarget(context, target, held, wanted, identity, checks), target.host.name);
+
+    /** Damage that shows only now is written down, as a drill does; the host is asked only where it was in use already. */
+    async function noting<T>(work: () => Promise<T>, where: string): Promise<T> {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof Failure) || error.exit !== 7) throw error;
+        const met: Damage = { held, checks, says: error.message, by: who, where, found: 'restore' };
+        const onHost = async () => ({ host: await context.connect(target.host), signal, appUser: undefined });
+        await noteDamage(target, met, args.to === undefined ? onHost : undefined, report);
+        throw error;
+      }
+    }
   },
 });

@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import type { BackupFiles, Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
+import { bash } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { inTheirPlace } from './files.ts';
 import { perform, type Way } from './flow.ts';
@@ -50,38 +51,57 @@ export function countsIn(said: string, patterns: readonly Pattern[]): Excluded[]
   }));
 }
 
-/** @throws Failure for the first that is missing (1: data may be gone) or a link (3) */
-export function verifyFolders(said: string, target: Target, files: BackupFiles): void {
-  const [, missing] = /^missing (\d+)$/m.exec(said) ?? [];
-  const [, link, to = ''] = /^link (\d+) (.*)$/m.exec(said) ?? [];
-  const path = files.include[Number(missing ?? link)];
-  if (path === undefined) return;
-  const { root, host } = target;
-  if (missing !== undefined)
-    throw new Failure(1, `${root}/${path} is not there, and backup.files.include names it`, { advice: `make the folder on ${host.name}, or take it out of ops.yml` }); // prettier-ignore
-  throw new Failure(3, `${root}/${path} is a link, to ${to}: what it leads to would not be in the backup`, { advice: adviceForLink(root, path, to) }); // prettier-ignore
+/** The same look for the doctor, without counting what patterns leave out. Nothing is asked of Docker for it. */
+export function foldersQuestion(target: Target): Command | undefined {
+  const files = target.backup?.files;
+  if (!files || (files.as !== undefined && target.runtime.kind === 'compose')) return undefined;
+  const text = lines(script('set -e; export LC_ALL=C.UTF-8'), verifying(target, files)).text;
+  const as = files.as === undefined ? sh`` : sh`$([ "$(id -un)" = ${files.as} ] || echo sudo -n -u ${files.as} --)`;
+  return sh`${as} ${bash} -c ${text} 2>/dev/null | tr '\\0' '\\n' | sed 's/^+//'`;
 }
 
-/** Stores that could lie in what is backed up; folders of this machine when the target is on it. */
+/** All that is wrong with the folders, those first whose data may be gone. */
+export function folderFaults(said: string, target: Target, files: BackupFiles): Failure[] {
+  const patterns = readPatterns(files.exclude, target.root, files.include);
+  return [...oddFolders(said, target, files), ...storesWithin(said, target, files, patterns)];
+}
+
+/** @throws Failure for the first that is missing (1: data may be gone) or a link (3) */
+export function verifyFolders(said: string, target: Target, files: BackupFiles): void {
+  for (const fault of oddFolders(said, target, files)) throw fault;
+}
+
+function oddFolders(said: string, { root, host }: Target, { include }: BackupFiles): Failure[] {
+  const missing = [...said.matchAll(/^missing (\d+)$/gm)].map(([, index]) => {
+    const path = include[Number(index)] ?? '';
+    return new Failure(1, `${root}/${path} is not there, and backup.files.include names it`, { advice: `make the folder on ${host.name}, or take it out of ops.yml` }); // prettier-ignore
+  });
+  const links = [...said.matchAll(/^link (\d+) (.*)$/gm)].map(([, index, to = '']) => {
+    const path = include[Number(index)] ?? '';
+    return new Failure(3, `${root}/${path} is a link, to ${to}: what it leads to would not be in the backup`, { advice: adviceForLink(root, path, to) }); // prettier-ignore
+  });
+  return [...missing, ...links];
+}
+
+/** Stores that could lie in what is backed up, also those of others; folders of this machine when the target is on it. */
 function storesHere({ backup, host }: Target): string[] {
-  return (backup?.stores ?? []).flatMap(store => {
+  return [...(backup?.stores ?? []), ...(backup?.otherStores ?? [])].flatMap(store => {
     if (store.kind === 'path') return host.kind === 'local' ? [store.folder] : [];
     return store.kind === 'ssh' && store.host.name === host.name ? [store.folder] : [];
   });
 }
 
 /** ops.yml is checked for this by its names; links show only here. @throws Failure 3 */
-export function verifyStores(
-  said: string,
-  target: Target,
-  { include }: BackupFiles,
-  patterns: readonly Pattern[],
-): void {
-  for (const [, store = '', index = '', below = ''] of said.matchAll(/^store (\d+) (\d+) (.*)$/gm)) {
+export function verifyStores(said: string, target: Target, files: BackupFiles, patterns: readonly Pattern[]): void {
+  for (const fault of storesWithin(said, target, files, patterns)) throw fault;
+}
+
+function storesWithin(said: string, target: Target, { include }: BackupFiles, patterns: readonly Pattern[]): Failure[] {
+  return [...said.matchAll(/^store (\d+) (\d+) (.*)$/gm)].flatMap(([, store = '', index = '', below = '']) => {
     const path = include[Number(index)] ?? '';
-    if (patterns.some(pattern => leavesOut(pattern, `${path}${below}`, true))) continue;
-    throw new Failure(3, `${target.root}/${path} has the store ${storesHere(target)[Number(store)] ?? ''} in it, and would grow each night`, { advice: `give the store a folder elsewhere, or leave it out: backup.files.exclude: [${path}${below}]` }); // prettier-ignore
-  }
+    if (patterns.some(pattern => leavesOut(pattern, `${path}${below}`, true))) return [];
+    return new Failure(3, `${target.root}/${path} has the store ${storesHere(target)[Number(store)] ?? ''} in it, and would grow each night`, { advice: `give the store a folder elsewhere, or leave it out: backup.files.exclude: [${path}${below}]` }); // prettier-ignore
+  });
 }
 
 function adviceForLink(root: string, path: string, to: string): string {

@@ -18,6 +18,7 @@ import { isOfFiles, packsOf } from './packs.ts';
 import { layersOf, unpacking } from './layers.ts';
 import { openScratch } from './scratch.ts';
 import { size } from './settings.ts';
+import type { Check } from './verdict.ts';
 import { finder, type Wanted } from './wanted.ts';
 
 const here: HostSettings = { name: 'this machine', kind: 'local' };
@@ -29,6 +30,8 @@ export async function intoFolder(
   wanted: Wanted,
   identity: Identity | undefined,
   folder: string,
+  /** Is told what was looked at. */
+  checks: Check[] = [],
   layout = false,
 ): Promise<Result> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -49,7 +52,7 @@ export async function intoFolder(
     const dumped = !wanted.single && manifest.database?.kind === 'postgres' ? manifest.database : undefined;
     const trial = dumped && (await canTry(way, dumped)) ? 'cluster' : undefined;
     const how = { parts, identity, unpack: !wanted.single, finder: found, trial } as const;
-    await openBackup(way, held, scratch.folder, report, [], how);
+    await openBackup(way, held, scratch.folder, report, checks, how);
     if (dumped && !trial)
       report.warn(
         `the dump is what was backed up, to the byte; ${await listed(way, `${scratch.folder}/database.dump`)}`,

@@ -31,6 +31,7 @@ import {
   type PutBack,
 } from './put-back.ts';
 import { baseOn, openScratch } from './scratch.ts';
+import type { Check } from './verdict.ts';
 import { finder, type Wanted } from './wanted.ts';
 
 type Around = Pick<Context, 'connect' | 'environment' | 'report' | 'signal' | 'who'> & {
@@ -43,6 +44,8 @@ export async function intoTarget(
   held: Whole,
   all: Wanted,
   identity: Identity | undefined,
+  /** Is told what was looked at. */
+  checks: Check[] = [],
 ): Promise<Result> {
   const { report, signal, who, args } = around;
   const wanted = withoutOwn(all, held, report);
@@ -65,7 +68,7 @@ export async function intoTarget(
     const found = finder(wanted);
     // a dump is tried beside the present database itself
     const how = { parts: wanted.parts, identity, unpack: false, finder: found, trial: undefined };
-    await openBackup(way, held, scratch.folder, report, [], how);
+    await openBackup(way, held, scratch.folder, report, checks, how);
     const [none] = found.missing();
     if (none !== undefined) throw new Failure(2, `the backup has no ${none}`);
     const aside: string[] = [];

@@ -5,7 +5,7 @@ import { Failure, messageOf } from '../errors.ts';
 import { openStore, type Around } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { backupsIn, isWhole, type Held, type Whole } from './catalog.ts';
-import { isProven, type Drilled } from './proof.ts';
+import { isProven, standingProofs, type Drilled } from './proof.ts';
 import { backupOf, size } from './settings.ts';
 
 /** One thing that is well or not; `says` is for whom it concerns, in either case. */
@@ -40,8 +40,8 @@ export async function lookAt(
 ): Promise<Look> {
   const found = await Promise.all(backupOf(target).stores.map(store => lookInto(store, target, now, around)));
   const verdicts = found.flatMap(({ held }) => held ?? []).flatMap(one => drilledOf(one) ?? []);
-  const proven = [...drills, ...verdicts]
-    .filter(one => one.good)
+  const byTime = [...drills, ...verdicts].toSorted((one, other) => one.time.getTime() - other.time.getTime());
+  const proven = standingProofs(byTime)
     .toSorted((one, other) => one.taken.getTime() - other.taken.getTime() || one.time.getTime() - other.time.getTime())
     .at(-1);
   return {

@@ -17,10 +17,12 @@ export type Drilled = {
   good: boolean;
   restoreSeconds: number | undefined;
   reason: string | undefined;
+  /** What looked at it, when it was no drill. */
+  found?: 'verify' | 'restore';
 };
 
 export type Proof = {
-  /** The newest good verdict. */
+  /** The newest good verdict of a backup that was not found damaged since. */
   proven: Drilled | undefined;
   /** The newest verdict, when it was bad. */
   failed: Drilled | undefined;
@@ -49,10 +51,20 @@ export function proofOf(target: Target, facts: Pick<Facts, 'runtime'>): Proof | 
   const last = drills.at(-1);
   const good = readMemory(facts.runtime.get('backups') ?? '').find(one => one.subject === 'backup')?.good;
   return {
-    proven: drills.findLast(one => one.good),
+    proven: standingProofs(drills).at(-1),
     failed: last?.good === false ? last : undefined,
     backedUp: good,
   };
+}
+
+/** Of verdicts, oldest first, the good ones of backups that were not found damaged since. */
+export function standingProofs(drills: readonly Drilled[]): Drilled[] {
+  const damaged = new Set<string>();
+  const found = drills.toReversed().filter(({ good, backup, store }) => {
+    if (!good) damaged.add(`${backup} ${store}`);
+    return good && !damaged.has(`${backup} ${store}`);
+  });
+  return found.toReversed();
 }
 
 /** The drills of a log, oldest first; a line that is none is passed over. */
@@ -60,11 +72,13 @@ export function readDrills(text: string, { environment }: Pick<Target, 'environm
   return text.split('\n').flatMap(line => {
     const [, stamp = '', rest = ''] = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) (.*)$/s.exec(line) ?? [];
     const time = new Date(stamp);
-    const { env, backup, store = '', verdict, seconds, reason } = readPairs(rest);
+    const { env, backup, store = '', verdict, seconds, reason, found } = readPairs(rest);
     if (Number.isNaN(time.getTime()) || env !== environment || !backup) return [];
     if (verdict !== 'good' && verdict !== 'bad') return [];
     const restoreSeconds = seconds !== undefined && /^\d+(\.\d+)?$/.test(seconds) ? Number(seconds) : undefined;
-    return [{ time, backup, taken: takenAt(backup) ?? time, store, good: verdict === 'good', restoreSeconds, reason }];
+    const good = verdict === 'good';
+    const by: Pick<Drilled, 'found'> = found === 'verify' || found === 'restore' ? { found } : {};
+    return [{ time, backup, taken: takenAt(backup) ?? time, store, good, restoreSeconds, reason, ...by }];
   });
 }
 
@@ -87,7 +101,7 @@ export function proofInWords({ proven, failed, backedUp }: Proof, now: Date): st
   const restored = (one: Drilled) => (one.restoreSeconds === undefined ? '' : `, restored in ${one.restoreSeconds} s`);
   return [
     proven ? `proven ${ago(proven.time)} (${proven.backup}${restored(proven)})` : 'never proven',
-    failed && `the drill of ${failed.backup} ${ago(failed.time)} was bad`,
+    failed && `the ${failed.found ?? 'drill'} of ${failed.backup} ${ago(failed.time)} was bad`,
     backedUp && `last backup ${ago(backedUp)}`,
   ]
     .filter(Boolean)
@@ -103,6 +117,7 @@ export function proofAsData(proof: Proof, target: Target, now: Date) {
       store: one.store,
       restoreSeconds: one.restoreSeconds,
       reason: one.reason,
+      found: one.found ?? 'drill',
     };
   return {
     proven: told(proof.proven) ?? null,

@@ -48,15 +48,15 @@ export function readVerdict(text: string): Verdict | undefined {
   }
 }
 
-/** Appends the verdict to the log on the host. */
-export function logVerdict(target: Target, verdict: Verdict): Command {
+/** Appends the verdict to the log on the host; `found`: by what, when it was no drill. */
+export function logVerdict(target: Target, verdict: Verdict, found?: 'verify' | 'restore'): Command {
   const failed = verdict.checks.filter(check => !check.good).map(check => `${check.name}: ${check.found}`);
   const line = `${verdict.time.slice(0, 19)}Z ${pairs({
     env: target.environment,
     backup: verdict.backup,
     store: verdict.store,
     verdict: verdict.good ? 'good' : 'bad',
-    seconds: verdict.restoreSeconds,
+    ...(found ? { found } : { seconds: verdict.restoreSeconds }),
     by: verdict.by,
     reason: failed.join('; ').slice(0, 400),
   })}`;

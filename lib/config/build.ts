@@ -123,8 +123,10 @@ function seedOf({ command, reset, service, seconds: most, guards }: Part<'seed'>
 function backupOf(backup: Part<'backup'>, known: ReadonlyMap<string, StoreSettings>): Backup {
   const { stores, files, bucket, own, keep, mode, encrypt } = backup;
   const from = bucket && known.get(bucket.from);
+  const others = [...known].filter(([name, store]) => store.kind !== 's3' && !given(stores).includes(name));
   return {
     stores: given(stores).map(name => given(known.get(name))),
+    ...(others.length && { otherStores: others.map(([, store]) => store) }),
     files: files && {
       include: given(files.include),
       exclude: files.exclude ?? [],

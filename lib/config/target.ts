@@ -226,6 +226,8 @@ export type Route = {
 export type Backup = {
   /** At least one, each with another name. */
   stores: StoreSettings[];
+  /** Those of other targets in folders of a host, which may lie in what is backed up; missing: none. */
+  otherStores?: StoreSettings[];
   files: BackupFiles | undefined;
   /** A bucket that the app keeps its uploads in; missing: none. */
   bucket?: BucketSource;

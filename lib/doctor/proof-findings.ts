@@ -1,10 +1,23 @@
-// What the doctor makes of the backups: whether one was proven restorable, and lately enough.
+// What the doctor makes of the backups: whether one was proven restorable, and lately enough, and whether the next can be taken.
+import { folderFaults } from '../backup/folders.ts';
 import { isProven, proofInWords, proofOf } from '../backup/proof.ts';
 import type { Target } from '../config/target.ts';
 import type { Facts } from '../release/facts.ts';
-import { good, warning, type Finding } from './finding.ts';
+import { failure, good, warning, type Finding } from './finding.ts';
 
 export function proofFindings(target: Target, facts: Facts): Finding[] {
+  return [...included(target, facts), ...proven(target, facts)];
+}
+
+/** The next backup would be refused for it. */
+function included(target: Target, facts: Facts): Finding[] {
+  const files = target.backup?.files;
+  if (!files) return [];
+  const faults = folderFaults(facts.runtime.get('include') ?? '', target, files);
+  return faults.map(({ message, advice = '' }) => failure('backup files', message, advice));
+}
+
+function proven(target: Target, facts: Facts): Finding[] {
   const proof = proofOf(target, facts);
   if (!proof) return [];
   const words = proofInWords(proof, facts.now);

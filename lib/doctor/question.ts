@@ -1,5 +1,6 @@
 // What the doctor asks a host beyond the facts of a target: lines for the same one question, which change nothing.
 import { copyTools } from '../backup/copying.ts';
+import { foldersQuestion } from '../backup/folders.ts';
 import type { Target } from '../config/target.ts';
 import { bash } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
@@ -28,6 +29,7 @@ export const onUnit = ['start', 'stop', 'reset-failed'];
 /** Shell lines `… | fact name` for askFacts. */
 export function doctorQuestion(target: Target): Command {
   const { runtime, root, paths, database } = target;
+  const folders = foldersQuestion(target);
   return lines(
     sh`printf %s "$BASH_VERSION" | fact bash; hostname | fact hostname`,
     sh`for tool in ${toolsOf(target)}; do command -v "$tool" >/dev/null || echo "$tool"; done | fact lacking`,
@@ -39,6 +41,7 @@ export function doctorQuestion(target: Target): Command {
     ...target.env.map((one, at) => sh`stat -L -c '%a %U' ${one.file} 2>/dev/null | fact ${`envmode${at}`}`),
     absent(target),
     rightsQuestion(target),
+    folders && sh`${folders} | fact include`,
     database?.kind === 'sqlite' && sh`sqlite3 --version 2>/dev/null | fact sqlite`,
     database?.as ? sh`{ sudo -n -u ${database.as} true && echo yes; } 2>&1 | fact database-user` : undefined,
     runtime.kind === 'compose' && docker(),

@@ -1,6 +1,15 @@
 // Backups as whole programs on this machine: taken, listed, verified, proven, pruned; and what damage looks like.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -95,7 +104,18 @@ test('every damage is found by verify, and a drill says with exit code 7 that th
     assert.match(stderr, 'take another one now: npx tsx tasks/backup.ts --env staging --app book');
     writeFileSync(file, good);
   }
+  // each is written down once, also where the same is met again
+  const verdicts = () => readdirSync(key(id, '')).filter(name => name.startsWith('verdict-'));
+  const log = () => readFileSync(join(book.place().root, 'releases/drills.log'), 'utf8').trimEnd().split('\n');
+  assert.is(verdicts().length, damages.length);
+  assert.match(log().at(-1) ?? '', new RegExp(`backup=${id} store=disk verdict=bad found=verify .*reason=`));
   flip(key(id, 'files.tar.zst'));
+  const restored = await book.run('restore', [id]);
+  assert.is(restored.code, 7, restored.stderr);
+  assert.match(log().at(-1) ?? '', new RegExp(`backup=${id} store=disk verdict=bad found=restore `));
+  const before = [verdicts().length, log().length];
+  assert.is((await book.run('restore', [id, '--to', join(book.folder, 'damaged')])).code, 7);
+  assert.equal([verdicts().length, log().length], before);
   const drill = await book.run('drill', [id]);
   assert.is(drill.code, 7, drill.stderr);
   assert.match(drill.stderr, 'cannot be relied on');

@@ -7,6 +7,8 @@ import * as assert from 'uvu/assert';
 import { backupsIn, choose, isWhole, type Held } from '../../lib/backup/catalog.ts';
 import { reread } from '../../lib/backup/examine.ts';
 import { manifestName } from '../../lib/backup/manifest.ts';
+import { noteDamage } from '../../lib/backup/met-damage.ts';
+import { readDrills, standingProofs } from '../../lib/backup/proof.ts';
 import { isVerdictName } from '../../lib/backup/verdict.ts';
 import { Failure } from '../../lib/errors.ts';
 import { mostText } from '../../lib/store/bounded.ts';
@@ -14,6 +16,7 @@ import { folderStore } from '../../lib/store/folder.ts';
 import type { Store } from '../../lib/store/store.ts';
 import { failure } from '../ssh/failing.ts';
 import { makeData, target, type Data } from '../backups/data.ts';
+import { sample } from '../torture/targets.ts';
 
 /** All of them with BOOKOPS_TORTURE=1. */
 const rounds = process.env['BOOKOPS_TORTURE'] === '1' ? 1000 : 32;
@@ -153,6 +156,36 @@ test(`${rounds} times nothing is found where nothing is`, async () => {
   for (let round = 0; round < rounds; round++) assert.equal(await found(), [], `round ${round}`);
   const { code, stderr } = await data.run('backups', ['verify']);
   assert.is(code, 0, stderr);
+});
+
+test('who may not write a verdict is told, and a proof of before the damage does not count', async () => {
+  const disk = folderStore('disk', join(data.folder, 'store'));
+  const [held] = await backupsIn(disk, target);
+  assert.ok(held?.verdict?.good);
+  const warned: string[] = [];
+  const refusing: Store = { ...disk, put: async () => Promise.reject(new Failure(1, 'this key may only read')) };
+  const met = {
+    held: { ...held, store: refusing },
+    checks: [],
+    says: 'odd',
+    by: 'ana',
+    where: 'here',
+    found: 'verify',
+  } as const;
+  const gone = async () => Promise.reject(new Failure(4, 'it does not answer'));
+  await noteDamage({ ...sample(), ...target }, met, gone, { warn: line => void warned.push(line) });
+  assert.match(
+    warned.join('\n'),
+    /is not beside .* this key may only read\n.*is not in drills.log: it does not answer/,
+  );
+  const log = (...kinds: string[]) =>
+    kinds
+      .map((kind, at) => `2026-11-20T1${at}:00:00Z env=${target.environment} backup=${held.id} store=${kind}\n`)
+      .join('');
+  const proven = (text: string) => standingProofs(readDrills(text, target)).map(one => one.time.getUTCHours());
+  assert.equal(proven(log('disk verdict=good seconds=1', 'far verdict=good seconds=1')), [10, 11]);
+  assert.equal(proven(log('disk verdict=good', 'far verdict=good', 'disk verdict=bad found=verify')), [11]);
+  assert.equal(proven(log('disk verdict=good', 'disk verdict=bad found=restore', 'disk verdict=good')), [12]);
 });
 
 test('the task says it with exit code 7, also of a verdict', async () => {

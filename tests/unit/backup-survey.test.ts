@@ -5,11 +5,14 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isWhole } from '../../lib/backup/catalog.ts';
-import { lookAhead } from '../../lib/backup/folders.ts';
+import { foldersQuestion, lookAhead } from '../../lib/backup/folders.ts';
 import { intoFolder } from '../../lib/backup/into-folder.ts';
 import { leavesOut, readPattern } from '../../lib/backup/patterns.ts';
 import { lookThrough } from '../../lib/backup/survey.ts';
 import { wantedOf } from '../../lib/backup/wanted.ts';
+import { proofFindings } from '../../lib/doctor/proof-findings.ts';
+import { lines, script } from '../../lib/host/sh.ts';
+import type { Facts } from '../../lib/release/facts.ts';
 import { failure } from '../ssh/failing.ts';
 import { makeNights, quiet, type Nights } from '../task/nights.ts';
 import { below, seeded } from '../torture/hostile.ts';
@@ -200,6 +203,36 @@ test('a store inside of what it stores is refused, also through a link, unless i
     backup.files.exclude = [];
     await nights.backUp();
   }
+});
+
+test('the doctor says what the next backup would be refused for, all at once, also the store of another target', async () => {
+  const nights = nightsOf({ include: ['shared/uploads', 'shared/gone', 'linked', 'shared/b c'] });
+  write(nights, 'shared/b c/other/x');
+  symlinkSync('shared/uploads', join(nights.root, 'linked'));
+  symlinkSync(join(nights.root, 'shared/b c/other'), join(nights.folder, 'elsewhere'));
+  const { backup } = nights.target;
+  if (!backup?.files) throw new Error('no files');
+  backup.otherStores = [{ kind: 'path', name: 'disk', folder: join(nights.folder, 'elsewhere/deep') }];
+  const asked = async () => {
+    const question = lines(script('fact() { cat; }'), foldersQuestion(nights.target));
+    const { stdout } = await nights.way.host.ask(question);
+    const facts = { runtime: new Map([['include', stdout]]), now: new Date() } as Partial<Facts> as Facts;
+    return proofFindings(nights.target, facts).filter(one => one.check === 'backup files');
+  };
+  const found = await asked();
+  assert.equal(
+    found.map(({ state, says }) => [state, says.replaceAll(nights.folder, '')]),
+    [
+      ['failure', "/it's a root/shared/gone is not there, and backup.files.include names it"],
+      ['failure', "/it's a root/linked is a link, to shared/uploads: what it leads to would not be in the backup"],
+      ['failure', "/it's a root/shared/b c has the store /elsewhere/deep in it, and would grow each night"],
+    ],
+  );
+  for (const { fix } of found) assert.match(fix ?? '', /ops.yml|exclude/);
+  backup.files.include = ['shared/uploads', 'shared/b c'];
+  assert.match((await failure(nights.backUp())).message, 'has the store');
+  backup.files.exclude = ['b c/other/deep'];
+  assert.equal(await asked(), []);
 });
 
 test('links by the hundred are counted, and those in an excluded folder are nobody’s business', async () => {
