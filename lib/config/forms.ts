@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import * as v from 'valibot';
 import { secondsOf } from '../duration.ts';
+import { assignment } from '../env/grammar.ts';
 
 /** Kinds of value a person would name, for "must be a list, not text". */
 function kindOf(value: unknown): string {
@@ -159,7 +160,10 @@ function isPortRange(text: string): boolean {
 }
 export const oneLineValue = v.pipe(
   plainText,
-  v.check(text => !/['\p{Cc}]/u.test(text), 'must be one line without a single quote'),
+  v.check(
+    text => !text.includes('\n') && assignment('A', text) !== undefined,
+    "must be one line without control characters, and none with a ` beside a ' or a \\ at its end: no environment file can carry that",
+  ),
 );
 export const bucketName = v.pipe(
   plainText,

@@ -84,7 +84,7 @@ export function parseEnvFile(text: string): EnvValues {
       : (found.why ??
         (exported
           ? 'systemd does not know `export`'
-          : before || /^[ \t]/.test(after)
+          : before || /^[ \t]+[^ \t]/.test(after)
             ? 'a blank beside the ='
             : undefined));
     if (Buffer.byteLength(`${key}=${found.value}`) > longest)
@@ -141,8 +141,7 @@ function readPlain(after: string): Value {
   const fault =
     faults.find(([form]) => form.test(value))?.[1] ??
     carried(value) ??
-    (comment ? 'a comment after the value, which systemd makes part of it' : undefined) ??
-    (/[ \t]$/.test(after) ? 'a blank at its end, which docker run --env-file makes part of it' : undefined);
+    (comment ? 'a comment after the value, which systemd makes part of it' : undefined);
   return { value, comment, ...(fault !== undefined && { why: fault }) };
 }
 

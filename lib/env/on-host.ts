@@ -43,7 +43,7 @@ function lineFor(name: string, value: string): string {
   if (line === undefined)
     throw new Failure(
       3,
-      `the variable ${name} has a line break, a control character, or both ' and \`: no environment file can carry it`,
+      `the variable ${name} has a line break, a control character, or a \` beside a ' or a \\ at its end: no environment file can carry it`,
     );
   return line;
 }

@@ -1,6 +1,7 @@
 // A compose app on a real server, over ssh as a user without root: arsvent, from the first deploy to the last rollback.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { casesIn, everyCase } from '../env/cases.ts';
 import { arsventOnDroplet, arsventPlace, arsventRoot } from './sites/arsvent.ts';
 import { ended, inLine, isLive, look, stayedBut, type Look } from './sites/look.ts';
 
@@ -13,6 +14,7 @@ const { good1, good2, slowStart, exitsAtOnce } = app;
 const staging = () => look(droplet, arsventPlace('staging'));
 const production = () => look(droplet, arsventPlace('production'));
 const redis: Record<string, string> = {};
+await droplet.root(`cat >>${arsventRoot.staging}/env/backend.env <<'END OF ALL'\n${everyCase.text}END OF ALL`);
 
 /** Exactly one container per service, of one version, and the same redis as ever. */
 function runsOnly(now: Look, environment: string, sha: string): void {
@@ -54,7 +56,16 @@ test('the first deploy brings everything up, over one connection and few session
   assert.is(now.log.length, 1);
 });
 
+test('the app and what is run for it get what pre-flight judged, byte for byte', async () => {
+  const app = await droplet.root('cat "/proc/$(docker inspect -f "{{.State.Pid}}" arsvent-staging-backend-1)/environ"');
+  assert.equal(casesIn(app.stdout), everyCase.values);
+  const exec = ended(await site.task('exec', '--env', 'staging', '--', 'env', '-0'), 0);
+  assert.equal(casesIn(exec.stdout), everyCase.values);
+});
+
+const migration = 'env -0 >data/environ && npx prisma migrate deploy';
 test('the second deploy migrates the database and takes over; redis does not notice', async () => {
+  site.rewrite(text => text.replace('migrate: prisma', `migrate: ${migration}`));
   await droplet.root('curl -s -X POST http://127.0.0.1:4100/api/books');
   const books = await bookCount(4100);
   await droplet.mark();
@@ -62,6 +73,9 @@ test('the second deploy migrates the database and takes over; redis does not not
   const { connections, logins, sessions } = await droplet.sshLog();
   assert.equal([connections, logins], [1, 1]);
   assert.is(sessions, 3, 'facts, what Compose makes of the file, the keeper');
+  site.rewrite(text => text.replace(`migrate: ${migration}`, 'migrate: prisma'));
+  const kept = `${arsventRoot.staging}/data/backend/environ`;
+  assert.equal(casesIn((await droplet.root(`cat ${kept}; rm ${kept}`)).stdout), everyCase.values);
   const now = await staging();
   isLive(now, good2, good1);
   runsOnly(now, 'staging', good2);

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { casesIn, everyCase } from '../env/cases.ts';
 import { until } from './harness/program.ts';
 import { arsventOnDroplet } from './sites/arsvent.ts';
 import { tieLine, visit, withCopies } from './sites/copies.ts';
@@ -11,6 +12,16 @@ import { ended } from './sites/look.ts';
 const { droplet, app, site } = await arsventOnDroplet('instances', ['exitsAtOnce', 'slowStart']);
 const { good1, good2, exitsAtOnce, slowStart } = app;
 await withCopies(site, droplet);
+const secret = 'it\'s "$HOME" \\ # of the copy, and long enough';
+site.rewrite(text =>
+  text
+    .replace('command: node seed.mjs', "command: 'env -0 >data/environ && node seed.mjs'")
+    .replace(
+      /^( +)FRONTEND_ORIGIN: .*\{domain\}$/m,
+      (line, indent) => `${line}\n${indent}SESSION_SECRET: ${JSON.stringify(secret)}`,
+    ),
+);
+await droplet.root(`cat >>/opt/arsvent-2025/staging/env/backend.env <<'END OF ALL'\n${everyCase.text}END OF ALL`);
 const folder = '/opt/arsvent-2025/staging/instances';
 const instance = (what: string, ...words: string[]) => site.task('instance', what, '--env', 'staging', ...words);
 const up = (name: string, sha: string, ...words: string[]) => instance('up', '--name', name, '--sha', sha, ...words);
@@ -75,6 +86,15 @@ test('two more are made at the same time, one with users and one with nothing', 
   assert.match(await seen('pr-50', '/api/books'), '"count":2');
   const table = await said(`sqlite3 ${folder}/pr-7/data/backend/staging.db 'select * from users'`);
   assert.is(table, '17|Ana\n18|');
+  // what is judged is what the copy and its seed get, byte for byte, also the copy's own values
+  for (const environ of [
+    `${folder}/pr-7/data/backend/environ`,
+    '/proc/$(docker inspect -f "{{.State.Pid}}" arsvent-staging-pr-50-backend-1)/environ',
+  ]) {
+    const { stdout } = await droplet.root(`cat "${environ}"`);
+    assert.equal(casesIn(stdout), everyCase.values);
+    assert.ok(stdout.split('\0').includes(`SESSION_SECRET=${secret}`), stdout);
+  }
   assert.not.match(seeded.stdout + seeded.stderr, 'Ana');
 });
 

@@ -2,8 +2,14 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { casesIn, everyCase } from '../env/cases.ts';
+import { acceptedAlike, needlesslyRefused } from '../env/on-droplet.ts';
 import { bibliothecaOnDroplet, bibliothecaPlace, bibliothecaRoot } from './sites/bibliotheca.ts';
 import { ended, explanationOf, inLine, isLive, look, stayedBut, type Look } from './sites/look.ts';
+
+const torture = process.env['BOOKOPS_TORTURE'] === '1';
+/** What all read alike and we refuse all the same: docs/configuration.md says why. */
+const onPurpose = ['a control character', 'Compose and a shell read a $', 'a backslash in "…"'];
 
 type Target = { healthy: boolean; sha: string };
 
@@ -12,6 +18,7 @@ const { good1, good2, good3, neverReady } = app;
 const root = bibliothecaRoot.staging;
 const staging = () => look(droplet, bibliothecaPlace('staging'));
 const production = () => look(droplet, bibliothecaPlace('production'));
+await droplet.root(`cat >>${root}/shared/.env <<'END OF ALL'\n${everyCase.text}END OF ALL`);
 const sql = async (question: string) =>
   (await droplet.root(`sqlite3 -readonly ${root}/shared/bibliotheca.db "${question}"`)).stdout.trim();
 
@@ -59,7 +66,26 @@ test('the first deploy unpacks exactly the commit, as the user of the app, over 
   assert.is(there.stdout, `${good1}\n${root}/shared/.env\n${root}/shared/bibliotheca.db\n`);
 });
 
+test('the app and what is run for it get what pre-flight judged, byte for byte', async () => {
+  const app = await droplet.root('cat "/proc/$(systemctl show -p MainPID --value bibliotheca-staging)/environ"');
+  assert.equal(casesIn(app.stdout), everyCase.values);
+  const exec = ended(await site.task('exec', '--env', 'staging', '--', 'env', '-0'), 0);
+  assert.equal(casesIn(exec.stdout), everyCase.values);
+});
+
+test('of lines by chance, all readers of a server read each that is accepted as we do', async () => {
+  const refused = await acceptedAlike(droplet, 30, torture ? 10_000 : 1000);
+  if (!torture) return;
+  const needless = await needlesslyRefused(droplet, refused);
+  for (const [reason, lines] of needless) console.log(`read alike and refused: ${lines.length} times ${reason}`);
+  assert.equal(
+    [...needless.keys()].filter(reason => !onPurpose.some(one => reason.startsWith(one))),
+    [],
+  );
+});
+
 test('the second deploy migrates the database and takes over', async () => {
+  site.rewrite(text => text.replace('migrate: alembic', 'migrate: env -0 >shared-environ && alembic upgrade head'));
   await droplet.root('curl -s -X POST http://127.0.0.1:8081/books');
   const books = await sql('SELECT count(*) FROM books');
   await droplet.mark();
@@ -67,7 +93,10 @@ test('the second deploy migrates the database and takes over', async () => {
   const { connections, logins, sessions } = await droplet.sshLog();
   assert.equal([connections, logins], [1, 1]);
   assert.ok(sessions <= 8, `${sessions} sessions`);
+  site.rewrite(text => text.replace('migrate: env -0 >shared-environ && alembic upgrade head', 'migrate: alembic'));
   const now = await staging();
+  const migrated = await droplet.root(`cat ${now.linked}/shared-environ`);
+  assert.equal(casesIn(migrated.stdout), everyCase.values);
   isLive(now, good2, good1);
   await runsOnly(now, 'staging');
   assert.equal([await sql('SELECT count(*) FROM books'), await sql('SELECT count(author) FROM books')], [books, '1']);

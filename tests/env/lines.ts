@@ -41,14 +41,28 @@ export function judged(line: string): Map<string, string> | undefined {
   return problems.length ? undefined : values;
 }
 
+const added = [
+  'PATH',
+  'HOME',
+  'PWD',
+  'OLDPWD',
+  'SHLVL',
+  '_',
+  'LANG',
+  'INVOCATION_ID',
+  'JOURNAL_STREAM',
+  'SYSTEMD_EXEC_PID',
+];
+
 export type Said = Map<string, string> | 'refused';
 
-function environmentIn(text: string): Map<string, string> {
+/** Of `env -0`, without what shells and systemd add. */
+export function environmentIn(text: string): Map<string, string> {
   const all = text.split('\0').flatMap(one => {
     const at = one.indexOf('=');
     return at > 0 ? [[one.slice(0, at), one.slice(at + 1)] as const] : [];
   });
-  return new Map(all.filter(([name]) => !['PATH', 'HOME', 'PWD', 'OLDPWD', 'SHLVL', '_'].includes(name)));
+  return new Map(all.filter(([name]) => !added.includes(name)));
 }
 
 function ran(program: string, words: string[]): Said {

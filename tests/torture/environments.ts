@@ -87,8 +87,9 @@ const alike = (text: string) => {
     .replace(/\d{8}T\d{6}Z-\w+/g, 'ID')
     .replace(/bookops-given-\w+/g, 'GIVEN')
     .replace(/\b[0-9a-f]{7,64}\b/g, 'HEX')
-    .replace(/\d+/g, '#')
+    .replace(/\d+(?:\.\d+)?/g, '#')
     .replace(/\b(yesterday|just now|# (seconds?|minutes?|hours?|s|min|h|d)( ago)?)\b/g, 'AGO')
+    .replace(/\b(ahead of|behind) this machine/, 'OFF this machine')
     .replace(/ +/g, ' ');
   const lines = plain.split('\n').map(line => line.trim());
   return [...new Set(lines.filter(line => !ofBefore.test(line)))].toSorted().join('\n');

@@ -159,6 +159,14 @@ test('the environment file of a copy has its own values, and no other line is to
   );
 });
 
+test('a value of a copy may have any character that an environment file can carry', async () => {
+  const own = async (value: string) =>
+    refusal(ops().replace("env: { ORIGIN: 'https://{domain}/{name}' }", `env: { ORIGIN: ${JSON.stringify(value)} }`));
+  for (const value of ["it's", '`x` $y "z"', 'it\'s $x "y" \\ #', '']) assert.is(await own(value), 'accepted', value);
+  for (const value of ["it's `x`", '`x` \\', 'a\nb', 'a\u0007', 'a\r'])
+    assert.match(await own(value), /instances.env.ORIGIN: must be one line without control characters/);
+});
+
 test('a copy begins with a database that no deploy of its base had half-migrated', async () => {
   const base = await baseOf();
   const root = join(folder, 'rest');
