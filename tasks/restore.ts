@@ -5,7 +5,7 @@ import { choose } from '../lib/backup/catalog.ts';
 import { confirmRestore } from '../lib/backup/guard.ts';
 import { intoFolder } from '../lib/backup/into-folder.ts';
 import { intoTarget } from '../lib/backup/into-target.ts';
-import { noteDamage, type Damage } from '../lib/backup/met-damage.ts';
+import { noteDamage, notingDamage } from '../lib/backup/met-damage.ts';
 import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
 import type { Check } from '../lib/backup/verdict.ts';
 import { wantedOf } from '../lib/backup/wanted.ts';
@@ -50,7 +50,12 @@ export default task(import.meta.url, {
     const at = args.at === undefined ? undefined : readAt(args.at);
     if (args.layout && (args.to === undefined || args.only.length)) throw new Failure(2, '--layout goes with --to, and without --only'); // prettier-ignore
     const stores = await openStores(target, context, args.store);
-    const held = choose(await backupsOf(stores, target), { id: which, at }, `--env ${environment} --app ${app}`);
+    const all = await backupsOf(stores, target);
+    const choosing = () => choose(all, { id: which, at }, `--env ${environment} --app ${app}`);
+    const met = { by: who, where: 'another machine', found: 'restore' } as const;
+    const onHost = async () => ({ host: await context.connect(target.host), signal, appUser: undefined });
+    const onItsHost = args.to === undefined ? onHost : undefined;
+    const held = args.plan ? choosing() : await notingDamage(target, met, choosing, onItsHost, report);
     const wanted = wantedOf(target, held, args.only);
     const identity = args.plan ? undefined : await identityFor(target, held, context.environment);
     const age = span((Date.now() - held.time.getTime()) / 1000);
@@ -70,9 +75,7 @@ export default task(import.meta.url, {
         return await work();
       } catch (error) {
         if (!(error instanceof Failure) || error.exit !== 7) throw error;
-        const met: Damage = { held, checks, says: error.message, by: who, where, found: 'restore' };
-        const onHost = async () => ({ host: await context.connect(target.host), signal, appUser: undefined });
-        await noteDamage(target, met, args.to === undefined ? onHost : undefined, report);
+        await noteDamage(target, { ...met, held, checks, says: error.message, where }, onItsHost, report);
         throw error;
       }
     }

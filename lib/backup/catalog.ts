@@ -120,7 +120,18 @@ export type Wanted = {
   at: Date | undefined;
 };
 
-/** @throws Failure 2 when there is none like that, 7 when the one that is meant is damaged. */
+/** The one that was meant cannot be restored, as its listing shows already. */
+export class Damaged extends Failure {
+  readonly held: Held;
+  constructor(held: Held, again: string) {
+    super(7, `the backup ${held.id} in ${held.store.name} is damaged: ${held.fault ?? ''}`, {
+      advice: `name another one: npx tsx tasks/backups.ts ${again} lists them`,
+    });
+    this.held = held;
+  }
+}
+
+/** @throws Failure 2 when there is none like that, Damaged when the one that is meant is damaged. */
 export function choose(held: readonly Held[], { id, at }: Wanted, again: string): Whole {
   const finished = held.filter(one => one.keys.some(({ key }) => key.endsWith(`/${manifestName}`)));
   const found = finished.filter(
@@ -136,7 +147,5 @@ export function choose(held: readonly Held[], { id, at }: Wanted, again: string)
   // one store may have lost what another still has
   const whole = found.find((one): one is Whole => one.id === first.id && isWhole(one));
   if (whole) return whole;
-  throw new Failure(7, `the backup ${first.id} in ${first.store.name} is damaged: ${first.fault ?? ''}`, {
-    advice: `name another one: npx tsx tasks/backups.ts ${again} lists them`,
-  });
+  throw new Damaged(first, again);
 }

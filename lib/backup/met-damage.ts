@@ -1,9 +1,9 @@
-// Damage that is met outside of a drill, by `backups verify` or a restore: a verdict beside the backup and in drills.log, as a drill leaves one.
+// Damage that is met before or outside of a drill, in a listing, by `backups verify` or a restore: a verdict beside the backup and in drills.log.
 import { Readable } from 'node:stream';
 import type { Target } from '../config/target.ts';
 import { messageOf } from '../errors.ts';
 import type { Report } from '../report.ts';
-import { keyOf, type Held } from './catalog.ts';
+import { Damaged, keyOf, type Held } from './catalog.ts';
 import { perform, type Way } from './flow.ts';
 import { logVerdict, renderVerdict, verdictName, type Check, type Verdict } from './verdict.ts';
 
@@ -16,7 +16,7 @@ export type Damage = {
   by: string;
   where: string;
   /** What looked at it. */
-  found: 'verify' | 'restore';
+  found: 'verify' | 'restore' | 'drill';
 };
 
 /** The checks, with one that is bad: the words themselves when what failed was none of them. */
@@ -47,8 +47,31 @@ export async function noteDamage(
   }
   if (!onHost) return;
   try {
-    await perform(await onHost(), logVerdict(target, verdict, found), 'writing drills.log');
+    await perform(
+      await onHost(),
+      logVerdict(target, verdict, found === 'drill' ? undefined : found),
+      'writing drills.log',
+    );
   } catch (error) {
     report.warn(`the verdict of ${id} is not in drills.log: ${messageOf(error)}`);
+  }
+}
+
+/** Chooses a backup; one that is damaged is noted before its failure goes on, as `reread` notes it. */
+export async function notingDamage<T>(
+  target: Target,
+  met: Pick<Damage, 'by' | 'where' | 'found'>,
+  choosing: () => T,
+  onHost: (() => Promise<Way>) | undefined,
+  report: Pick<Report, 'warn'>,
+): Promise<T> {
+  try {
+    return choosing();
+  } catch (error) {
+    if (!(error instanceof Damaged)) throw error;
+    const { held } = error;
+    const checks = [{ name: 'listing', good: false, found: held.fault ?? 'it is not whole' }];
+    await noteDamage(target, { ...met, held, checks, says: '' }, onHost, report);
+    throw error;
   }
 }

@@ -40,7 +40,7 @@ async function inFiles(droplet: Droplet, by: Exclude<Reader, 'compose'>, count: 
   const shell = `cd lines
 i=0
 while [ $i -le ${last} ]; do
-  (set -a; . ./$i.env; exec /usr/bin/env -0) >$i.said 2>$i.complaint </dev/null && [ ! -s $i.complaint ] || rm -f $i.said
+  (set -a; . ./$i.env; exec /usr/bin/env -0) >$i.said 2>$i.complaint </dev/null && [ ! -s $i.complaint ] || /bin/rm -f $i.said
   i=$((i + 1))
 done`;
   const unit = `[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=oneshot\nEnvironmentFile=${place}/lines/%i.env\nExecStart=/usr/bin/env -0\nStandardOutput=file:${place}/lines/%i.said\n`;

@@ -126,6 +126,9 @@ test('every damage is found by verify, and a drill says with exit code 7 that th
     readFileSync(join(book.place().root, 'releases/drills.log'), 'utf8'),
     `backup=${id} store=disk verdict=bad`,
   );
+  truncateSync(key(id, 'files.tar.zst'), 100);
+  assert.is((await book.run('drill', [id])).code, 7);
+  assert.match(log().at(-1) ?? '', new RegExp(`backup=${id} store=disk verdict=bad seconds=0 by=.* has another size`));
   rmSync(join(book.store, 'book-staging', id), { recursive: true });
 });
 
