@@ -129,7 +129,8 @@ function readPlain(after: string): Value {
   const comment = /[ \t]#/.test(after);
   const value = after.replace(/[ \t]#.*$/s, '').replace(/^[ \t]+|[ \t]+$/g, '');
   const faults: [RegExp, string][] = [
-    [/\$/, 'Compose and a shell read a $ as a variable, systemd does not'],
+    // at the end of a value it is one for nobody
+    [/\$(?!$)/, 'Compose and a shell read a $ as a variable, systemd does not'],
     [/\\/, 'a backslash outside of quotes is kept by Compose only'],
     [/`/, 'a shell runs what stands in `…`'],
     [/['"]/, 'a quote inside of a value without quotes'],
@@ -160,7 +161,7 @@ function unescaped(text: string): string {
 
 function doubleFault(inside: string): string | undefined {
   const bare = inside.replace(/\\[\\"$]/g, '');
-  if (bare.includes('$')) return 'Compose and a shell read a $ in "…" as a variable, systemd does not';
+  if (/\$(?!$)/.test(bare)) return 'Compose and a shell read a $ in "…" as a variable, systemd does not';
   if (bare.includes('`')) return 'a shell runs what stands in `…`, and Compose keeps a \\ before it';
   if (/\\[nrt]/.test(bare))
     return 'Compose makes \\n, \\r and \\t in "…" another character, systemd and a shell do not (a real line break in quotes is read alike)';

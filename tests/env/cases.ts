@@ -10,6 +10,8 @@ export const accepted: [string, string][] = [
   ['A= \t', ''],
   ['A=x \t ', 'x'],
   ['A=pass#word', 'pass#word'],
+  ['A=password$ ', 'password$'],
+  ['A="pass word$"', 'pass word$'],
   ['A=#word', '#word'],
   ['A=postgres://u:p@h/db?a=b,c*!?[x]{y}^', 'postgres://u:p@h/db?a=b,c*!?[x]{y}^'],
   ['A==x=', '=x='],
