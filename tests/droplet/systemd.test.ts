@@ -9,7 +9,14 @@ import { ended, explanationOf, inLine, isLive, look, stayedBut, type Look } from
 
 const torture = process.env['BOOKOPS_TORTURE'] === '1';
 /** What all read alike and we refuse all the same: docs/configuration.md says why. */
-const onPurpose = ['a control character', 'Compose and a shell read a $', 'a backslash in "…"'];
+const onPurpose = [
+  'a control character',
+  'Compose and a shell read a $',
+  'a backslash in "…"',
+  'a shell reads ~',
+  'ends as Windows',
+  'an invisible space',
+];
 
 type Target = { healthy: boolean; sha: string };
 
