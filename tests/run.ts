@@ -12,7 +12,7 @@ const usage = `node --import tsx tests/run.ts [ring …] [part of a file name �
 rings        unit, task, droplet; all of them unless named
 --all        fail when the droplet ring cannot run here (as in CI), instead of leaving it out
 --torture    with BOOKOPS_TORTURE=1: each way of cutting a deploy off × each step, 50 random moments of
-             deploys and of backups, drills and prunes, 1,000 damages, all faults, each undo with a
+             deploys and of backups, drills and prunes, 1,000 damages, all faults of servers, each undo with a
              fault at each of its commands and calls, 10,000 lines of environment files, 43 environments of a
              host, 1,000 trees of files; hours
 `;
@@ -68,6 +68,7 @@ async function main(): Promise<void> {
       'backup-',
       'retention',
       'undo-failures',
+      'server-faults',
       'env-file',
       'droplet/systemd.',
     );

@@ -23,11 +23,26 @@ export function accepts({ app, environment }: Target, typed: string): boolean {
   return [`${app}/${environment}`, `${app} ${environment}`].includes(typed.trim());
 }
 
+/** Whether the flag is that of an attempt, and not of a person. */
+const isOurs = (flag: string | undefined): boolean => /^by \S+: (?!switched on by hand)/m.test(flag ?? '');
+
+/** @throws Failure 6 when an attempt's maintenance is on and its journal is gone: nothing tells what is to be undone. */
 export function nothingLeft(target: Target, facts: Facts): Result {
   const { app, environment } = target;
   const now = serving(target, facts);
+  const words = `--env ${environment} --app ${app}`;
+  // a release that was recorded since, or accepted, is known to be there
+  const isOpen = !['live', 'accepted'].includes(facts.log.at(-1)?.outcome ?? 'live');
+  if (now && !facts.holder && isOpen && isOurs(facts.flag))
+    throw new Failure(
+      6,
+      `the maintenance of an attempt on ${app} ${environment} is on, and its journal is gone: nothing tells what is to be undone`,
+      {
+        advice: `compare the database with the newest copy in backups first; then npx tsx tasks/restart.ts ${words} starts ${sha7(now.sha)}, and npx tsx tasks/maintenance.ts off ${words} lets visitors in`,
+      },
+    );
   return {
-    text: `nothing to recover: ${app} ${environment} ${now ? `serves ${sha7(now.sha)}` : 'serves nothing yet'}, and no attempt is left half-way${facts.holder ? `; somebody works on it: ${facts.holder}` : ''}`,
+    text: `nothing to recover: ${app} ${environment} ${now ? `serves ${sha7(now.sha)}` : 'serves nothing yet'}, and no attempt is left half-way${facts.holder ? `; somebody works on it: ${facts.holder}` : ''}${facts.flag === undefined ? '' : `; maintenance is on, and npx tsx tasks/maintenance.ts off ${words} ends it`}`,
     json: { app, environment, outcome: 'nothing to do', current: facts.current },
   };
 }

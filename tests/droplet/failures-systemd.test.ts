@@ -4,6 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { fileFaults } from '../torture/server-faults-files.ts';
+import { knownFaults } from '../torture/server-faults-known.ts';
+import { faultWords, moments } from '../torture/server-faults.ts';
 import { bibliothecaOnDroplet, bibliothecaPlace } from './sites/bibliotheca.ts';
 import { ended, explanationOf, inLine, isLive, look, stayedBut } from './sites/look.ts';
 
@@ -34,6 +37,20 @@ test('the version that has to survive all this is live', async () => {
 test('a migration that fails half-way leaves the database as it was', async () => {
   const told = await gives(app.badMigration, /Migrate the database/);
   assert.match(told, 'there is no shelf to put the books on');
+});
+
+test("rows of the table of faults: the keeper's tail is killed, or all of its journal that names its steps", async () => {
+  const words = faultWords({ ...place, unit: place.unit });
+  for (const part of ["the keeper's tail is killed while a migration", 'a journal without titles']) {
+    const fault = [...knownFaults, ...fileFaults].find(one => one.title.startsWith(part));
+    assert.ok(fault);
+    const before = await now();
+    const running = site.start('deploy', '--env', 'staging', '--sha', app.badMigration);
+    await running.until(moments[fault.at]);
+    await droplet.root(`${words}\n${fault.strike}`);
+    ended(await running.ended, 1);
+    stayedBut(before, await now(), 'lost');
+  }
 });
 
 test('an app that exits at once is told as that, and not as one that never gets ready', async () => {

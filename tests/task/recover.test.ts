@@ -51,6 +51,20 @@ test('nothing to recover is exit 0 and said in words; another name is exit 2', a
   assert.is(half.code, 2);
 });
 
+test('the maintenance of an attempt whose journal somebody removed is exit 6, with what to type', async () => {
+  mkdirSync(join(root, 'maintenance'), { recursive: true });
+  writeFileSync(join(root, 'maintenance/MAINTENANCE_ON'), 'by ana@laptop: deploy of 3f2c1ab\n');
+  const log = join(root, 'releases/releases.log');
+  const before = readFileSync(log, 'utf8');
+  writeFileSync(log, before + before.replace('outcome=live', 'outcome=stuck'));
+  const { code, stderr } = await book.run('recover');
+  writeFileSync(log, before);
+  assert.is(code, 6);
+  for (const part of ['its journal is gone', 'tasks/restart.ts --env staging', 'tasks/maintenance.ts off'])
+    assert.match(stderr, part);
+  rmSync(join(root, 'maintenance/MAINTENANCE_ON'));
+});
+
 test('stuck: shown, and when the cause is gone the same way back ends it', async () => {
   await stuck();
   const [plan, json, status, doctor] = await Promise.all([

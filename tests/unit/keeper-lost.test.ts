@@ -1,10 +1,11 @@
 // A plan outlives its client: killed, stopped, cut off or rebooted, the host goes back by itself or forward when it was decided.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Failure } from '../../lib/errors.ts';
 import { openKeeper } from '../../lib/host/keeper.ts';
 import { sh } from '../../lib/host/sh.ts';
 import { parseLine } from '../../lib/release/log.ts';
@@ -130,6 +131,25 @@ test('a keeper that is killed in the middle of a step: the next run ends the orp
   assert.equal(alive(Number(here.text('group'))), []);
   assert.equal(outcomes(here), ['lost', 'live']);
   here.remove();
+});
+
+test('a journal or a lock that somebody removes in the middle: the host undoes by what its folder has, and nobody works beside it', async () => {
+  for (const what of ['journal', 'lock']) {
+    const here = place();
+    const { child } = program(here.attempt(), hanging(here));
+    await hangs(here);
+    rmSync(join(here.home, what), { recursive: true });
+    const other = await openKeeper(host, here.attempt()).then(
+      keeper => keeper.quit(),
+      (error: unknown) => error,
+    );
+    assert.is((other as Failure).exit, 5, String(other));
+    await until(() => here.log().length > 0 && here.free(), 'undone', 8);
+    undoneWhole(here);
+    assert.match(here.log()[0] ?? '', new RegExp(`outcome=lost reason="the ${what} of the keeper was removed during`));
+    child.kill('SIGKILL');
+    here.remove();
+  }
 });
 
 test('a keeper that is killed after the commit: the next run goes forward and finishes', async () => {

@@ -124,16 +124,27 @@ lock_owner() { # who has the lock without having signed for it, as the kernel kn
   [[ ! $pid ]] || printf 'by="process %s (%s) on the server"' "$pid" "$(plain "$(cat "/proc/$pid/comm")")"
 } 2>/dev/null
 
+# has_lock: ours, and nobody works without it: whoever removes the file of a lock leaves its holder another one
+has_lock() {
+  local boot pid start state
+  flock -n 8 || return 1
+  [[ $home/lock -ef /proc/self/fd/8 ]] || { exec 8>>"$home/lock" && return 1; }
+  { read -r boot <"$journal/boot" && read -r pid start <"$journal/keeper"; } 2>/dev/null || return 0
+  [[ $boot == "$(</proc/sys/kernel/random/boot_id)" && $(start_of "$pid") == "$start" ]] || return 0
+  read -r state 2>/dev/null <"/proc/$pid/stat" || return 0
+  [[ ${state##*) } == Z* ]]
+}
+
 take_lock() { # waits at most $wait seconds, telling who holds it whenever that changes
   local since seen='' is
   now since
-  until flock -n 8; do
+  until has_lock; do
     is=$(cat "$home/holder" 2>/dev/null)
     now now_
     if ((now_ - since >= wait)); then
       for _ in 1 2 3 4 5 6 7 8 9 10; do # a holder that only just took it may not have signed yet
         [[ $is ]] && break
-        flock -n 8 && return 0
+        has_lock && return 0
         sleep 0.1
         is=$(cat "$home/holder" 2>/dev/null)
       done

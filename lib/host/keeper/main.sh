@@ -54,6 +54,8 @@ look_after_self() {
     gone='the folder of the keeper was removed'
   elif [[ ! -e $journal/attempt ]]; then
     gone='the journal of the keeper was removed'
+  elif [[ ! $home/lock -ef /proc/self/fd/8 ]]; then
+    gone='the lock of the keeper was removed'
   fi
 }
 
@@ -108,6 +110,7 @@ main() {
   hundredths started
   if ! { mkdir -p "$journal" && printf '%s' "$prelude" | keep "$journal/prelude.sh" &&
     cat /proc/sys/kernel/random/boot_id | keep "$journal/boot" &&
+    printf '%s %s\n' "$$" "$(start_of "$$")" >"$journal/keeper" &&
     head -c 32768 /dev/zero >"$home/reserve" && reserve_room &&
     printf '%s\n' "$source" | keep "$home/keeper.sh" &&
     printf '%s\nstarted=%s\n' "$mine" "$started" | keep "$journal/attempt"; } 2>&5; then
@@ -168,7 +171,7 @@ settle_at_boot() { # home
     exit 3
   fi
   exec 8>>"$home/lock"
-  flock -n 8 || exit 0
+  has_lock || exit 0
   remove_dead_scratch
   trap leave EXIT
   make_scratch 2>/dev/null
@@ -178,6 +181,6 @@ settle_at_boot() { # home
   settle_leftover
 }
 
-gone='' mute='' run='' scratches=() beating='' own_environment='' damaged=''
+gone='' mute='' run='' current_step='' scratches=() beating='' own_environment='' damaged=''
 [[ ${1:-} != settle || ${3:-} == clean ]] || start_again "$@"
 if [[ ${1:-} == settle ]]; then settle_at_boot "$2"; else main; fi

@@ -4,7 +4,10 @@
 prepare() { # number seconds title undo script input
   local name
   printf -v name '%03d' "$1"
-  [[ $4 == - || -e $journal/undo.$name ]] || decode "$4" | keep "$journal/next.$name" || return 1
+  if [[ $4 != - && ! -e $journal/undo.$name ]]; then
+    decode "$4" | keep "$journal/next.$name" || return 1
+    ln -f "$journal/next.$name" "$run/undo.$name" # for whoever loses the journal
+  fi
   decode "$3" >"$run/title.$name" && decode "$5" >"$run/step.$name" && : >"$run/answer.$name"
 }
 

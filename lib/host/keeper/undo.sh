@@ -42,12 +42,30 @@ undo_all() { # newest first; stops at the first that fails, because those below 
   done
 }
 
+# journal_again: what a way back needs of a journal that somebody removed; the scratch has it too. What served is not noted
+# there: nothing is asked of it then but that it runs.
+journal_again() {
+  local file name title
+  rm -f "$run/reserve"
+  [[ -e $run/out ]] && mkdir -p "$journal" && printf '%s' "$prelude" | keep "$journal/prelude.sh" &&
+    cat /proc/sys/kernel/random/boot_id | keep "$journal/boot" || return 1
+  for file in "$run"/undo.[0-9][0-9][0-9]; do
+    name=${file##*.}
+    if [[ ! -e $file || -e $journal/undo.$name ]] || ((10#$name > current_step)); then continue; fi
+    ln -f "$file" "$journal/undo.$name" || return 1
+    IFS= read -r -d '' title <"$run/title.$name"
+    printf '%s %s\n' "$name" "$title" | tee -a "$journal/titles" | cut -d' ' -f2- >"$journal/step"
+  done
+  printf '%s\nstarted=%s\n' "$mine" "$started" | keep "$journal/attempt"
+} 2>/dev/null
+
 go_back() { # go_back outcome reason
-  local outcome=$1 reason=$2 more
+  local outcome=$1 reason=$2 more gone_for_good=''
   end_step
   more=$(cat "$run/more" 2>/dev/null)
+  [[ -e $journal/attempt || ! $current_step ]] || journal_again || gone_for_good=yes
   make_room
-  if [[ ! -d $journal ]]; then # somebody removed the way back
+  if [[ $gone_for_good || ! -d $journal ]]; then # somebody removed the way back
     record stuck "$reason; and the journal is gone" ''
     rm -f "$home/holder"
     say "$end_word stuck $(encode "$reason")"
@@ -125,6 +143,8 @@ settle_leftover() {
     rm -rf "$journal" # died before it knew what it was for: nothing had started
     return 0
   fi
+  # the words of today will do for undos whose own are gone
+  [[ -e $journal/prelude.sh || ! ${prelude:-} ]] || printf '%s' "$prelude" | keep "$journal/prelude.sh"
   know_attempt
   read -r left_boot <"$journal/boot" 2>/dev/null || left_boot=''
   if [[ $left_boot == "$(</proc/sys/kernel/random/boot_id)" ]]; then
