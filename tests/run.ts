@@ -188,6 +188,7 @@ function runOne(ring: Ring, file: string): Promise<Verdict> {
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
       if (verdict.trouble) console.log(`✗ ${file} ${seconds} s: ${verdict.trouble}\n${output.trimEnd()}\n`);
       else console.log(`✓ ${file} ${seconds} s, ${verdict.passed} passed`);
+      if (!verdict.trouble) for (const [line] of output.matchAll(/^(?:left out|series): .*$/gm)) console.log(line);
       resolve(verdict);
     });
   });

@@ -145,7 +145,7 @@ export function exchangeFiles({ target, stamp, paths }: PutBack): Step {
           const kept = posix.join(aside, path);
           return lines(
             sh`if is_there ${disk(index)}; then
-  was=$(<${disk(index)})
+  was=$(cat ${disk(index)})
   now=$(disk_of ${place(path)})
   # empty: it was cut off before anything was moved
   [ -z "$was" ] || [ "$was" = "$now" ] || { echo ${place(path)} "was on the disk $was and would now be on $now: is it mounted?" >&2; exit 1; }

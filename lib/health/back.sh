@@ -30,7 +30,15 @@ note_serving() {
 
 # lived_before: also when nobody noted it, because it was never stopped
 lived_before() {
-  if is_there "$KEEPER_JOURNAL/served"; then grep -qx lived "$KEEPER_JOURNAL/served"; fi
+  local noted
+  if ! is_there "$KEEPER_JOURNAL/served"; then return 0; fi
+  noted=$(cat "$KEEPER_JOURNAL/served") || exit 1
+  case $noted in
+    # empty: a server that went down while it was noted, so nothing was stopped
+    lived* | '') return 0 ;;
+    'did not live'*) return 1 ;;
+  esac
+  fail "$KEEPER_JOURNAL/served does not say whether it ran before"
 }
 
 # good_before: the numbers of the probes that were good, in one line

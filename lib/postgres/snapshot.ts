@@ -50,12 +50,12 @@ export function stoppedDump(target: Target, database: PostgresDatabase, id: stri
         sh`sync ${`${number}.new`}`,
         sh`mv -fT ${`${number}.new`} ${number}`,
       ),
-      sh`copied=$(<${number})
+      sh`copied=$(cat ${number})
 keep_note copied "$copied"`,
     ),
     undo: lines(
       sh`number=$(read_note copied)
-if [[ ! $number ]] && is_there ${number}; then number=$(<${number}); fi
+if [[ ! $number ]] && is_there ${number}; then number=$(cat ${number}); fi
 export number`,
       withClient(
         target,

@@ -31,24 +31,26 @@ export function imageWords(project: string): Command {
 }`,
     // put_tags_right folder: what was live is what its tags mean, whatever was pulled or built under them since
     sh`put_tags_right() {
-  local image digest pin held
+  local image digest pin held all
   if ! is_there "$1/images"; then return 0; fi
+  all=$(cat "$1/images")
   while read -r image digest pin; do
     if [[ $image == *@* || $image == sha256:* ]]; then continue; fi
     held=$(docker image inspect -f '{{.Id}}' "$pin" 2>/dev/null) || continue
     [[ $(docker image inspect -f '{{.Id}}' "$image" 2>/dev/null) == "$held" ]] || docker tag "$pin" "$image"
-  done <"$1/images"
+  done <<<"$all"
 }`,
     // forget_images folder: takes this release's hold off its images; the last hold takes the image along
     sh`forget_images() {
-  local folder=$1 image digest pin
+  local folder=$1 image digest pin all
   if ! is_there "$folder/images"; then return 0; fi
+  all=$(cat "$folder/images")
   while read -r image digest pin; do
     docker image rm "$pin" >/dev/null 2>&1 || true
     if ! docker image inspect -f '{{join .RepoTags " "}}' "$image" 2>/dev/null | grep -q 'bookops-keep/'; then
       docker image rm "$image" >/dev/null 2>&1 || true
     fi
-  done <"$folder/images"
+  done <<<"$all"
 }`,
   );
 }

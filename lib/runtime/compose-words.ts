@@ -26,6 +26,7 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   return lines(
     // a place of a colour says its project; everything else runs in the target's own
     sh`project_of() { if is_there "$1/project"; then cat "$1/project"; else echo ${project}; fi; }`,
+    // What is in files is read by cat everywhere: $(<file) of bash 5.2 is empty, and well, when the disk does not give it.
     // dc place words…: docker compose for what is in that folder. Variables of the login shell would win over the env
     // file, so those that the file sets are taken away first.
     sh`dc() {
@@ -34,7 +35,7 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   project=$(project_of "$place") || return 1
   [[ ! \${KEEPER_RUN:-} ]] || docker_is_there || return 1
   # what another tool deployed was made in a folder of its own, of several files, with variables of that tool
-  if is_there "$place/directory"; then from=$(<"$place/directory") || return 1; fi
+  if is_there "$place/directory"; then from=$(cat "$place/directory") || return 1; fi
   if is_there "$place/before.env"; then before=(--env-file "$place/before.env"); fi
   while is_there "$place/also-$also.yml"; do more+=(-f "$place/also-$also.yml"); also=$((also + 1)); done
   if is_there "$place/volumes.yml"; then more+=(-f "$place/volumes.yml"); fi
@@ -54,7 +55,7 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
     // them, also those that stay: a list that cannot be read or is empty is a failure.
     sh`dc_services() {
   local place=$1 services
-  services=$(<"$place/services") || return 1
+  services=$(cat "$place/services") || return 1
   [[ $services ]] || fail "$place/services names no service"
   dc "$@" $services
 }`,
@@ -62,7 +63,7 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
     sh`with_ids() {
   local place=$1 ids
   shift
-  ids=$(<"$place/ids") || return 1
+  ids=$(cat "$place/ids") || return 1
   [[ $ids ]] || fail "$place/ids names no container"
   "$@" $ids
 }`,
@@ -121,7 +122,7 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
     sh`make_ahead() {
   local place=$1 service old new
   rm -f "$place/replaces"
-  service=$(<"$place/services")
+  service=$(cat "$place/services")
   old=$(services_now "$place")
   new=$(services_now "$place" -a)
   [[ $service != *$'\n'* && $old && $old != *$'\n'* && $new == "$old" ]] || return 0
@@ -139,21 +140,23 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
 }`,
     // drop_ahead place: the way back from make_ahead, also when that was cut off: what is not the one before goes
     sh`drop_ahead() {
-  local name old all new
+  local name old all one new=''
   if ! is_there "$1/replaces"; then return 0; fi
-  name=$(<"$1/replaces")
+  name=$(cat "$1/replaces")
   old=$(docker ps -aq --no-trunc --filter name="^/?\${name#/}$")
   all=$(services_now "$1" -a)
-  new=$(grep -vxF "$old" <<<"$all" || true)
+  for one in $all; do [[ $one == "$old" ]] || new+=" $one"; done
   if [[ $old && $new ]]; then docker rm -f $new >/dev/null; fi
-  rm -f "$1/replaces" "$1/ids" "$1/policies"
+  rm -f "$1/ids" "$1/policies"
+  # last: without it there is nothing to undo
+  rm -f "$1/replaces"
 }`,
     // take_place place: the one before goes, and its name is that of its successor
     sh`take_place() {
   local ids name old
   [[ -e $1/replaces ]] || return 0
-  ids=$(<"$1/ids")
-  name=$(<"$1/replaces")
+  ids=$(cat "$1/ids")
+  name=$(cat "$1/replaces")
   old=$(services_now "$1" -a)
   old=$(grep -vxF "$ids" <<<"$old" || true)
   [[ ! $old ]] || docker rm $old >/dev/null

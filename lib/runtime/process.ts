@@ -21,7 +21,7 @@ export function processRuntime(target: Target, settings: ProcessSettings): Runti
       // by itself and before the app: whoever started it may be killed in this moment, and nobody would know of it
       sh`read -r me </proc/$$/stat
 set -- \${me##*) }
-echo "$$ \${20}" >${file('pid.new')} && mv -fT ${file('pid.new')} ${file('pid')} || exit 1
+echo "$$ \${20}" >${file('pid')} || exit 1
 unset me`,
       // no variable of ours: the app would get it in place of its own of that name
       sh`trap 'trap - TERM; kill -TERM $! 2>/dev/null; wait $!; exit 0' TERM INT`,

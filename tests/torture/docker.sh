@@ -2,7 +2,7 @@
 # Stands in for docker and its compose, with a folder as the engine's state: only what our steps and undos call. It exists because
 # the real one cannot be made to fail at one call, or in the middle of one. $ENGINE: the state. ENGINE_FAULT `fails N` or
 # `killed N`: right after the Nth thing that it changes, the call fails, or all that was started is killed.
-# tests/torture/engine-words.ts has what it says beside what the real one says.
+# What it says is compared with docker-words/answers.txt, which Docker 20.10.24 with Compose 2.26.1 gave to the same calls.
 preload=${LD_PRELOAD:-}
 unset LD_PRELOAD
 set -euo pipefail
@@ -136,6 +136,7 @@ inspect() { # -f format name…
       '{{range .Mounts}}{{println .Name}}{{end}}') echo ;;
       '{{range .NetworkSettings.Networks}}{{println .NetworkID}}{{end}}') printf '%s\n' $nets '' ;;
       '{{.Config.StopSignal}}') echo ;;
+      '{{.Name}} {{.State.Status}} {{.HostConfig.RestartPolicy.Name}} {{.Config.Image}}') echo "/$name $state $policy $image" ;;
       '{{.Config.Image}} {{.Image}}') echo "$image $image_id" ;;
       *) echo "no such format here: $format" >&2; exit 64 ;;
     esac
@@ -416,14 +417,19 @@ case $what in
       shift
     done
     for one; do
-      find_container "$one" || { bad=1; continue; }
-      echo "$one"
+      find_container "$one" || { [[ $what$force == rmyes ]] || bad=1; continue; }
       case $what in
         start) begin "$id" || bad=1 ;;
-        stop | kill) end "$id" ;;
+        stop) end "$id" ;;
+        kill)
+          load "$id"
+          [[ $state == running ]] || { echo "Error response from daemon: Cannot kill container: $one: Container $id is not running" >&2; exit 1; }
+          end "$id"
+          ;;
         rm) drop "$id" "$force" || bad=1 ;;
         update) load "$id"; policy=$policy_now; save "$id" ;;
       esac
+      ((bad)) || echo "$one"
     done
     exit $bad
     ;;

@@ -122,7 +122,7 @@ test('a database of Postgres is as before, or a whole copy of it is there, whate
         kept: () => server.names().some(one => one.startsWith(name) && rows(one) === 'before'),
         kinds: whole ? ofPrograms : ['halfway'],
       },
-      whole ? undefined : 1,
+      whole,
     );
     if (whole)
       console.log(

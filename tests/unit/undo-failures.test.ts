@@ -21,18 +21,7 @@ import type { Step } from '../../lib/release/plan.ts';
 import { bind, makeDisk, removeDisks, takeAway, testWithDisks } from '../torture/disk.ts';
 import { makeEngine } from '../torture/engine.ts';
 import { changeOf, compose, sample } from '../torture/targets.ts';
-import {
-  forward,
-  judge,
-  keeping,
-  listed,
-  makeScratch,
-  ofCalls,
-  ofPrograms,
-  removeScratch,
-  run,
-  whole,
-} from '../torture/undo-failures.ts';
+import { forward, judge, keeping, listed, makeScratch, removeScratch, run, whole } from '../torture/undo-failures.ts';
 
 test.after(() => {
   removeDisks();
@@ -114,7 +103,7 @@ for (const way of ['grown', 'shrunk', 'gone', 'restored', 'without -wal', 'as it
         before: cluttered => (cluttered ? bytes : was),
         kept,
       },
-      2,
+      2 / 3,
     );
   });
 
@@ -176,7 +165,7 @@ const restored = (name: string, stepOf: (back: PutBack) => Step, media: boolean)
         return was.every(list => list.every(([, is]) => there.has(is)));
       },
     },
-    2,
+    1,
   );
 };
 for (const [what, stepOf] of exchanges)
@@ -202,12 +191,12 @@ testWithDisks(makeScratch('try'), "a restore's undo: files on two disks, one of 
 
 test('copies that are gone as a whole, with their folder or their disk, are no way back that was walked', () => {
   const cases = [
-    (() => {
+    () => {
       const here = migrated('grown');
       return { ...here, what: 'snapshot', away: here.database.snapshots, now: () => here.parts(here.file), was: here.bytes }; // prettier-ignore
-    })(),
+    },
     ...exchanges.flatMap(([what, stepOf]) =>
-      ['shared', 'aside'].map(gone => {
+      (whole ? ['shared', 'aside'] : ['shared']).map(gone => () => {
         const here = restoring();
         const was = here.now();
         const step = stepOf(here.back);
@@ -218,7 +207,8 @@ test('copies that are gone as a whole, with their folder or their disk, are no w
       }),
     ),
   ];
-  for (const { what, away, now, was, undo, ...here } of cases) {
+  for (const make of cases) {
+    const { what, away, now, was, undo, ...here } = make();
     assert.ok(undo);
     renameSync(away, `${away} of then`);
     // the place where a disk is mounted
@@ -244,7 +234,7 @@ const spoilt = {
 } as const;
 for (const [what, [options, spoil]] of Object.entries(spoilt))
   testWithDisks(makeScratch('try'), `undos on ${what}`, () => {
-    for (const way of ['grown', 'shrunk', 'database', 'files']) {
+    for (const way of whole ? ['grown', 'shrunk', 'database', 'files'] : ['grown', 'files']) {
       const disk = makeScratch('small');
       makeDisk(disk, options);
       const exchanged = exchanges.find(([one]) => one === way)?.[1];
@@ -273,7 +263,5 @@ function exchangedOn(disk: string, stepOf: (back: PutBack) => Step) {
   forward(step.run, here);
   return { ...here, undo: step.undo, was: was as unknown, kept: () => true };
 }
-
-test('as many kinds are tried as there are', () => assert.is(new Set([...ofPrograms, ...ofCalls]).size, 8));
 
 test.run();
