@@ -18,6 +18,8 @@ export async function receiver(statuses: (number | 'hang')[] = []): Promise<Rece
     });
   });
   await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
+  // a test that fails before it stops this has an end too
+  server.unref();
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : 0;
   return {

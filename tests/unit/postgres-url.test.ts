@@ -7,6 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withClient } from '../../lib/postgres/client.ts';
 import { script } from '../../lib/host/sh.ts';
+import { everyCase } from '../env/cases.ts';
 import { sample } from '../torture/targets.ts';
 
 const folder = mkdtempSync(join(tmpdir(), "bookops it's a url-"));
@@ -57,6 +58,10 @@ const understood: [string, Record<string, string>][] = [
   [
     "DATABASE_URL=postgres://no@where/no\n DATABASE_URL = 'postgres:///book?host=/run/pg&user=a%20b&connect_timeout=3' \n",
     { PGHOST: '/run/pg', PGUSER: 'a b', PGDATABASE: 'book', PGCONNECT_TIMEOUT: '3' },
+  ],
+  [
+    `${everyCase.text}DATABASE_URL='postgres://a:$x\`y\\n@db/x'`,
+    { PGHOST: 'db', PGUSER: 'a', PGPASSWORD: '$x`y\\n', PGDATABASE: 'x' },
   ],
   [
     'DATABASE_URL=postgres://a:p@ss@db/x # a comment',
