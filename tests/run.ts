@@ -69,6 +69,8 @@ async function main(): Promise<void> {
       'retention',
       'undo-failures',
       'server-faults',
+      'postgres-places',
+      'way-back',
       'env-file',
       'droplet/systemd.',
     );
