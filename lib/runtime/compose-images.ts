@@ -40,16 +40,16 @@ export function imageWords(project: string): Command {
     [[ $(docker image inspect -f '{{.Id}}' "$image" 2>/dev/null) == "$held" ]] || docker tag "$pin" "$image"
   done <<<"$all"
 }`,
-    // forget_images folder: takes this release's hold off its images; the last hold takes the image along
+    // forget_images folder [holds]: takes this release's hold off its images; the last hold takes the image along, but not
+    // where only holds are meant. What cannot be asked stays.
     sh`forget_images() {
-  local folder=$1 image digest pin all
+  local folder=$1 only=\${2:-} image digest pin all tags
   if ! is_there "$folder/images"; then return 0; fi
   all=$(cat "$folder/images")
   while read -r image digest pin; do
     docker image rm "$pin" >/dev/null 2>&1 || true
-    if ! docker image inspect -f '{{join .RepoTags " "}}' "$image" 2>/dev/null | grep -q 'bookops-keep/'; then
-      docker image rm "$image" >/dev/null 2>&1 || true
-    fi
+    tags=$(docker image inspect -f '{{join .RepoTags " "}}' "$image" 2>/dev/null) || continue
+    if [[ ! $only && $tags != *bookops-keep/* ]]; then docker image rm "$image" >/dev/null 2>&1 || true; fi
   done <<<"$all"
 }`,
   );

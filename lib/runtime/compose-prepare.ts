@@ -69,7 +69,8 @@ export function composePreparation(
         ),
         undo: lines(
           words,
-          sh`forget_images ${was.folder}; forget_images ${making}`,
+          // the images themselves are the other tool's
+          sh`forget_images ${was.folder} holds; forget_images ${making} holds`,
           sh`rm -rf ${was.folder} ${making}`,
         ),
       },

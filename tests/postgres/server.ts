@@ -1,6 +1,6 @@
 // A real Postgres of Debian's packages for tests: a cluster of its own in a scratch folder, on loopback and a socket, as a user without rights.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../free-port.ts';
@@ -37,6 +37,8 @@ export async function startPostgres(): Promise<Server> {
   const auth = ['--auth-local=trust', '--auth-host=scram-sha-256', '-U', 'admin', '-E', 'UTF8', '--locale=C', '-N'];
   execFileSync('setpriv', [...as, program('initdb'), '-D', data, ...auth], { cwd: '/', stdio: 'pipe' });
   const settings = ['listen_addresses=127.0.0.1', `port=${port}`, 'fsync=off', 'autovacuum=off'];
+  // no pipe: a test that only waits for programs never reads it, and a server that cannot write its log stands still
+  const log = openSync(join(folder, 'log'), 'a');
   const child = spawn(
     'setpriv',
     [
@@ -50,10 +52,8 @@ export async function startPostgres(): Promise<Server> {
       folder,
       ...settings.flatMap(one => ['-c', one]),
     ],
-    { cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] },
+    { cwd: '/', stdio: ['ignore', 'ignore', log] },
   );
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4000)));
   const ended = new Promise(done => child.once('close', done));
 
   const sql = (text: string, database = 'postgres') => {
@@ -91,6 +91,7 @@ export async function startPostgres(): Promise<Server> {
       return server;
     } catch (error) {
       if (child.exitCode === null && Date.now() < limit) continue;
+      const said = readFileSync(join(folder, 'log'), 'utf8').slice(-4000);
       await server.stop();
       throw new Error(`Postgres did not start\n${said}`, { cause: error });
     }
