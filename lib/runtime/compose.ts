@@ -55,7 +55,8 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
       words,
       sh`if ! is_there ${`${change.next.folder}/services`}; then exit 0; fi`,
       sh`if is_there ${`${change.next.folder}/replaces`}; then
-  with_ids ${change.next.folder} stop_new ${stopSeconds}
+  # gone when an earlier try had removed the container already
+  if is_there ${`${change.next.folder}/ids`}; then with_ids ${change.next.folder} stop_new ${stopSeconds}; fi
   drop_ahead ${change.next.folder}
   exit 0
 fi`,

@@ -67,7 +67,10 @@ async function served(services: string[], more: Partial<Target> = {}) {
   // an image that is still held is room that is lost, and no data; a network is taken away by the next deploy of its colour
   const engineSeen = () => {
     const [containers, images] = engine.shown() as [Record<string, string>[], string[][]];
-    return [containers.map(one => ({ ...one, nets: '' })), images.filter(([tag]) => !/2222222|adopted/.test(tag ?? ''))];
+    return [
+      containers.map(one => ({ ...one, nets: '' })),
+      images.filter(([tag]) => !/2222222|adopted/.test(tag ?? '')),
+    ];
   };
   const seen = () => [engineSeen(), Object.entries(engine.files(root)).filter(([path]) => !passing.includes(path))];
   /** What serves, and whether anything of the next one is there. */
