@@ -86,7 +86,7 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
   const outcome = await keeper.ended();
   if (unfinished)
     throw new Failure(6, unfinished, {
-      advice: `look at ${target.maintenance.flag} and at docker update --restart on the host`,
+      advice: `npx tsx tasks/restart.ts --env ${target.environment} --app ${target.app} starts it once more with all that belongs to it; when that does not: look at ${target.maintenance.flag} and at docker update --restart on the host`,
     });
   const seconds = round((performance.now() - begun) / 1000);
   const window = visits?.window ?? (windowBegan && round(((windowEnded ?? performance.now()) - windowBegan) / 1000));

@@ -71,6 +71,20 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
   dc_services "$1" up --no-start --no-deps --quiet-pull
   note_containers "$1"
 }`,
+    // make_reachable place: containers whose networks somebody removed, or took them out of, are made again: as they are they
+    // would not start, or nobody would reach them
+    sh`make_reachable() {
+  local place=$1 nets net
+  [[ -s $place/ids ]] || return 0
+  nets=$(with_ids "$place" docker inspect -f '{{range .NetworkSettings.Networks}}{{.NetworkID}} {{else}}gone {{end}}' 2>/dev/null) || return 0
+  for net in $nets; do
+    if docker network inspect "$net" >/dev/null 2>&1; then continue; fi
+    echo "a network of its containers is gone: they are made again"
+    dc_services "$place" up --no-start --no-deps --force-recreate --quiet-pull
+    rm -f "$place/ids"
+    return 0
+  done
+}`,
     sh`note_containers() {
   local folder=$1
   services_now "$folder" -a >"$folder/ids.new"
@@ -166,6 +180,11 @@ export function composeWords(target: Target, settings: ComposeSettings): Command
     // stop_release place seconds: compose knows the order of several; for one, Docker is asked at once, as visitors are waiting
     sh`stop_release() {
   local place=$1 seconds=$2 ids now
+  if [[ ! -e $place ]]; then # somebody removed the folder that says which services it has
+    ids=$(docker ps --no-trunc --filter ${`label=com.docker.compose.project=${project}`} --filter label=com.docker.compose.oneoff=False --format '{{.Label "com.docker.compose.service"}} {{.ID}}' | awk ${`${settings.stay.map(name => `$1 != ${JSON.stringify(name)}`).join(' && ') || '1'} {print $2}`})
+    [[ ! $ids ]] || docker stop -t "$seconds" $ids >/dev/null
+    return 0
+  fi
   ids=$(cat "$place/ids" 2>/dev/null || true)
   if [[ $ids && $ids != *$'\n'* ]]; then
     docker stop -t "$seconds" "$ids" >/dev/null 2>&1 &

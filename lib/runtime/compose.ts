@@ -42,6 +42,7 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
       way.back(
         lines(
           sh`put_tags_right ${was.folder}`,
+          sh`make_reachable ${placeOf(was)}`,
           sh`start_release ${placeOf(was)}`,
           sh`despite_kept_port dc_services ${placeOf(was)} up -d --no-deps --no-recreate`,
           sh`permanent ${placeOf(was)}`,

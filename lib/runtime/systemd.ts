@@ -37,6 +37,14 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
   const startUnit = (service: string) =>
     sh`as_root systemctl start ${service} || { [[ $(systemctl show -p Result --value ${service}) == start-limit-hit ]] && as_root systemctl reset-failed ${service} && as_root systemctl start ${service}; } || { journalctl -u ${service} -n 12 --no-pager -o cat >&2 || true; fail ${`the unit ${service.replace(/\.service$/, '')} does not start`}; }`;
 
+  // a unit that systemd starts again and again, or is just ending, is none that was started: its restarts would count as ours
+  const startAnew = (service: string) =>
+    lines(
+      sh`state=$(systemctl show -p ActiveState --value ${service})`,
+      sh`case $state in activating | deactivating) as_root systemctl stop ${service} ;; esac`,
+      startUnit(service),
+    );
+
   return {
     appUser: user,
     tools: ['systemctl', 'tar', 'gzip'],
@@ -52,7 +60,7 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
       return {
         title: `Stop ${was.name}`,
         run: lines(way.note(vitals(was)), sh`as_root systemctl stop ${serviceOf(settings, was)}`),
-        undo: lines(pointCurrent(target, was), way.back(startUnit(serviceOf(settings, was)), vitals(was))),
+        undo: lines(pointCurrent(target, was), way.back(startAnew(serviceOf(settings, was)), vitals(was))),
         seconds: 180,
       };
     },

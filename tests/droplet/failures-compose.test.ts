@@ -109,6 +109,26 @@ test('an undo that fails needs a person; once repaired, the next task settles it
   assert.equal(after.log.slice(0, -1), stuck.log);
 });
 
+test('what cannot be undone is accepted as it is: the log says it, and the target is free', async () => {
+  const before = await now();
+  const file = `${place.root}/releases/${before.folders.at(-1)}/compose.yml`;
+  await droplet.asDeploy(`echo 1 >${place.root}/releases/.keeper/patience`);
+  const running = site.start('restart', '--env', 'staging');
+  await running.until(/… Stop /);
+  await droplet.root(`chown root ${file}; chmod 000 ${file}`);
+  ended(await running.ended, 6);
+  const words = ['--accept', 'arsvent/staging', '--maintenance-off', '--json'];
+  const said = ended(await site.task('recover', '--env', 'staging', ...words), 0);
+  assert.equal([said.json['outcome'], said.json['sha'], said.json['maintenance']], ['accepted', app.good1, false]);
+  await droplet.root(`chown deploy ${file}; chmod 644 ${file}; rm ${place.root}/releases/.keeper/patience`);
+  const after = await now();
+  assert.equal([after.current, after.flag, after.leftovers], [app.good1, '', []]);
+  assert.equal(
+    after.log.slice(before.log.length).map(line => inLine(line, 'outcome')),
+    ['stuck', 'accepted'],
+  );
+});
+
 test('after all that the next deploy works, beside folders that have its name already', async () => {
   const sha7 = app.good2.slice(0, 7);
   await droplet.asDeploy(

@@ -184,12 +184,6 @@ export const fileFaults: Fault[] = [
   { title: 'a keeper that is told to end', at: 'wait', strike: 'kill_keeper TERM', ends: ends.either },
   { title: 'a keeper that is hung up', at: 'start', strike: 'kill_keeper HUP', ends: ends.either },
   {
-    title: 'everything of the user who deploys is killed',
-    at: 'wait',
-    strike: 'pkill -9 -u deploy',
-    ends: ends.either,
-  },
-  {
     title: 'a Docker that is restarted, and a killed client',
     on: 'compose',
     at: 'wait',
@@ -216,13 +210,5 @@ export const fileFaults: Fault[] = [
     at: 'migrate',
     strike: 'kill -9 -- -$(group); ip link set eth0 down; sleep 15; ip link set eth0 up',
     ends: ends.old,
-  },
-  {
-    title: 'a killed keeper, and a killed client',
-    at: 'start',
-    strike: 'kill_keeper',
-    client: 'SIGKILL',
-    beside: 'restart',
-    ends: ends.either,
   },
 ];

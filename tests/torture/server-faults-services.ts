@@ -119,7 +119,6 @@ export const serviceFaults: Fault[] = [
     strike: 'no_sudo; sleep 15; sudo_again',
     ends: ends.old,
   },
-
   // images, containers, networks
   {
     title: 'an image that loses its tag',
@@ -203,5 +202,19 @@ export const serviceFaults: Fault[] = [
     at: 'migrate',
     strike: 'sleep 1; kill -9 $(docker inspect -f "{{.State.Pid}}" $(newest))',
     ends: ends.old,
+  },
+  {
+    title: 'everything of the user who deploys is killed',
+    at: 'wait',
+    strike: 'pkill -9 -u deploy',
+    ends: ends.either,
+  },
+  {
+    title: 'a killed keeper, and a killed client',
+    at: 'start',
+    strike: 'kill_keeper',
+    client: 'SIGKILL',
+    beside: 'restart',
+    ends: ends.either,
   },
 ];
