@@ -1,6 +1,15 @@
 // A folder on this machine in which keepers can be tried, and what becomes of a list of steps in it.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '../../lib/host/connect.ts';
@@ -104,28 +113,44 @@ export function program(attempt: Attempt, steps: Plain[], finish: Plain[] = []) 
   return { child, heard: () => heard, pid: child.pid ?? 0 };
 }
 
-/** Processes of a group that are not zombies. */
+const processes = () => readdirSync('/proc').filter(name => /^\d+$/.test(name));
+
+/** State, parent and group; undefined of one that has ended. */
+function statOf(pid: string): { state: string; parent: string; group: string } | undefined {
+  try {
+    // after the name, which may hold anything
+    const [state = '', parent = '', group = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return { state, parent, group };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Processes of a group that are not zombies. Nothing is started for it: on a busy machine that takes seconds, and the client's own beats would wait. */
 export function alive(group: number): string[] {
   if (!group) return [];
-  const { stdout } = spawnSync('ps', ['-e', '-o', 'pgid=,pid=,stat=,args='], { encoding: 'utf8' });
-  return stdout.split('\n').filter(line => new RegExp(`^\\s*${group}\\s+\\d+\\s+[^Z]`).test(line));
+  return processes().filter(pid => {
+    const stat = statOf(pid);
+    return stat?.group === String(group) && stat.state !== 'Z';
+  });
 }
 
 /** The keeper's own process: the one that has the journal's lock open and beats as its client. */
 export function keeperOf({ home }: { home: string }): number {
-  const { stdout } = spawnSync(
-    'bash',
-    [
-      '-c',
-      'for p in /proc/[0-9]*; do [[ $(readlink "$p/fd/8" 2>/dev/null) == "$1" ]] && echo "${p#/proc/}"; done',
-      'bash',
-      join(home, 'lock'),
-    ],
-    { encoding: 'utf8' },
-  );
-  const pid = Number(stdout.split('\n')[0]);
-  if (!pid) throw new Error('there is no keeper'); // 0 would be our own group
-  return pid;
+  const lock = join(home, 'lock');
+  const holders = processes().filter(pid => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/8`) === lock;
+    } catch {
+      return false;
+    }
+  });
+  // what it starts has the lock open too, and may have a smaller number
+  const found = holders.find(pid => !holders.includes(statOf(pid)?.parent ?? pid));
+  if (!found) throw new Error('there is no keeper'); // 0 would be our own group
+  return Number(found);
 }
 
 export const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));

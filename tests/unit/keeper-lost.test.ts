@@ -1,6 +1,6 @@
 // A plan outlives its client: killed, stopped, cut off or rebooted, the host goes back by itself or forward when it was decided.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'uvu';
@@ -138,13 +138,16 @@ test('a journal or a lock that somebody removes in the middle: the host undoes b
     const here = place();
     const { child } = program(here.attempt(), hanging(here));
     await hangs(here);
-    rmSync(join(here.home, what), { recursive: true });
+    // at once, as the keeper makes another one
+    renameSync(join(here.home, what), here.at('gone'));
+    rmSync(here.at('gone'), { recursive: true });
     const other = await openKeeper(host, here.attempt()).then(
       keeper => keeper.quit(),
       (error: unknown) => error,
     );
     assert.is((other as Failure).exit, 5, String(other));
-    await until(() => here.log().length > 0 && here.free(), 'undone', 8);
+    // with its file the lock is gone too, so that the journal tells when it is over
+    await until(() => here.log().length > 0 && here.free() && here.journal().length === 0, 'undone', 8);
     undoneWhole(here);
     assert.match(here.log()[0] ?? '', new RegExp(`outcome=lost reason="the ${what} of the keeper was removed during`));
     child.kill('SIGKILL');
