@@ -90,14 +90,11 @@ done`,
   };
 }
 
-/** A lock that no other user can open, nor hold; how long is the shell's. */
+/** lock_instances: 20 s at most; it is held until the end of the shell. */
+const lockWords = script(readFileSync(new URL('lock.sh', import.meta.url), 'utf8').trimEnd());
+
 function lockInstances(folder: string): Command {
-  const lock = `${folder}/.lock`;
-  return lines(
-    sh`(umask 077; : >>${lock}); exec 7<>${lock}`,
-    sh`flock -w 20 7 || fail "another run has been working on the instances for 20 s: $(head -c 200 ${lock})"`,
-    sh`echo "process $$ since $(date -u +%FT%TZ)" >${lock}`,
-  );
+  return lines(sh`folder=${folder}`, lockWords, script('lock_instances || exit 1'));
 }
 
 /** From now on until `end`. */
@@ -153,6 +150,7 @@ function sweepScript(base: Target): string {
     sh`tied=${file}`,
     sh`cron_line=${ends}`,
     startedClean,
+    lockWords,
     crontabFunctions,
     script(readFileSync(new URL('sweep.sh', import.meta.url), 'utf8')),
   ).text.trimEnd();

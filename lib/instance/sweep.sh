@@ -1,21 +1,12 @@
 # Ends instances whose time is up and those that never came to be, and leaves nothing of them; cron starts it each minute, so
 # also after the server was off. Words: nothing · `later` to wait for who works on them · `end NAME` for only that one, now.
 # Above stand: folder (all instances), prefix (of their Compose projects), include and tied (how nginx reads them), cron_line,
-# and the words of lib/cron/crontab.sh.
+# and the words of lock.sh and lib/cron/crontab.sh.
 set -uo pipefail
 export LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin
 
 as_root() {
   if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi </dev/null
-}
-
-lock_instances() { # no other user can open it, nor hold it
-  (umask 077 && : >>"$folder/.lock") && exec 7<>"$folder/.lock" || return
-  if ! flock -w 20 7; then
-    echo "another run has been working on the instances for 20 s: $(head -c 200 "$folder/.lock")" >&2
-    return 1
-  fi
-  echo "process $$ since $(date -u +%FT%TZ)" >"$folder/.lock"
 }
 
 is_over() { # dir: its time is up, or it has none
