@@ -25,7 +25,10 @@ export type Verdict = v.InferOutput<typeof schema>;
 export type Check = Verdict['checks'][number];
 
 export function verdictName({ time }: Verdict): string {
-  return `verdict-${stampOf(new Date(time))}-${randomBytes(3).toString('hex')}.json`;
+  const at = new Date(time);
+  // of several in one second the last is the newest by its name too: first the milliseconds, then chance
+  const thousandths = at.getUTCMilliseconds().toString(16).padStart(3, '0');
+  return `verdict-${stampOf(at)}-${thousandths}${randomBytes(2).toString('hex').slice(1)}.json`;
 }
 
 export function isVerdictName(name: string): boolean {

@@ -9,7 +9,7 @@ import { soFar } from '../../lib/backup/progress.ts';
 import { readAt, size } from '../../lib/backup/settings.ts';
 import { shrunkSince } from '../../lib/backup/shrink.ts';
 import { readCounts } from '../../lib/backup/snapshot.ts';
-import { readVerdict, renderVerdict } from '../../lib/backup/verdict.ts';
+import { isVerdictName, readVerdict, renderVerdict, verdictName } from '../../lib/backup/verdict.ts';
 import { wantedOf } from '../../lib/backup/wanted.ts';
 import { Failure } from '../../lib/errors.ts';
 import { folderStore } from '../../lib/store/folder.ts';
@@ -209,6 +209,14 @@ test('sizes are written as people say them', () => {
     '12 MB',
     '3.0 TB',
   ]);
+});
+
+test('of verdicts of one second the last is the newest by its name', () => {
+  const times = [0, 1, 9, 16, 255, 256, 999].map(ms => `2026-11-21T03:00:00.${String(ms).padStart(3, '0')}Z`);
+  const verdict = { version: 1, backup: id, store: 'disk', where: 'here', by: 'ana', good: true, restoreSeconds: 1, checks: [] } as const; // prettier-ignore
+  const names = [...times, '2026-11-21T03:00:01.000Z'].map(time => verdictName({ ...verdict, checks: [], time }));
+  assert.ok(names.every(isVerdictName), names.join(' '));
+  assert.equal(names.toSorted(), names);
 });
 
 test.run();
