@@ -11,7 +11,7 @@ import {
 } from '../lib/backup/before-deploy.ts';
 import { choose, type Held, type Whole } from '../lib/backup/catalog.ts';
 import { reread } from '../lib/backup/examine.ts';
-import { perform, type Way } from '../lib/backup/flow.ts';
+import { perform, wayTo } from '../lib/backup/flow.ts';
 import { imported } from '../lib/backup/import-layout.ts';
 import { manifestName } from '../lib/backup/manifest.ts';
 import { noteDamage } from '../lib/backup/met-damage.ts';
@@ -119,9 +119,7 @@ export default task(import.meta.url, {
           if (!(error instanceof Failure) || error.exit !== 7) throw error;
         });
     const bad = found.filter(one => !one.good);
-    let asked: Promise<Way> | undefined;
-    const onHost = () =>
-      (asked ??= context.connect(target.host).then(host => ({ host, signal: context.signal, appUser: undefined })));
+    const onHost = () => wayTo(target.host, context);
     for (const [index, { good, checks }] of found.entries()) {
       const held = meant[index];
       const met = { checks, says: '', by: context.who, where: 'another machine', found: 'verify' } as const;
@@ -153,7 +151,7 @@ async function snapshots({ args, connect, report, signal }: Asking, target: Targ
   const { database } = target;
   if (database?.kind !== 'sqlite' || args.store !== undefined) return [];
   try {
-    const way = { host: await connect(target.host), signal, appUser: undefined };
+    const way = await wayTo(target.host, { connect, signal });
     return readBeforeDeploy(await perform(way, beforeDeployQuestion(target, database), 'looking for them'));
   } catch (error) {
     report.warn(`snapshots from before deploys are not listed: ${messageOf(error)}`);

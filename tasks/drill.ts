@@ -4,7 +4,7 @@ import { identityFor } from '../lib/backup/age.ts';
 import { fewObjects } from '../lib/backup/bucket-look.ts';
 import { choose, keyOf } from '../lib/backup/catalog.ts';
 import { verifyRoom } from '../lib/backup/examine.ts';
-import { perform, type Way } from '../lib/backup/flow.ts';
+import { perform, wayTo } from '../lib/backup/flow.ts';
 import { notingDamage, withBad } from '../lib/backup/met-damage.ts';
 import { openBackup, toolsToOpen } from '../lib/backup/open.ts';
 import { proveFurther } from '../lib/backup/prove-further.ts';
@@ -47,12 +47,12 @@ export default task(import.meta.url, {
     const stores = await openStores(target, context, args.store);
     const all = await backupsOf(stores, target);
     const met = { by: who, where: 'another machine', found: 'drill' } as const;
-    const onHost = async () => ({ host: await context.connect(target.host), signal, appUser: undefined });
+    const onHost = () => wayTo(target.host, context);
     const choosing = () => choose(all, { id: which, at }, again);
     const held = await notingDamage(target, met, choosing, onHost, report);
     const identity = await identityFor(target, held, context.environment);
-    const host = await context.connect(args.here ? here : target.host);
-    const way: Way = { host, signal, appUser: undefined };
+    const way = await wayTo(args.here ? here : target.host, context);
+    const { host } = way;
     const scratch = await openScratch(host, {
       base: args.here ? baseAnywhere : baseOn(target),
       tools: toolsToOpen(held.manifest, identity),

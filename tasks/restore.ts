@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { identityFor } from '../lib/backup/age.ts';
 import { choose } from '../lib/backup/catalog.ts';
+import { wayTo } from '../lib/backup/flow.ts';
 import { confirmRestore } from '../lib/backup/guard.ts';
 import { intoFolder } from '../lib/backup/into-folder.ts';
 import { intoTarget } from '../lib/backup/into-target.ts';
@@ -42,7 +43,7 @@ export default task(import.meta.url, {
   },
 
   async run(context) {
-    const { args, positionals, report, signal, who } = context;
+    const { args, positionals, report, who } = context;
     const checks: Check[] = [];
     const [which] = positionals;
     const target = await context.target();
@@ -53,8 +54,7 @@ export default task(import.meta.url, {
     const all = await backupsOf(stores, target);
     const choosing = () => choose(all, { id: which, at }, `--env ${environment} --app ${app}`);
     const met = { by: who, where: 'another machine', found: 'restore' } as const;
-    const onHost = async () => ({ host: await context.connect(target.host), signal, appUser: undefined });
-    const onItsHost = args.to === undefined ? onHost : undefined;
+    const onItsHost = args.to === undefined ? () => wayTo(target.host, context) : undefined;
     const held = args.plan ? choosing() : await notingDamage(target, met, choosing, onItsHost, report);
     const wanted = wantedOf(target, held, args.only);
     const identity = args.plan ? undefined : await identityFor(target, held, context.environment);

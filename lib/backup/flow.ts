@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { PassThrough, Transform, Writable, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Failure } from '../errors.ts';
+import type { HostSettings } from '../config/target.ts';
 import type { Host } from '../host/host.ts';
 import type { Command } from '../host/sh.ts';
 import { pour, stream, withWords } from '../host/stream.ts';
@@ -12,6 +13,15 @@ import { sweeper } from './sweep.ts';
 const mostText = 16_000_000;
 
 export type Way = { host: Host; signal: AbortSignal; appUser: string | undefined };
+
+/** The way to a host, as the user who deploys. @throws Failure 4 when there is none */
+export async function wayTo(
+  settings: HostSettings,
+  { connect, signal }: { connect: (settings: HostSettings) => Promise<Host>; signal: AbortSignal },
+): Promise<Way> {
+  return { host: await connect(settings), signal, appUser: undefined };
+}
+
 export type Measure = { stream: Transform; bytes(): number; sha256(): string };
 
 /** Passes everything on and tells, at the end, how much it was and its checksum. */

@@ -5,7 +5,7 @@ import type { Target } from '../config/target.ts';
 import { Failure, messageOf } from '../errors.ts';
 import { sh } from '../host/sh.ts';
 import type { Context, End, Result } from '../task.ts';
-import { perform, type Way } from './flow.ts';
+import { perform, wayTo, type Way } from './flow.ts';
 import { lookAt, runs, subjectsOf, type Concern, type Look } from './look.ts';
 import { readRemembered, remember, untell, type Remembered, type Told } from './memory.ts';
 import { metricsOf, writeMetrics } from './metrics.ts';
@@ -43,10 +43,9 @@ export async function afterwards(
 }
 
 /** For status alone, which says when the last backup was; nobody is told, so nothing is said when it cannot be noted. */
-async function noteOnly({ connect, signal }: Around, target: Target, run: Concern): Promise<void> {
+async function noteOnly(around: Around, target: Target, run: Concern): Promise<void> {
   try {
-    const way: Way = { host: await connect(target.host), signal, appUser: undefined };
-    await perform(way, remember(target, [run], subjectsOf(target)), 'noting the run');
+    await perform(await wayTo(target.host, around), remember(target, [run], subjectsOf(target)), 'noting the run');
   } catch {
     // a drill elsewhere is for the day on which the server is gone
   }

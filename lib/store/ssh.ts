@@ -1,7 +1,7 @@
 // A store that is a folder on a host, over ssh: what `user@host:/path` was to rsync, with nothing there but bash and coreutils.
 import { posix } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
-import { flowOf, perform, type Way } from '../backup/flow.ts';
+import { flowOf, perform, wayTo } from '../backup/flow.ts';
 import type { StoreSettings } from '../config/target.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { Failure } from '../errors.ts';
@@ -17,7 +17,7 @@ export function sshStore(
   { name, host, folder }: SshStoreSettings,
   { connect, signal }: Omit<Around, 'environment'>,
 ): Store {
-  const reach = async (): Promise<Way> => ({ host: await connect(host), signal, appUser: undefined });
+  const reach = () => wayTo(host, { connect, signal });
   const place = (key: string) => {
     verifyKey(key);
     return `${folder}/${key}`;
