@@ -12,6 +12,10 @@ export function serviceOf({ unit }: SystemdSettings, { colour }: Release): strin
   return colour ? `${unit}@${colour}.service` : `${unit}.service`;
 }
 
+/** Systemd counts the starts of a unit until it is reset, and remembers how it ended. */
+export const forgetFailure = (service: string): Command =>
+  sh`if systemctl is-failed --quiet ${service}; then as_root systemctl reset-failed ${service} || true; fi`;
+
 export function systemdColours(target: Target, settings: SystemdSettings): Colours {
   const link = (colour: Colour) => `${target.root}/${colour}`;
   const file = (colour: Colour, end: string) => `${target.root}/proxy/${colour}.${end}`;
@@ -21,7 +25,7 @@ export function systemdColours(target: Target, settings: SystemdSettings): Colou
     return lines(
       sh`as_root systemctl stop ${service}`,
       // a boot that begins to start it in this moment is cut off in its ExecCondition, and that is no failure of anybody's
-      sh`if systemctl is-failed --quiet ${service}; then as_root systemctl reset-failed ${service} || true; fi`,
+      forgetFailure(service),
       // with what a step was just writing
       sh`rm -f ${[link(colour), file(colour, 'start'), file(colour, 'env')].flatMap(path => [path, `${path}.new`])}`,
     );

@@ -8,7 +8,7 @@ import type { Release } from '../release/names.ts';
 import { asTyped, chosenLines, folderSteps, inFolder, pointCurrent, recheckFolder, removeFolder } from './folder.ts';
 import { leaveColour } from './place.ts';
 import type { Runtime } from './runtime.ts';
-import { serviceOf, startAtBoot, systemdColours } from './systemd-colour.ts';
+import { forgetFailure, serviceOf, startAtBoot, systemdColours } from './systemd-colour.ts';
 
 export function systemdRuntime(target: Target, settings: SystemdSettings): Runtime {
   const { unit, user } = settings;
@@ -33,9 +33,14 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
     );
   };
 
-  // the reset is for a unit that was started too often; each call through sudo is a moment that visitors may be waiting
+  // Many starts within a short time, as of a restart loop or of deploys one after the other, are refused by systemd until the
+  // reset. It names the limit as the result only of a unit that had not failed before. Each call through sudo is a moment that
+  // visitors may be waiting, so there is none without a reason.
   const startUnit = (service: string) =>
-    sh`as_root systemctl start ${service} || { [[ $(systemctl show -p Result --value ${service}) == start-limit-hit ]] && as_root systemctl reset-failed ${service} && as_root systemctl start ${service}; } || { journalctl -u ${service} -n 12 --no-pager -o cat >&2 || true; fail ${`the unit ${service.replace(/\.service$/, '')} does not start`}; }`;
+    lines(
+      forgetFailure(service),
+      sh`as_root systemctl start ${service} || { [[ $(systemctl show -p Result --value ${service}) == start-limit-hit ]] && as_root systemctl reset-failed ${service} && as_root systemctl start ${service}; } || { journalctl -u ${service} -n 12 --no-pager -o cat >&2 || true; fail ${`the unit ${service.replace(/\.service$/, '')} does not start`}; }`,
+    );
 
   // a unit that systemd starts again and again, or is just ending, is none that was started: its restarts would count as ours
   const startAnew = (service: string) =>

@@ -120,6 +120,17 @@ test('a start that only the new release fails is undone', async () => {
   await droplet.root(`sed -i '/^ExecStartPre=.bin.sh/d' ${unit}; systemctl daemon-reload`);
 });
 
+test('a unit at the limit of its starts is started all the same, forward and back', async () => {
+  // one start in ten minutes, of a program that ends with a failure when it is told to end: systemd then tells of that, not of the limit
+  const more = '/run/systemd/system/bibliotheca-staging.service.d';
+  await droplet.root(`mkdir -p ${more}
+    printf '[Unit]\\nStartLimitIntervalSec=600\\nStartLimitBurst=1\\n[Service]\\nExecStopPost=/bin/false\\n' >${more}/limit.conf; systemctl daemon-reload`);
+  await gives(app.badMigration, /Migrate the database/);
+  await gives(app.neverReady, /answers 503/);
+  ended(await site.task('restart', '--env', 'staging'), 0);
+  await droplet.root(`rm -r ${more}; systemctl daemon-reload`);
+});
+
 test('after all that the next deploy works, beside folders that have its name already', async () => {
   const sha7 = app.good2.slice(0, 7);
   await droplet.root(

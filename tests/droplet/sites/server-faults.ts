@@ -66,7 +66,7 @@ async function befall(all: Faulty, fault: Fault): Promise<{ end: End; exit: numb
   await strike(all, fault, running);
   let since = performance.now();
   let said: Said | undefined;
-  if (fault.mend) said = await within(240, running.ended);
+  if (fault.mend) said = await within(240, running);
   const calm = async () => {
     await isCalm(all, patience);
     return (performance.now() - since) / 1000;
@@ -77,7 +77,7 @@ async function befall(all: Faulty, fault: Fault): Promise<{ end: End; exit: numb
     const stuck = running.ended.then(one => (one.code === 6 ? 'stuck' : new Promise<never>(() => {})));
     const first = await Promise.race([calm(), stuck]);
     if (typeof first === 'number') seconds = first;
-    said = await within(100, running.ended);
+    said = await within(100, running);
   }
   assert.ok(said);
   if (said.code === 6) {
@@ -194,11 +194,11 @@ async function deploysAgain(all: Faulty, before: Seen): Promise<void> {
   assert.equal(after.migrated.slice(-2), ['migration begun', 'migration done']);
 }
 
-async function within<Result>(seconds: number, work: Promise<Result>): Promise<Result> {
+async function within(seconds: number, running: Running): Promise<Said> {
   const late = pause(seconds * 1000, undefined, { ref: false }).then(() => {
-    throw new Error(`no end within ${seconds} s`);
+    throw new Error(`no end within ${seconds} s\n${running.output()}`);
   });
-  return Promise.race([work, late]);
+  return Promise.race([running.ended, late]);
 }
 
 /** After a row that broke, for those after it. */
