@@ -1,5 +1,6 @@
 // A Docker or a systemd that is away is waited for by steps and undos, up to a limit, and never taken for one that has nothing.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { stepFunctions } from '../../lib/host/environment.ts';
 const folder = mkdtempSync(join(tmpdir(), 'bookops-away-'));
 const bin = join(folder, 'bin');
 mkdirSync(bin);
+const socket = join(folder, 'socket');
 
 /** A program that answers only after it was asked so many times, and writes down what it was asked. */
 function program(name: string, complaint: string): void {
@@ -34,7 +36,7 @@ function run(text: string, away: number, limit = 90, more: NodeJS.ProcessEnv = {
   rmSync(join(folder, 'docker'), { force: true });
   rmSync(join(folder, 'systemctl'), { force: true });
   writeFileSync(join(folder, 'left'), `${away}\n`);
-  const words = stepFunctions().text.replace('/run/docker.pid', join(folder, 'pid'));
+  const words = stepFunctions().text.replace('/run/docker.sock', socket);
   const from = Date.now();
   const { status, stdout, stderr } = spawnSync('bash', ['--norc', '-c', `${words}\naway_seconds=${limit}\n${text}`], {
     encoding: 'utf8',
@@ -54,17 +56,31 @@ test('a Docker that comes back is asked then, and only then', () => {
 test('a Docker that stays away is a failure in words, and not one without containers', () => {
   const { status, stderr, seconds } = run('id=$(docker ps -aq)\n[ -z "$id" ] && echo none', 1000, 2);
   assert.is(status, 1);
-  assert.match(stderr, 'Docker did not answer for 2 s: systemctl status docker');
+  assert.match(stderr, 'Docker did not answer for 2 s: systemctl status docker; it says: Cannot connect to the Docker');
   assert.ok(seconds < 20, `${seconds} s`);
 });
 
-test('while its daemon runs nothing more is asked, and what only looks does not wait', () => {
-  writeFileSync(join(folder, 'pid'), `${process.pid}\n`);
+test('while its daemon answers nothing more is asked, and what only looks does not wait', async () => {
+  const daemon = spawn(process.execPath, [
+    '-e',
+    `require('node:http').createServer((asked, answer) => answer.writeHead(asked.url === '/_ping' ? 200 : 404).end()).listen(${JSON.stringify(socket)}, () => console.log('listens'))`,
+  ]);
+  await once(daemon.stdout, 'data');
   assert.is(run('docker ps', 0).status, 0);
   assert.equal(asked('docker'), ['ps']);
-  rmSync(join(folder, 'pid'));
+  daemon.kill();
+  await once(daemon, 'exit');
   assert.is(run('docker ps', 1, 90, {}).status, 1);
   assert.equal(asked('docker'), ['ps']);
+});
+
+test('an undo is given again, so each of its waits is short', () => {
+  const limit = (more: NodeJS.ProcessEnv) =>
+    spawnSync('bash', ['--norc', '-c', `${stepFunctions().text}\necho "$away_seconds"`], {
+      encoding: 'utf8',
+      env: { PATH: '/usr/bin:/bin', ...more },
+    }).stdout;
+  assert.equal([limit({ KEEPER_RUN: folder }), limit({ KEEPER_RUN: folder, KEEPER_UNDO: 'yes' })], ['90\n', '15\n']);
 });
 
 for (const call of ['as_root systemctl stop book.service', 'systemctl show -p Result book.service'])
