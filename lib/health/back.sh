@@ -53,7 +53,7 @@ not_good_again() {
   # shellcheck disable=SC2086 # each word is a number
   ask_each "$1" $wanted
   for number in $wanted; do
-    [[ -e $1/$number.good ]] || printf '%s answers %s\n' "$(<"$1/$number.name")" "$(<"$1/$number.code")"
+    [[ -e $1/$number.good ]] || printf '%s answers %s\n' "$(cat "$1/$number.name")" "$(cat "$1/$number.code")"
   done
 }
 

@@ -21,7 +21,7 @@ wait_until_ready() {
   since_boot now
   end=$((now + deadline * 100))
   if [[ $ends && -s $ends ]]; then
-    end=$(<"$ends")
+    end=$(cat "$ends")
     tries=60
     sleep "$interval"
   elif [[ $ends ]]; then
@@ -128,7 +128,7 @@ tell_probes() {
   truncate -s '<65536' "$1"/*.body "$1"/*.head "$1"/*.why
   for file in "$1"/*.code; do
     files=${file%.code}
-    line="probe $(<"$files.name") $(<"$file")"
+    line="probe $(cat "$files.name") $(cat "$file")"
     for part in head body why; do
       if [[ -s $files.$part ]]; then line+=" $(base64 -w0 <"$files.$part")."; else line+=' .'; fi
     done

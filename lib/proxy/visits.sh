@@ -55,8 +55,8 @@ sum_visits() {
     }
     END { if (all) printf "requests=%d%s failures=%d longest=%.1f", all, said ? " told=" said : "", bad, most }' "$KEEPER_RUN/visits")
   if [[ -e $KEEPER_RUN/closed ]]; then
-    window=$(<"$KEEPER_RUN/closed") || return 1
-    opened=$(<"$KEEPER_RUN/opened") || return 1
+    window=$(cat "$KEEPER_RUN/closed") || return 1
+    opened=$(cat "$KEEPER_RUN/opened") || return 1
     window=$(((window - opened) / 10000))
     printf -v window '%d.%02d' $((window / 100)) $((window % 100))
   fi

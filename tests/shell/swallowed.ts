@@ -12,6 +12,7 @@ export const rules = {
   spliced: 'a text from elsewhere in a condition, or before && or ||: set -e is off in all of it',
   declared: 'local x=$(…) succeeds whatever the command does',
   substitution: '$(…) in an argument, a test or a redirection: its failure is an empty word',
+  read: '$(<file) is empty, and well, when the disk does not give it: $(cat file)',
   process: '<(…) and >(…): nobody sees how they end',
   several: 'of several $(…) in one assignment only the last one’s failure counts',
   exec: 'find -exec … \\; succeeds whatever the command does: end it with +',
@@ -401,6 +402,12 @@ export function inspect(tree: Node, source: string, functions: ReadonlyMap<strin
       found.set(`${line} ${one.rule} ${one.text}`, { ...one, line: called?.line ?? line });
   }
 
+  visit(tree, one => {
+    const [only, ...more] = one['Type'] === 'CmdSubst' ? list(one['Stmts']) : [];
+    if (!only || more.length || node(only['Cmd'])) return;
+    // what the kernel answers is not on a disk
+    if (!(literal(node(list(only['Redirs'])[0]?.['Word']) ?? {}) ?? '').startsWith('/proc/')) report('read', one);
+  });
   statements(list(tree['Stmts']), { off: false, tail: false, words: new Set() });
   return [...found.values()].sort((a, b) => a.line - b.line);
 }
