@@ -36,7 +36,9 @@ export function imageWords(project: string): Command {
   all=$(cat "$1/images")
   while read -r image digest pin; do
     if [[ $image == *@* || $image == sha256:* ]]; then continue; fi
-    held=$(docker image inspect -f '{{.Id}}' "$pin" 2>/dev/null) || continue
+    # a list is empty where somebody removed the pin, and fails where Docker does
+    held=$(docker image ls -q --no-trunc "$pin")
+    [[ $held ]] || continue
     [[ $(docker image inspect -f '{{.Id}}' "$image" 2>/dev/null) == "$held" ]] || docker tag "$pin" "$image"
   done <<<"$all"
 }`,

@@ -148,6 +148,11 @@ image_() {
   local format='' one bad=0 what=$1 used
   shift
   if [[ $1 == -f ]]; then format=$2; shift 2; fi
+  if [[ $what == ls ]]; then
+    [[ $# == 3 && $1 == -q && $2 == --no-trunc ]] || exit 64
+    image_of "$3" 2>/dev/null && echo "$image_id"
+    return 0
+  fi
   for one; do
     case $what in
       inspect)

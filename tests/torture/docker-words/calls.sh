@@ -67,6 +67,8 @@ say docker rm -f words-none
 say docker stop words-none
 say docker inspect -f '{{.Name}}' words-none
 does docker image inspect words:none
+say docker image ls -q --no-trunc words:none
+say docker image ls -q --no-trunc words:one
 does docker image rm words:none
 does docker tag words:one words:three
 say docker image inspect -f '{{join .RepoTags " "}}' words:three
