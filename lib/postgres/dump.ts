@@ -9,6 +9,12 @@ import { counting, readPostgres } from './count.ts';
 
 const part = 'database.dump.zst';
 
+/**
+ * Milliseconds that a dump waits for the lock of another session on a table. While a deploy dumps, visitors wait too; a
+ * backup at night may meet what somebody maintains.
+ */
+const waits = { deploy: 30_000, backup: 600_000 };
+
 /** Dumps the database into the folder while the app writes on. `seconds` is how long it may wait for a deploy to end. */
 export function dumpCommand(target: Target, database: PostgresDatabase, folder: string, seconds: number): Command {
   const work = `${folder}/dump`;
@@ -32,7 +38,7 @@ summing=$!
 wc -c <counted >bytes &
 counting=$!
 codes=()
-client pg_dump -Fc -Z0 -w --snapshot="$snapshot" </dev/null 2>words 5>&- 6<&- | tee summed counted | nice zstd -q -3 -T0 >${file} || codes=("\${PIPESTATUS[@]}")`,
+client pg_dump -Fc -Z0 -w --lock-wait-timeout=${waits.backup} --snapshot="$snapshot" </dev/null 2>words 5>&- 6<&- | tee summed counted | nice zstd -q -3 -T0 >${file} || codes=("\${PIPESTATUS[@]}")`,
       complain(folder, 2),
       sh`wait "$summing"
 wait "$counting"`,
@@ -63,6 +69,7 @@ fi`,
 }
 
 const holding = `SET idle_in_transaction_session_timeout = 0;
+SET lock_timeout = ${waits.backup};
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT pg_export_snapshot();`;
 
@@ -73,7 +80,7 @@ export function plainDump(file: string): Command {
     sh`rm -f ${making}`,
     sh`cd "$KEEPER_RUN"`,
     sh`codes=()
-client pg_dump -Fc -Z0 -w </dev/null 2>words | nice zstd -q -3 -T0 >${making} || codes=("\${PIPESTATUS[@]}")`,
+client pg_dump -Fc -Z0 -w --lock-wait-timeout=${waits.deploy} </dev/null 2>words | nice zstd -q -3 -T0 >${making} || codes=("\${PIPESTATUS[@]}")`,
     complain(file, 1),
     verifyList(making),
     sh`sync ${making}`,

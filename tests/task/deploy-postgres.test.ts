@@ -1,11 +1,13 @@
 // Deploys of an app whose database is a real Postgres: a dump before each migration, and the way back after one that fails.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makePostgresBook } from './postgres-book.ts';
 
-const { server, book, sql, titles, others, end } = await makePostgresBook();
+const { server, book, url, sql, titles, others, end } = await makePostgresBook();
 test.after(end);
 
 test('a deploy keeps a dump from before its migration', async () => {
@@ -44,6 +46,20 @@ test('who may not make databases is told so, and the app goes on', async () => {
   const { code, stderr } = await book.run('deploy', ['--sha', book.good1]);
   assert.is(code, 1, stderr);
   assert.match(stderr, 'the user ana may not make databases: ALTER ROLE ana CREATEDB');
+  assert.is(await book.serves(), book.good2);
+});
+
+test('a table that somebody keeps locked is waited for half a minute and named, and the app goes on', async () => {
+  server.sql('ALTER ROLE ana CREATEDB');
+  const holds = spawn('psql', ['-XAtqw', url], { stdio: ['pipe', 'pipe', 'ignore'] });
+  holds.stdin.write("BEGIN; LOCK TABLE chapters; SELECT 'locked';\n");
+  await once(holds.stdout, 'data');
+  const from = Date.now();
+  const { code, stderr } = await book.run('deploy', ['--sha', book.good1]);
+  holds.stdin.end();
+  assert.is(code, 1, stderr);
+  assert.match(stderr, /LOCK TABLE .*chapters/);
+  assert.ok(Date.now() - from < 90_000);
   assert.is(await book.serves(), book.good2);
 });
 

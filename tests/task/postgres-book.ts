@@ -6,7 +6,8 @@ export async function makePostgresBook() {
   const server = await startPostgres();
   const book = await makeBackedUpBook();
   const name = `book's "$HOME" %41`;
-  usesPostgres(book, server.make('ana', `it's p@ss`, name));
+  const url = server.make('ana', `it's p@ss`, name);
+  usesPostgres(book, url);
   const sql = (text: string) => server.sql(`SET ROLE ana; ${text}`, name);
   sql(
     `CREATE TABLE chapters (id serial PRIMARY KEY, title text); INSERT INTO chapters (title) VALUES ('one'), ('two')`,
@@ -15,6 +16,8 @@ export async function makePostgresBook() {
   return {
     server,
     book,
+    /** For psql, which knows nothing of a schema. */
+    url: url.replace(/\?.*/, ''),
     sql,
     titles: () => sql("SELECT string_agg(title, ',' ORDER BY id) FROM chapters"),
     /** The databases that a deploy or a restore has made. */
