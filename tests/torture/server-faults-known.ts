@@ -173,6 +173,8 @@ export const knownFaults: Fault[] = [
     title: 'a project that a person takes down',
     on: 'compose',
     at: 'wait',
+    // one that is ready may be live before Docker has ended it
+    deploys: 'unready',
     strike: 'cd $root; docker compose -p $project down',
     ends: ends.backOrStuck,
   },
@@ -180,7 +182,7 @@ export const knownFaults: Fault[] = [
     title: 'an old container that a person starts',
     on: 'compose',
     at: 'migrate',
-    strike: 'docker start $(docker ps -aq --filter name=$project-web-1)',
+    strike: 'docker start $(docker ps -aq --filter status=exited --filter label=com.docker.compose.project=$project)',
     ends: ends.old,
   },
   {
