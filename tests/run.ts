@@ -27,8 +27,8 @@ const rings: Ring[] = [
 /** Files wait more than they work, servers most of all: on two cores two of each kind at once are done soonest. */
 const atOnce = { 'on this machine': 2, 'on servers': 2 };
 type Place = keyof typeof atOnce;
-/** Of much the same on another runtime, which is in each run: these are for --torture, or by name. */
-const seldom = ['switch-interrupted-compose.', 'switch-maintenance-compose.'];
+/** What another runtime or other files show in each run, or a long series: these are for --torture, or by name. */
+const seldom = ['switch-interrupted-compose.', 'switch-maintenance-compose.', 'many-deploys.'];
 type Verdict = { file: string; passed: number; failed: number; trouble: string | undefined; output: string };
 
 const here = import.meta.dirname;

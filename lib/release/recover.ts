@@ -150,7 +150,7 @@ export async function acceptPresent(
   );
   const time = facts.now.toISOString().replace(/\.\d+Z$/, 'Z');
   const head = { env: environment, sha: release.sha, id, action: 'recover', release: release.name, was: facts.current };
-  const ours = facts.flag !== undefined && !facts.flag.includes(': switched on by hand');
+  const ours = isOurs(facts.flag);
   const lifts = facts.flag !== undefined && (comeIn || (ours && now.healthy));
   const steps: Step[] = present([
     facts.linked !== undefined &&

@@ -1,18 +1,32 @@
-// Ways out of exit 6 on a server whose ops.yml changed meanwhile: the switch there and back, other probes, a unit with another name.
+// The faults of a server in turn, and ways out of exit 6 after ops.yml changed meanwhile: the switch there and back, other probes, a unit with another name.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { until } from '../harness/program.ts';
 import { onlyServes } from './blue-green.ts';
-import { env, isCalm, isTrue, migrates, see, type Faulty } from './faulty.ts';
+import { env, faultyOnDroplet, isCalm, isTrue, migrates, see, type Faulty, type Runtime } from './faulty.ts';
 import { ended } from './look.ts';
-import { wanted } from './server-faults.ts';
+import { disturbServer, faultsOf, wanted } from './server-faults.ts';
 import type { Said } from './site.ts';
 
 const accept = ['--accept', 'visitors/production'];
 const unit = 'bibliotheca-visitors';
 
+/** Declares all of it with BOOKOPS_TORTURE=1; else the table is only read. */
+export async function testServerFaults(runtime: Runtime): Promise<void> {
+  if (process.env['BOOKOPS_TORTURE'] === '1') {
+    const all = await faultyOnDroplet(runtime);
+    disturbServer(all);
+    recoverAfterChanges(all);
+  } else
+    test('each row has a name of its own', () => {
+      const titles = faultsOf(runtime).map(one => one.title);
+      assert.ok(titles.length > 60);
+      assert.equal(titles, [...new Set(titles)]);
+    });
+}
+
 /** Declares them; the site of `all` serves a good release with the switch `maintenance`, and does again at their end. */
-export function recoverAfterChanges(all: Faulty): void {
+function recoverAfterChanges(all: Faulty): void {
   if (!wanted.test('changes of ops.yml')) return;
   const { site, app, disturb, runtime } = all;
   const compose = runtime === 'compose';
