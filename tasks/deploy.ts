@@ -52,8 +52,7 @@ export default task(import.meta.url, {
       // Pre-flight. No impact yet.
       async choose(facts) {
         went = undefined;
-        if (facts.current === sha)
-          return { nothing: `${target.app} ${target.environment} serves ${sha7(sha)} already` };
+        if (facts.current === sha) return { already: sha };
         verifyEnvironment(target, facts);
         verifyDisk(target, facts);
         unproven = verifyRestorable(target, facts, args.unproven);

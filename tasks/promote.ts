@@ -48,8 +48,7 @@ export default task(import.meta.url, {
       explain: explainWait(target, sha),
 
       async choose(facts) {
-        if (facts.current === sha)
-          return { nothing: `${target.app} ${target.environment} serves ${sha7(sha)} already` };
+        if (facts.current === sha) return { already: sha };
         verifyEnvironment(target, facts);
         verifyDisk(target, facts);
         unproven = verifyRestorable(target, facts, context.args.unproven);

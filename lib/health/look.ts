@@ -15,6 +15,8 @@ export function healthQuestion(target: Target, serving: Release | undefined): Co
     stepFunctions(),
     readyWords,
     script('set +e'),
+    // what was made and never started does not run, though a wait would give it its time
+    script('only_started=yes'),
     serving ? runtimeOf(target).vitals(serving) : script('alive() { :; }'),
     script('seen=$(mktemp -d); trap \'rm -rf "$seen"\' EXIT'),
     ...healthOf(target.health, target.site, serving?.colour).probes.map(

@@ -1,6 +1,7 @@
 // One attempt on a target: facts, plan, lock, and a plan made anew when the target changed before the lock was ours.
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
+import { healthQuestion, readLook } from '../health/look.ts';
 import type { Host } from '../host/host.ts';
 import type { StepFailed } from '../host/conversation.ts';
 import { openKeeper, type Keeper } from '../host/keeper.ts';
@@ -24,10 +25,13 @@ export type Surroundings = {
   who: string;
 };
 
+/** `why`: another reason for which nothing is to be done than that it serves. */
+export type Served = { already: string; why?: string };
+
 export type Intention = {
   action: 'deploy' | 'rollback' | 'promote' | 'restart' | 'seed' | 'restore';
-  /** Pre-flight: the release to put live, or why there is nothing to do. Throws a Failure for what speaks against it. */
-  choose(facts: Facts): Promise<Release | { nothing: string }>;
+  /** Pre-flight: the release to put live, or the commit that serves already. Throws a Failure for what speaks against it. */
+  choose(facts: Facts): Promise<Release | Served>;
   /** The steps, in the order in which a person would do them. */
   plan(change: Change): Promise<Plan>;
   /** The target whose log has to be read along: it must be on the same host. */
@@ -76,11 +80,10 @@ export async function attempt(around: Surroundings, host: Host, target: Target, 
 
   async function prepare(facts: Facts): Promise<Ready | { nothing: Result }> {
     const chosen = await intention.choose(facts);
-    if ('nothing' in chosen) {
+    if ('already' in chosen) {
       const { app, environment } = target;
-      return {
-        nothing: { text: chosen.nothing, json: { app, environment, outcome: 'nothing to do', current: facts.current } },
-      };
+      const text = chosen.why ?? (await servesAlready(facts, chosen.already));
+      return { nothing: { text, json: { app, environment, outcome: 'nothing to do', current: facts.current } } };
     }
     const id = attemptId(
       facts.now,
@@ -88,6 +91,17 @@ export async function attempt(around: Surroundings, host: Host, target: Target, 
     );
     const change: Change = { facts, next: chosen, was: serving(target, facts), id, notes: {} };
     return { change, plan: withBootLine(target, facts, await intention.plan(change)) };
+  }
+
+  /** @throws Failure 1 when it is live by the record only */
+  async function servesAlready(facts: Facts, sha: string): Promise<string> {
+    const { app, environment } = target;
+    const asked = await askFacts(host, target, undefined, healthQuestion(target, serving(target, facts)));
+    const { healthy, words } = readLook(target, asked, sha);
+    if (healthy) return `${app} ${environment} serves ${sha7(sha)} already`;
+    throw new Failure(1, `${sha7(sha)} is live on ${app} ${environment} by its record, and is not ready: ${words}`, {
+      advice: `npx tsx tasks/restart.ts --env ${environment} --app ${app} starts it anew; npx tsx tasks/logs.ts --env ${environment} --app ${app} shows what it says`,
+    });
   }
 }
 

@@ -1,14 +1,14 @@
 // Which release a rollback goes to: the last good one before the one that serves, or the good one that was named.
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
-import { serving } from './attempt.ts';
+import { serving, type Served } from './attempt.ts';
 import type { Facts } from './facts.ts';
 import { everServed, folderOf, goodUpTo } from './history.ts';
 import type { Good } from './log.ts';
 import { releaseAt, sameCommit, sha7, type Release } from './names.ts';
 
 /** @throws Failure 2 when there is no such good release: a rollback that cannot happen is never a success. */
-export function earlierRelease(target: Target, facts: Facts, to: string | undefined): Release | { nothing: string } {
+export function earlierRelease(target: Target, facts: Facts, to: string | undefined): Release | Served {
   const now = serving(target, facts);
   const ever = everServed(facts);
   const stack = goodUpTo(facts, now);
@@ -27,8 +27,7 @@ export function earlierRelease(target: Target, facts: Facts, to: string | undefi
           : `npx tsx tasks/releases.ts --env ${target.environment} lists what there was`,
       },
     );
-  if (now && sameCommit(found.sha, now.sha))
-    return { nothing: `${target.app} ${target.environment} serves ${sha7(found.sha)} already` };
+  if (now && sameCommit(found.sha, now.sha)) return { already: found.sha };
   const release = folderOf(facts, found);
   if (facts.folders.includes(release))
     return { sha: found.sha, name: release, folder: `${target.paths.releases}/${release}` };

@@ -37,9 +37,12 @@ export function rollback(
 
     async choose(facts) {
       if (from && facts.current !== from)
-        return { nothing: `${sha7(from)} does not serve any more, so there is nothing to go back from` };
+        return {
+          already: from,
+          why: `${sha7(from)} does not serve any more, so there is nothing to go back from`,
+        };
       const earlier = earlierRelease(target, facts, to);
-      if ('nothing' in earlier) return earlier;
+      if ('already' in earlier) return earlier;
       verifyEnvironment(target, facts, context.report.warn);
       ({ sha, name } = earlier);
       if (withDatabase) sayWhatIsLost(context.report, facts, snapshotOrRefuse(target, facts, sha));

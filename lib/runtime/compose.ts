@@ -22,7 +22,7 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
       sh`alive() {
   local name state code oom policy bad=0
   while read -r name state code oom policy; do
-    [[ $state == running || $state == created || $state == restarting && $policy != no ]] && continue
+    [[ $state == running || $state == created && ! \${only_started:-} || $state == restarting && $policy != no ]] && continue
     if [[ $state == exited && $code == 0 && $policy == no ]] && grep -qs " no:0" "$folder/policies"; then continue; fi
     printf 'container %s %s with code %s%s\n' "\${name#/}" "$state" "$code" "$([[ $oom == true ]] && echo ' (out of memory)')"
     bad=1

@@ -31,6 +31,18 @@ test('the same commit again is nothing to do, and no attempt', async () => {
   assert.is(book.log().length, 1);
 });
 
+test('a commit that is live by the record only is no success', async () => {
+  const [supervisor] = readFileSync(join(book.place().root, 'run/book.pid'), 'utf8').split(' ');
+  process.kill(Number(supervisor), 'SIGTERM');
+  while (await book.serves()) await new Promise(next => setTimeout(next, 50));
+  const { code, stderr } = await book.run('deploy', ['--sha', book.good1]);
+  assert.is(code, 1);
+  assert.match(stderr, `${book.good1.slice(0, 7)} is live on book staging by its record, and is not ready: `);
+  assert.match(stderr, 'npx tsx tasks/restart.ts --env staging --app book starts it anew');
+  assert.is((await book.run('restart')).code, 0);
+  assert.is(await book.serves(), book.good1);
+});
+
 test('a plan writes nothing, and its list is what then runs', async () => {
   const { root } = book.place();
   const before = listing(root);

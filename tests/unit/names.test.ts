@@ -30,7 +30,7 @@ function after(words: string, more: Record<string, string> = {}) {
 }
 const goesTo = (words: string, to?: string) => {
   const chosen = earlierRelease(target, after(words), to);
-  return 'nothing' in chosen ? 'nothing' : chosen.sha[0];
+  return 'already' in chosen ? 'nothing' : chosen.sha[0];
 };
 const refused = (words: string, to?: string) => {
   try {
@@ -119,7 +119,7 @@ const overThem = (words: string, more: Record<string, string> = {}) => {
 };
 const named = (facts: ReturnType<typeof factsOf>, to?: string) => {
   const chosen = earlierRelease(target, facts, to);
-  return 'nothing' in chosen ? 'nothing' : chosen.name;
+  return 'already' in chosen ? 'nothing' : chosen.name;
 };
 
 test('what another tool left can be gone back to, by default to what served, by name or commit to all of it', () => {

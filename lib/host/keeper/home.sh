@@ -99,7 +99,11 @@ make_room() {
 remove_dead_scratch() {
   local one
   while read -r one; do
-    if [[ -d $one && $one == @("$home"|/dev/shm|/tmp|/var/tmp)/bookops.* ]]; then rm -rf "$one"; fi
+    if [[ -d $one && $one == @("$home"|/dev/shm|/tmp|/var/tmp)/bookops.* ]]; then
+      # a step that outlived its keeper is ended, also when the journal has lost it
+      if [[ -d $journal && ! -e $journal/running && -f $one/running ]]; then cat "$one/running" >"$journal/running"; fi
+      rm -rf "$one"
+    fi
   done < <(cat "$home/run" 2>/dev/null)
   while read -r one; do
     flock -n "$one" true 2>/dev/null && rm -rf "${one%/*}"

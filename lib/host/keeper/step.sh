@@ -45,7 +45,10 @@ launch() {
     KEEPER_RUN=$run exec setsid bash --norc --noprofile -c '. "$1"; . "$2"' bash "$journal/prelude.sh" "$run/step.$1" 3>"$run/answer.$1" >&5 2>&1 5>&-
   ) &
   running=$!
-  printf '%s %s\n' "$running" "$(start_of "$running")" >"$journal/running"
+  local who
+  who="$running $(start_of "$running")"
+  printf '%s\n' "$who" >"$run/running" # for whoever loses the journal
+  printf '%s\n' "$who" >"$journal/running"
 }
 
 look_after_step() {
@@ -66,7 +69,7 @@ look_after_step() {
   code=$?
   running=''
   tick=0.01
-  rm -f "$journal/running"
+  rm -f "$journal/running" "$run/running"
   printf -v name '%03d' "$current_step"
   local ended=$current_step answer
   answer=$(base64 -w0 <"$run/answer.$name") || code=1 # what it answered is lost, and with it what was to be judged
