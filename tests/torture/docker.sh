@@ -244,7 +244,8 @@ network() {
 
 # model project file tag: sets services, and image_, policy_, port_ of each
 read_model() {
-  local line key value now=''
+  local line key value now='' text
+  text=$(cat "$1") || exit 1 # a file that cannot be read is not one that has ended
   services=()
   declare -gA of_image=() of_policy=() of_port=()
   while IFS= read -r line; do
@@ -259,7 +260,7 @@ read_model() {
         ports) value=${value//[\[\]\"]/}; of_port[$now]=${value%%:*} ;;
       esac
     fi
-  done <"$1"
+  done <<<"$text"
 }
 those_of() { # project service: sets found, the oldest first by name
   local one all=() got

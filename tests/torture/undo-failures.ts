@@ -214,6 +214,8 @@ export function forward(command: Command | undefined, at: Pick<Undoing, 'folders
 }
 
 export const whole = process.env['BOOKOPS_TORTURE'] === '1';
+/** BOOKOPS_UNDOS=<regular expression> takes what is called like that. */
+const wanted = new RegExp(process.env['BOOKOPS_UNDOS'] ?? '');
 let turn = 0;
 
 /**
@@ -225,7 +227,7 @@ export function judge(undoing: Undoing, some: number): boolean {
   const { name, kinds = [...ofPrograms, ...ofCalls] } = undoing;
   const chosen = kinds.filter((_, index) => whole || (index + turn) % Math.ceil(kinds.length / some) === 0);
   turn++;
-  if (!chosen.length) return false;
+  if (!chosen.length || !wanted.test(name)) return false;
   const { lies, ...figures } = tryFaults({ ...undoing, kinds: chosen }, whole);
   if (whole)
     console.log(`series: ${name} ${JSON.stringify(figures)} ${Math.round((performance.now() - began) / 1000)} s`);
