@@ -9,6 +9,7 @@ import { changeInSteps } from '../release/small-change.ts';
 import { explainWait } from '../release/ready.ts';
 import { switchFor } from '../release/switch.ts';
 import { bringDump, exchangeDumps } from '../postgres/put-back.ts';
+import { surveyed } from '../runtime/compose-survey.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
 import type { Context, Result } from '../task.ts';
 import type { Identity } from './age.ts';
@@ -34,7 +35,7 @@ import { baseOn, openScratch } from './scratch.ts';
 import type { Check } from './verdict.ts';
 import { finder, type Wanted } from './wanted.ts';
 
-type Around = Pick<Context, 'connect' | 'environment' | 'report' | 'signal' | 'who'> & {
+type Around = Pick<Context, 'config' | 'connect' | 'environment' | 'report' | 'signal' | 'who'> & {
   args: { plan: boolean; wait: number | undefined; verbose: boolean; 'bucket-exact': boolean };
 };
 
@@ -150,7 +151,8 @@ export async function intoTarget(
       async plan(change) {
         change.notes['backup'] = held.id;
         return switchFor(target, change, {
-          before: runtimeOf(target).recheck(change),
+          // what another tool deployed is taken over first, so that there is a way back to it
+          before: runtimeOf(target).recheck(change, await surveyed(around, host, target, change, {})),
           changesData: false,
           fill: { first: steps, last: [], migrates: true },
           why: `by ${who}: restore of ${held.id}`,

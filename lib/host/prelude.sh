@@ -55,7 +55,7 @@ fi
 # where that is not the one, or does not answer, docker is asked until it does
 docker_is_there() {
   local why end=$((SECONDS + away_seconds)) told=''
-  if curl -sf -m 10 --unix-socket /run/docker.sock http://docker/_ping >/dev/null; then return 0; fi
+  if curl -q -sf -m 10 --unix-socket /run/docker.sock http://docker/_ping >/dev/null; then return 0; fi
   until why=$(timeout 10 docker version 2>&1 >/dev/null); do
     ((SECONDS < end)) || fail "Docker did not answer for $away_seconds s: systemctl status docker${why:+; it says: ${why##*$'\n'}}"
     [[ $told ]] || echo "waiting for Docker, which does not answer, for $away_seconds s at most"

@@ -146,10 +146,10 @@ settle_leftover() {
   # the words of today will do for undos whose own are gone
   [[ -e $journal/prelude.sh || ! ${prelude:-} ]] || printf '%s' "$prelude" | keep "$journal/prelude.sh"
   know_attempt
-  read -r left_boot <"$journal/boot" 2>/dev/null || left_boot=''
+  read -r left_boot 2>/dev/null <"$journal/boot" || left_boot=''
   if [[ $left_boot == "$(</proc/sys/kernel/random/boot_id)" ]]; then
     reason="the keeper was killed"
-    if read -r left_group left_start <"$journal/running" 2>/dev/null &&
+    if read -r left_group left_start 2>/dev/null <"$journal/running" &&
       [[ $(start_of "$left_group") == "$left_start" ]]; then
       running=$left_group
     fi
@@ -170,7 +170,7 @@ settle_leftover() {
 
 start_of() { # the kernel's start time of a process: tells it from a later one with the same number
   local stat
-  read -r stat <"/proc/$1/stat" 2>/dev/null || return 0
+  read -r stat 2>/dev/null <"/proc/$1/stat" || return 0
   stat=${stat##*) }
   # shellcheck disable=SC2086 # its fields are the words
   set -- $stat
