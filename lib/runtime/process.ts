@@ -106,7 +106,7 @@ done`,
       lines(
         words,
         sh`pid=$(supervisor) || pid=''
-{ [[ ! $pid ]] || { echo "$pid"; stat -c %Y ${file('pid')}; }; } 2>/dev/null | fact process; wc -l <${file('exits')} 2>/dev/null | fact exits`,
+{ [[ ! $pid ]] || { echo "$pid"; stat -c %Y ${file('pid')}; }; } 2>/dev/null | fact process; wc -l 2>/dev/null <${file('exits')} | fact exits`,
       ),
     prepare: (change, materials) => folderSteps(target, settings, undefined, change, materials),
     recheck: change => [recheckFolder(change)],

@@ -159,7 +159,7 @@ walk() { # hears the client and looks after its steps until one of them ends the
 }
 
 stamp() { # changes with every attempt
-  printf '%s:%s' "$(wc -c <"$releases/releases.log" 2>/dev/null || echo 0)" "$(cat "$releases/current_release" 2>/dev/null)"
+  printf '%s:%s' "$(wc -c 2>/dev/null <"$releases/releases.log" || echo 0)" "$(cat "$releases/current_release" 2>/dev/null)"
 }
 
 settle_at_boot() { # home

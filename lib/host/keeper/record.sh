@@ -33,7 +33,7 @@ know_attempt() {
     [[ $line =~ ^(run_id|log_head|holder|client|app_user|live_word|started)=$word$ ]] || continue
     eval "$line"
     [[ $line != log_head=* ]] || told=yes
-  done < <(tr -d '\0' <"$journal/attempt" 2>/dev/null)
+  done < <(tr -d '\0' 2>/dev/null <"$journal/attempt")
   [[ $last =~ ^started=[0-9]+$ ]] && return 0
   damaged=yes
   hundredths started
