@@ -1,5 +1,6 @@
 // A plan outlives its client: killed, stopped, cut off or rebooted, the host goes back by itself or forward when it was decided.
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -153,6 +154,20 @@ test('a journal or a lock that somebody removes in the middle: the host undoes b
     child.kill('SIGKILL');
     here.remove();
   }
+});
+
+test('who writes into a stream of a keeper that was killed is freed by the next one', async () => {
+  const here = place();
+  await walk(here.attempt(), [stepOf({ title: 'First', run: 'true' })], []);
+  const dead = here.at('releases/.keeper/bookops.killed');
+  execFileSync('bash', ['-c', 'mkdir "$1" && mkfifo "$1/stream.000" && echo "$1" >"${1%/*}/run"', 'bash', dead]);
+  const writer = spawn('bash', ['-c', 'exec cat >"$1"', 'bash', `${dead}/stream.000`], { stdio: 'ignore' });
+  const ended = once(writer, 'close');
+  const { outcome } = await walk(here.attempt(), [stepOf({ title: 'Next', run: 'true' })], []);
+  assert.is(outcome, 'live');
+  await ended;
+  assert.not(existsSync(dead));
+  here.remove();
 });
 
 test('a keeper that is killed after the commit: the next run goes forward and finishes', async () => {

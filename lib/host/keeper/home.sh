@@ -102,6 +102,7 @@ remove_dead_scratch() {
     if [[ -d $one && $one == @("$home"|/dev/shm|/tmp|/var/tmp)/bookops.* ]]; then
       # a step that outlived its keeper is ended, also when the journal has lost it
       if [[ -d $journal && ! -e $journal/running && -f $one/running ]]; then cat "$one/running" >"$journal/running"; fi
+      free_writers "$one"
       rm -rf "$one"
     fi
   done < <(cat "$home/run" 2>/dev/null)

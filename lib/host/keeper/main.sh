@@ -67,6 +67,7 @@ refuse() { # refuse text advice: nothing was begun
 
 leave() {
   kill "$beating" 2>/dev/null
+  free_writers "$run"
   rm -rf "${scratches[@]}"
 }
 

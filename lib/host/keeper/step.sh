@@ -88,7 +88,7 @@ look_after_step() {
 }
 
 end_step() { # ends the step that runs, and everything it started in its group
-  local try file
+  local try
   [[ ${running:-} ]] || return 0
   kill_group TERM "$running"
   for ((try = 0; try < 100; try++)); do
@@ -97,8 +97,17 @@ end_step() { # ends the step that runs, and everything it started in its group
     sleep 0.1
   done
   wait "$running" 2>/dev/null
-  for file in "$run"/stream.*; do [[ -p $file ]] && : 7<>"$file"; done # frees a writer that waits for its reader
+  free_writers "$run"
   running=''
+}
+
+# free_writers scratch: who waits there for a reader of a stream, or comes just now, would wait for ever once it is removed
+free_writers() {
+  local file
+  [[ $1 ]] || return 0
+  for file in "$1"/stream.*; do
+    [[ ! -p $file ]] || rm -f "$file" 7<>"$file" # open while its name goes
+  done
 }
 
 kill_group() { # sudo's children belong to the app's user: that user ends them
