@@ -174,4 +174,17 @@ test('a server that does not run is told, and nothing is stored', async () => {
   await droplet.root('docker start visitors-production-db-1');
 });
 
+test('what another tool deployed is taken over by a restore, before anything stops', async () => {
+  // as such a tool leaves it: containers, the compose file they were made of, and a pointer
+  const made = await droplet.asDeploy(
+    `cd ${root}/releases && rm releases.log previous_release && find 2* -type f ! -name compose.yml -delete && cat current_release`,
+  );
+  assert.is(made.code, 0, made.stderr);
+  await sql(`UPDATE "the guest's $list" SET name = 'nobody'`);
+  ended(await task('restore', '--yes-restore', 'visitors-production'), 0);
+  assert.is(await guests(), 'guest 1,guest 2,guest 3');
+  assert.match((await droplet.root(`ls ${root}/releases`)).stdout, `adopted_${made.stdout.slice(0, 7)}`);
+  ended(await task('status'), 0);
+});
+
 test.run();
