@@ -2,7 +2,7 @@
 import { proofAsData, proofInWords, proofOf } from '../lib/backup/proof.ts';
 import type { Target } from '../lib/config/target.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
-import { healthQuestion, readLook } from '../lib/health/look.ts';
+import { lookAtHealth } from '../lib/health/look.ts';
 import { certificateState, fileQuestion } from '../lib/proxy/certificate-look.ts';
 import { readFlag } from '../lib/proxy/maintenance-flag.ts';
 import { serving } from '../lib/release/attempt.ts';
@@ -75,8 +75,7 @@ async function look(host: Host, target: Target) {
   // What serves is known only after the facts; its health needs its folder: two questions, one connection.
   const facts = await askFacts(host, target, undefined, fileQuestion(target));
   const now = serving(target, facts);
-  const asked = await askFacts(host, target, undefined, healthQuestion(target, now));
-  const { healthy, words } = readLook(target, asked, now?.sha);
+  const { healthy, words } = await lookAtHealth(host, target, now);
   const live = facts.log.findLast(line => line.sha === now?.sha && line.outcome === 'live');
   const last = facts.log.at(-1);
   return {

@@ -1,9 +1,10 @@
 // One look at a target's health, asked along with its facts: every probe once, and whether its processes live.
 import type { Target } from '../config/target.ts';
 import { stepFunctions } from '../host/environment.ts';
+import type { Host } from '../host/host.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { healthOf } from '../release/colour.ts';
-import type { Facts } from '../release/facts.ts';
+import { askFacts, type Facts } from '../release/facts.ts';
 import type { Release } from '../release/names.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
 import { mismatch, readAnswers, readyWords } from './probes.ts';
@@ -31,6 +32,16 @@ export function healthQuestion(target: Target, serving: Release | undefined): Co
 
 /** `lives`: its processes run, whatever they answer. */
 export type Look = { healthy: boolean; lives: boolean; words: string };
+
+/** Asks the host now, about the release that serves; `sha` is what it has to answer, by default that release's own. */
+export async function lookAtHealth(
+  host: Host,
+  target: Target,
+  serving: Release | undefined,
+  sha: string | undefined = serving?.sha,
+): Promise<Look> {
+  return readLook(target, await askFacts(host, target, undefined, healthQuestion(target, serving)), sha);
+}
 
 /** `ready`, or what is wrong in one sentence. */
 export function readLook(target: Target, facts: Facts, sha: string | undefined): Look {

@@ -1,6 +1,6 @@
 // How the throw-away copies of a target are: what each serves, how long it still lives, and whether it is well.
 import type { Target } from '../config/target.ts';
-import { healthQuestion, readLook } from '../health/look.ts';
+import { lookAtHealth } from '../health/look.ts';
 import type { Host } from '../host/host.ts';
 import { serving } from '../release/attempt.ts';
 import { askFacts } from '../release/facts.ts';
@@ -29,8 +29,7 @@ export async function lookAt(
 ): Promise<Seen> {
   const copy = copyOf(base, name, ports);
   const served = serving(copy, await askFacts(host, copy));
-  const asked = await askFacts(host, copy, undefined, healthQuestion(copy, served));
-  const { healthy, words } = readLook(copy, asked, served?.sha);
+  const { healthy, words } = await lookAtHealth(host, copy, served);
   return {
     name,
     sha,

@@ -1,7 +1,7 @@
 // One attempt on a target: facts, plan, lock, and a plan made anew when the target changed before the lock was ours.
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
-import { healthQuestion, readLook } from '../health/look.ts';
+import { lookAtHealth } from '../health/look.ts';
 import type { Host } from '../host/host.ts';
 import type { StepFailed } from '../host/conversation.ts';
 import { openKeeper, type Keeper } from '../host/keeper.ts';
@@ -25,13 +25,13 @@ export type Surroundings = {
   who: string;
 };
 
-/** `why`: another reason for which nothing is to be done than that it serves. */
-export type Served = { already: string; why?: string };
+/** Nothing is to be done: the commit serves, which is looked at before it is said; or for the reason given. */
+export type Idle = { already: string } | { nothing: string };
 
 export type Intention = {
   action: 'deploy' | 'rollback' | 'promote' | 'restart' | 'seed' | 'restore';
-  /** Pre-flight: the release to put live, or the commit that serves already. Throws a Failure for what speaks against it. */
-  choose(facts: Facts): Promise<Release | Served>;
+  /** Pre-flight: the release to put live, or why there is nothing to do. Throws a Failure for what speaks against it. */
+  choose(facts: Facts): Promise<Release | Idle>;
   /** The steps, in the order in which a person would do them. */
   plan(change: Change): Promise<Plan>;
   /** The target whose log has to be read along: it must be on the same host. */
@@ -80,9 +80,9 @@ export async function attempt(around: Surroundings, host: Host, target: Target, 
 
   async function prepare(facts: Facts): Promise<Ready | { nothing: Result }> {
     const chosen = await intention.choose(facts);
-    if ('already' in chosen) {
+    if (!('sha' in chosen)) {
       const { app, environment } = target;
-      const text = chosen.why ?? (await servesAlready(facts, chosen.already));
+      const text = 'nothing' in chosen ? chosen.nothing : await servesAlready(facts, chosen.already);
       return { nothing: { text, json: { app, environment, outcome: 'nothing to do', current: facts.current } } };
     }
     const id = attemptId(
@@ -96,8 +96,7 @@ export async function attempt(around: Surroundings, host: Host, target: Target, 
   /** @throws Failure 1 when it is live by the record only */
   async function servesAlready(facts: Facts, sha: string): Promise<string> {
     const { app, environment } = target;
-    const asked = await askFacts(host, target, undefined, healthQuestion(target, serving(target, facts)));
-    const { healthy, words } = readLook(target, asked, sha);
+    const { healthy, words } = await lookAtHealth(host, target, serving(target, facts), sha);
     if (healthy) return `${app} ${environment} serves ${sha7(sha)} already`;
     throw new Failure(1, `${sha7(sha)} is live on ${app} ${environment} by its record, and is not ready: ${words}`, {
       advice: `npx tsx tasks/restart.ts --env ${environment} --app ${app} starts it anew; npx tsx tasks/logs.ts --env ${environment} --app ${app} shows what it says`,

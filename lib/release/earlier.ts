@@ -1,14 +1,14 @@
 // Which release a rollback goes to: the last good one before the one that serves, or the good one that was named.
 import type { Target } from '../config/target.ts';
 import { Failure } from '../errors.ts';
-import { serving, type Served } from './attempt.ts';
+import { serving } from './attempt.ts';
 import type { Facts } from './facts.ts';
 import { everServed, folderOf, goodUpTo } from './history.ts';
 import type { Good } from './log.ts';
 import { releaseAt, sameCommit, sha7, type Release } from './names.ts';
 
 /** @throws Failure 2 when there is no such good release: a rollback that cannot happen is never a success. */
-export function earlierRelease(target: Target, facts: Facts, to: string | undefined): Release | Served {
+export function earlierRelease(target: Target, facts: Facts, to: string | undefined): Release | { already: string } {
   const now = serving(target, facts);
   const ever = everServed(facts);
   const stack = goodUpTo(facts, now);

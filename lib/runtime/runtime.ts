@@ -59,7 +59,7 @@ export type Runtime = {
   start(change: Change): Step;
   /** A command in the release's surroundings, before it starts. */
   migrate(change: Change, command: string, service: string | undefined, seconds: number): Step;
-  /** Defines the bash functions alive and log_tail for a release. */
+  /** Defines the bash functions alive and log_tail for a release. What was made and not started lives, unless only_started is set. */
   vitals(release: Release): Command;
   /** After the record: what makes the release permanent, then the clean-up of what it replaced. */
   settleIn(change: Change): Step[];
