@@ -28,7 +28,15 @@ const rings: Ring[] = [
 const atOnce = { 'on this machine': 2, 'on servers': 2 };
 type Place = keyof typeof atOnce;
 /** What another runtime or other files show in each run, or a long series: these are for --torture, or by name. */
-const seldom = ['switch-interrupted-compose.', 'switch-maintenance-compose.', 'switch-hold-systemd.', 'many-deploys.'];
+const seldom = [
+  'switch-interrupted-compose.',
+  'switch-interrupted-systemd.',
+  'switch-maintenance-compose.',
+  'switch-hold-systemd.',
+  'switch-blue-green-compose.',
+  'many-deploys.',
+  'parallel.',
+];
 type Verdict = { file: string; passed: number; failed: number; trouble: string | undefined; output: string };
 
 const here = import.meta.dirname;
