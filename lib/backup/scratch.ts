@@ -76,8 +76,8 @@ for other in "$base"/gone.*; do
 done
 echo "ready $(date +%s%3N) $(df -PB1 "$own" | awk 'NR==2 {print $4}') $own"
 cat >/dev/null
-# what unpacks into it for a program that was killed may write for a moment more
-for try in 1 2 3 4 5; do
+# what runs in it for a program that was killed may write until its own end: an app has 5 s for that, and a busy server takes longer
+for try in {1..60}; do
   chmod -R u+rwX "$own" 2>/dev/null
   rm -rf "$own" 2>/dev/null && break
   sleep 1

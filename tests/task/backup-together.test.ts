@@ -105,6 +105,7 @@ test('a drill that is killed leaves no scratch and no verdict', async () => {
     'its scratch is gone',
     () => left().length === 0,
     () => left().join(),
+    90, // it is removed once what runs in it has ended
   );
   const verdicts = book.stored().filter(name => !before.includes(name));
   const drill = await book.run('drill');

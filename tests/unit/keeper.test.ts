@@ -156,6 +156,7 @@ test('a step over its time ends with all it started, and is undone', async () =>
     stepOf({ title: 'Hang', run: `echo $$ >${group}; sleep 600 & trap '' TERM; sleep 600`, undo: 'true', seconds: 1 }),
   ]);
   assert.is(error instanceof StepFailed && error.code, 124);
+  assert.match(String(error), /no end after 1 s; what still ran: S bash, the step itself, S sleep 600, S sleep 600/);
   assert.is(outcome, 'reverted');
   assert.equal(alive(Number(here.text('group'))), []);
   here.remove();

@@ -54,12 +54,14 @@ launch() {
 look_after_step() {
   local code name
   [[ $running ]] || return 0
-  if kill -0 "$running" 2>/dev/null; then
+  if step_runs; then
     # visitors may be waiting for the end of the step: it is looked for often, and less so the longer it takes
     if ((now_ - step_began > 30)); then tick=0.1; elif ((now_ - step_began > 5)); then tick=0.03; fi
     if ((now_ - step_began >= limit)); then
+      local stood
+      stood=$(what_runs)
       end_step
-      say "done $current_step 124 $(encode "no end after $limit s")"
+      say "done $current_step 124 $(encode "no end after $limit s${stood:+; what still ran: $stood}")"
       failed=yes
       queue=()
     fi
@@ -85,6 +87,26 @@ look_after_step() {
   fi
   say "done $ended $code $answer"
   rm -f "$run/stream.$name"
+}
+
+# A program that has ended but was not waited for has a number still, so `kill -0` is no proof that it runs.
+step_runs() {
+  local stat
+  IFS= read -r stat 2>/dev/null <"/proc/$running/stat" && [[ ${stat##*) } != [ZX]* ]]
+}
+
+what_runs() { # the processes of the step's session, each with its state (S sleeps, D waits for a disk, Z has ended) and words
+  local file stat fields words list=''
+  for file in /proc/[0-9]*/stat; do
+    IFS= read -r stat 2>/dev/null <"$file" || continue
+    read -ra fields <<<"${stat##*) }"
+    [[ ${fields[3]:-} == "$running" || $file == "/proc/$running/stat" ]] || continue
+    words=$(tr '\0\n' '  ' 2>/dev/null <"${file%stat}cmdline")
+    words=${words% }
+    [[ $words != *" $run/step."* ]] || words='bash, the step itself'
+    list+="${list:+, }${fields[0]} $(plain "${words:0:120}")"
+  done
+  printf '%s' "${list:0:600}"
 }
 
 end_step() { # ends the step that runs, and everything it started in its group
