@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { s3Store } from '../lib/store/s3.ts';
+import { s3Store } from '../lib/store/s3/store.ts';
 import { makeData, type Data } from '../tests/backups/data.ts';
 import { startSwift, type Swift } from '../tests/store/swift.ts';
 import { costOf, costOfTask, needs, type Cost } from './cost.ts';

@@ -1,7 +1,7 @@
 // A value that must never be seen: it prints as [secret] wherever it is put by mistake.
 import { readFile } from 'node:fs/promises';
 import { inspect } from 'node:util';
-import type { SecretReference } from './config/target.ts';
+import type { SecretReference } from './target/target.ts';
 import { Failure, messageOf } from './errors.ts';
 
 export class Secret {

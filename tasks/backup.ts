@@ -1,26 +1,26 @@
 // Backs up an environment: the database as it is at one moment, then the files, into each of its stores.
-import { recipientsOf } from '../lib/backup/age.ts';
-import type { Snapshot } from '../lib/backup/at-rest.ts';
-import { copyForBackup, copyTools, nameOfDatabase, takeCopyAway } from '../lib/backup/copying.ts';
-import { lookAhead } from '../lib/backup/folders.ts';
-import type { Survey } from '../lib/backup/survey.ts';
-import { perform, type Way } from '../lib/backup/flow.ts';
-import { leaveGuide } from '../lib/backup/guide.ts';
+import { recipientsOf } from '../lib/backup/encryption.ts';
+import type { Snapshot } from '../lib/database/between-deploys.ts';
+import { copyForBackup, copyTools, nameOfDatabase, takeCopyAway } from '../lib/database/copy.ts';
+import { lookAhead } from '../lib/backup/files/included-folders.ts';
+import type { Survey } from '../lib/backup/files/survey.ts';
+import { perform, type Way } from '../lib/host/run.ts';
+import { leaveGuide } from '../lib/backup/restore-guide.ts';
 import { backupId, type Manifest } from '../lib/backup/manifest.ts';
-import { makeOwn, type OwnMade } from '../lib/backup/own-way.ts';
-import { surveyFiles } from '../lib/backup/pack-files.ts';
-import { rememberStore, verifyNotLost } from '../lib/backup/remembered.ts';
+import { makeOwn, type OwnMade } from '../lib/backup/create/app-command.ts';
+import { surveyFiles } from '../lib/backup/files/pack.ts';
+import { rememberStore, verifyNotLost } from '../lib/backup/create/known-stores.ts';
 import { baseOn, openScratch } from '../lib/backup/scratch.ts';
 import { backupOf, openStores, size } from '../lib/backup/settings.ts';
-import { take, tidy, type Material } from '../lib/backup/take.ts';
-import { afterwards } from '../lib/backup/watch.ts';
-import type { BackupFiles, Database, Target } from '../lib/config/target.ts';
+import { take, tidy, type Material } from '../lib/backup/create/write.ts';
+import { afterwards } from '../lib/backup/monitor/watch.ts';
+import type { BackupFiles, Database, Target } from '../lib/target/target.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
 import { sh } from '../lib/host/sh.ts';
 import { pairs } from '../lib/release/log.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import type { Store } from '../lib/store/store.ts';
-import { task, type Context } from '../lib/task.ts';
+import { task, type Context } from '../lib/task/task.ts';
 
 /** How long a deploy is waited for when nobody says. */
 const patience = 600;
@@ -89,7 +89,7 @@ export default task(import.meta.url, {
       let snapshot: Snapshot | undefined;
       let survey: Survey | undefined;
       let made: OwnMade | undefined;
-      const source = bucket && (await import('../lib/store/s3-source.ts')).s3Source(bucket, context);
+      const source = bucket && (await import('../lib/store/s3/app-bucket.ts')).s3Source(bucket, context);
       await report.show([
         ...(database
           ? [

@@ -10,21 +10,21 @@ import {
   type BeforeDeploy,
 } from '../lib/backup/before-deploy.ts';
 import { choose, type Held, type Whole } from '../lib/backup/catalog.ts';
-import { reread } from '../lib/backup/examine.ts';
-import { perform, wayTo } from '../lib/backup/flow.ts';
-import { imported } from '../lib/backup/import-layout.ts';
+import { reread } from '../lib/backup/verify/parts.ts';
+import { perform, wayTo } from '../lib/host/run.ts';
+import { imported } from '../lib/backup/import/import.ts';
 import { manifestName } from '../lib/backup/manifest.ts';
-import { noteDamage } from '../lib/backup/met-damage.ts';
-import { probed } from '../lib/backup/probed.ts';
+import { noteDamage } from '../lib/backup/verify/record-damage.ts';
+import { probed } from '../lib/backup/monitor/test-stores.ts';
 import { pruned } from '../lib/backup/prune.ts';
 import { backupsOf, openStores, size } from '../lib/backup/settings.ts';
-import type { Check } from '../lib/backup/verdict.ts';
-import { afterwards, watched } from '../lib/backup/watch.ts';
+import type { Check } from '../lib/backup/drill/verdict.ts';
+import { afterwards, watched } from '../lib/backup/monitor/watch.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
-import type { Target } from '../lib/config/target.ts';
+import type { Target } from '../lib/target/target.ts';
 import { span } from '../lib/duration.ts';
-import type { Report } from '../lib/report.ts';
-import { task, type Context, type Result } from '../lib/task.ts';
+import type { Report } from '../lib/report/report.ts';
+import { task, type Context, type Result } from '../lib/task/task.ts';
 
 type Asking = Pick<Context, 'connect' | 'report' | 'signal'> & { args: { store: string | undefined } };
 

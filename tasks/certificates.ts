@@ -1,8 +1,8 @@
 // Gets, renews and shows the certificates of a target. certbot proves the domains through a folder that nginx serves, so nginx never stops.
 import { isIP } from 'node:net';
-import type { Target } from '../lib/config/target.ts';
+import type { Target } from '../lib/target/target.ts';
 import { Failure } from '../lib/errors.ts';
-import { authorityOf } from '../lib/proxy/certificates.ts';
+import { authorityOf } from '../lib/certificate/files.ts';
 import {
   type Certificate,
   certificateQuestion,
@@ -13,12 +13,12 @@ import {
   isFor,
   readCertificates,
   siteWithCertificate,
-} from '../lib/proxy/certificate-look.ts';
-import { explainLookup, lookUp, publicResolvers, serverAddresses } from '../lib/proxy/dns.ts';
-import { issueSteps, type Wanted } from '../lib/proxy/issue.ts';
+} from '../lib/certificate/inspect.ts';
+import { explainLookup, lookUp, publicResolvers, serverAddresses } from '../lib/certificate/dns.ts';
+import { issueSteps, type Wanted } from '../lib/certificate/issue.ts';
 import { askFacts } from '../lib/release/facts.ts';
-import { changeInSteps } from '../lib/release/small-change.ts';
-import { task } from '../lib/task.ts';
+import { changeInSteps } from '../lib/plan/run-steps.ts';
+import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
   about: 'Get, renew and look at the certificates of a site, while nginx goes on',
@@ -160,7 +160,7 @@ export default task(import.meta.url, {
 /** The name or address that ssh connects to, unless a jump host stands between: then it is one from inside. */
 async function sshName({ host }: Target, environment: NodeJS.ProcessEnv): Promise<string | undefined> {
   if (host.kind !== 'ssh' || host.jump) return undefined;
-  const { resolveAddress } = await import('../lib/host/ssh-config.ts');
+  const { resolveAddress } = await import('../lib/host/ssh/config.ts');
   const { hostname, proxyJump, proxyCommand } = await resolveAddress(host.address, environment);
   return proxyJump || proxyCommand || (!isIP(hostname) && !hostname.includes('.')) ? undefined : hostname;
 }

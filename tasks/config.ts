@@ -1,7 +1,7 @@
 // Looks at ops.yml without touching a server: is it right, what does a target come to, what does its unit look like.
 import type { Config } from '../lib/config/load.ts';
-import type { Target } from '../lib/config/target.ts';
-import { type Result, task } from '../lib/task.ts';
+import type { Target } from '../lib/target/target.ts';
+import { type Result, task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
   about: 'Check ops.yml, and show what it comes to',
@@ -25,7 +25,7 @@ export default task(import.meta.url, {
   async run(context): Promise<Result> {
     const [what] = context.positionals;
     if (what === 'schema') {
-      const { jsonSchema } = await import('../lib/config/json-schema.ts');
+      const { jsonSchema } = await import('../lib/config/schema/json-schema.ts');
       const text = jsonSchema();
       return { text: text.trimEnd(), json: JSON.parse(text) };
     }
@@ -33,7 +33,7 @@ export default task(import.meta.url, {
 
     const target = await context.target();
     if (what === 'show') return show(await context.config(), target, context.report);
-    const { renderUnit } = await import('../lib/runtime/unit.ts');
+    const { renderUnit } = await import('../lib/runtime/systemd/unit.ts');
     const unit = await renderUnit(target);
     return { text: unit.trimEnd(), json: { app: target.app, environment: target.environment, unit } };
   },

@@ -1,16 +1,16 @@
 // Puts a commit of an app live. A step that fails is undone with all before it, also when this program is gone.
-import { verifyRestorable } from '../lib/backup/proof.ts';
-import { attempt } from '../lib/release/attempt.ts';
-import { chooseCommit, gather } from '../lib/release/materials.ts';
-import { releaseAt, sha7 } from '../lib/release/names.ts';
-import { verifyDisk, verifyEnvironment, verifyProven } from '../lib/release/preflight.ts';
-import { requiredLog } from '../lib/release/required.ts';
-import { explainWait } from '../lib/release/ready.ts';
-import { switchFor } from '../lib/release/switch.ts';
-import { verifyWatchable, watchVisitors } from '../lib/release/watch.ts';
-import { surveyed } from '../lib/runtime/compose-survey.ts';
+import { verifyRestorable } from '../lib/backup/drill/last-proven.ts';
+import { attempt } from '../lib/deploy/attempt.ts';
+import { chooseCommit, gather } from '../lib/deploy/artifacts.ts';
+import { releaseAt, sha7 } from '../lib/release/release.ts';
+import { verifyDisk, verifyEnvironment, verifyProven } from '../lib/deploy/preflight.ts';
+import { requiredLog } from '../lib/deploy/required-environment.ts';
+import { explainWait } from '../lib/deploy/readiness.ts';
+import { switchFor } from '../lib/deploy/switch/switch.ts';
+import { verifyWatchable, watchVisitors } from '../lib/deploy/watch-traffic.ts';
+import { surveyed } from '../lib/runtime/compose/survey.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
-import { task } from '../lib/task.ts';
+import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
   about: 'Put a commit of an app live',

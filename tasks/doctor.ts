@@ -1,17 +1,17 @@
 // Looks for what would make a deploy fail: connection, tools, rights, space, files; each finding with its fix.
 import type { Config } from '../lib/config/load.ts';
 import { composeFindings } from '../lib/doctor/compose-findings.ts';
-import { failure, good, type Finding } from '../lib/doctor/finding.ts';
+import { failure, good, type Finding } from '../lib/finding.ts';
 import { findingsOf } from '../lib/doctor/findings.ts';
 import { doctorQuestion } from '../lib/doctor/question.ts';
-import type { Target } from '../lib/config/target.ts';
+import type { Target } from '../lib/target/target.ts';
 import { Failure } from '../lib/errors.ts';
 import type { Host } from '../lib/host/host.ts';
 import { sh } from '../lib/host/sh.ts';
-import { resolveCommit } from '../lib/release/git.ts';
+import { resolveCommit } from '../lib/git/clone.ts';
 import { askFacts } from '../lib/release/facts.ts';
-import { sha7 } from '../lib/release/names.ts';
-import { task } from '../lib/task.ts';
+import { sha7 } from '../lib/release/release.ts';
+import { task } from '../lib/task/task.ts';
 
 const marks = { good: '✔', warning: '!', failure: '✖' };
 

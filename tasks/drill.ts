@@ -1,23 +1,23 @@
 // Proves a backup: restores it into scratch space, opens it, counts it, and writes down with its date whether it was good.
 import { Readable } from 'node:stream';
-import { identityFor } from '../lib/backup/age.ts';
-import { fewObjects } from '../lib/backup/bucket-look.ts';
+import { identityFor } from '../lib/backup/encryption.ts';
+import { fewObjects } from '../lib/backup/bucket/verify.ts';
 import { choose, keyOf } from '../lib/backup/catalog.ts';
-import { verifyRoom } from '../lib/backup/examine.ts';
-import { perform, wayTo } from '../lib/backup/flow.ts';
-import { notingDamage, withBad } from '../lib/backup/met-damage.ts';
-import { openBackup, toolsToOpen } from '../lib/backup/open.ts';
-import { proveFurther } from '../lib/backup/prove-further.ts';
+import { verifyRoom } from '../lib/backup/verify/parts.ts';
+import { perform, wayTo } from '../lib/host/run.ts';
+import { notingDamage, withBad } from '../lib/backup/verify/record-damage.ts';
+import { openBackup, toolsToOpen } from '../lib/backup/verify/open.ts';
+import { proveFurther } from '../lib/backup/drill/app-checks.ts';
 import { baseAnywhere, baseOn, openScratch } from '../lib/backup/scratch.ts';
 import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
-import { finder } from '../lib/backup/wanted.ts';
-import { logVerdict, renderVerdict, verdictName, type Check, type Verdict } from '../lib/backup/verdict.ts';
-import { afterwards } from '../lib/backup/watch.ts';
-import type { HostSettings } from '../lib/config/target.ts';
+import { finder } from '../lib/backup/restore/selection.ts';
+import { logVerdict, renderVerdict, verdictName, type Check, type Verdict } from '../lib/backup/drill/verdict.ts';
+import { afterwards } from '../lib/backup/monitor/watch.ts';
+import type { HostSettings } from '../lib/target/target.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
-import { trialOf } from '../lib/postgres/prove.ts';
+import { trialOf } from '../lib/database/postgres/restore-test.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
-import { task } from '../lib/task.ts';
+import { task } from '../lib/task/task.ts';
 
 const here: HostSettings = { name: 'this machine', kind: 'local' };
 

@@ -2,10 +2,10 @@
 import { Writable } from 'node:stream';
 import { Failure } from '../lib/errors.ts';
 import { onTerminal, stream } from '../lib/host/stream.ts';
-import { serving } from '../lib/release/attempt.ts';
+import { serving } from '../lib/deploy/attempt.ts';
 import { askFacts } from '../lib/release/facts.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
-import { task } from '../lib/task.ts';
+import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
   about: 'Run a program where the app runs: in its container, or in its release with its user and environment',

@@ -1,28 +1,28 @@
 // Throw-away copies of an environment: one per pull request, say, each with its own name, data and end.
-import type { Target } from '../lib/config/target.ts';
+import type { Target } from '../lib/target/target.ts';
 import { Failure } from '../lib/errors.ts';
 import type { Host } from '../lib/host/host.ts';
 import { lines } from '../lib/host/sh.ts';
 import { readTtl, refuseStrayFlags, refuseTaken, verifyPlace, withOtherPorts } from '../lib/instance/checks.ts';
-import { copyOf, instancesFolder, readName, urlOf } from '../lib/instance/copy.ts';
-import { listed, lookAt, momentOf } from '../lib/instance/look.ts';
-import { instancesQuestion, isGoing, portsFor, readMarks } from '../lib/instance/marks.ts';
+import { copyOf, instancesFolder, readName, urlOf } from '../lib/instance/target.ts';
+import { listed, lookAt, momentOf } from '../lib/instance/list.ts';
+import { instancesQuestion, isGoing, portsFor, readMarks } from '../lib/instance/lease.ts';
 import { span } from '../lib/duration.ts';
 import { birthSteps, downStep, extendStep } from '../lib/instance/steps.ts';
-import { maintenanceQuestion } from '../lib/proxy/maintenance.ts';
-import { attempt } from '../lib/release/attempt.ts';
+import { maintenanceQuestion } from '../lib/maintenance/maintenance.ts';
+import { attempt } from '../lib/deploy/attempt.ts';
 import { askFacts, type Facts } from '../lib/release/facts.ts';
-import { chooseCommit, gather } from '../lib/release/materials.ts';
-import { releaseAt, sha7 } from '../lib/release/names.ts';
-import { verifyDisk, verifyEnvironment } from '../lib/release/preflight.ts';
-import { changeInSteps } from '../lib/release/small-change.ts';
-import { explainWait } from '../lib/release/ready.ts';
-import { switchFor } from '../lib/release/switch.ts';
-import { surveyed } from '../lib/runtime/compose-survey.ts';
+import { chooseCommit, gather } from '../lib/deploy/artifacts.ts';
+import { releaseAt, sha7 } from '../lib/release/release.ts';
+import { verifyDisk, verifyEnvironment } from '../lib/deploy/preflight.ts';
+import { changeInSteps } from '../lib/plan/run-steps.ts';
+import { explainWait } from '../lib/deploy/readiness.ts';
+import { switchFor } from '../lib/deploy/switch/switch.ts';
+import { surveyed } from '../lib/runtime/compose/survey.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import { fillSteps, seedOf, verifySeedable } from '../lib/seed/fill.ts';
 import type { Users } from '../lib/seed/users.ts';
-import { task } from '../lib/task.ts';
+import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
   about: 'Make, list, prolong and take down throw-away copies of an environment',

@@ -3,13 +3,13 @@ import { finished } from 'node:stream/promises';
 import { seconds } from '../lib/duration.ts';
 import { Failure } from '../lib/errors.ts';
 import { stream } from '../lib/host/stream.ts';
-import { serving } from '../lib/release/attempt.ts';
+import { serving } from '../lib/deploy/attempt.ts';
 import { askFacts, type Facts } from '../lib/release/facts.ts';
-import type { Release } from '../lib/release/names.ts';
-import { inert } from '../lib/report/actions.ts';
-import { lineWriter } from '../lib/report/lines.ts';
+import type { Release } from '../lib/release/release.ts';
+import { inert } from '../lib/report/github-actions.ts';
+import { lineWriter } from '../lib/report/line-writer.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
-import { task } from '../lib/task.ts';
+import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
   about: 'Show what the app wrote to its log',

@@ -4,16 +4,16 @@ import { platform, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Failure } from '../lib/errors.ts';
-import { maintenanceQuestion, switchOff, switchOn } from '../lib/proxy/maintenance.ts';
-import { remoteAddress } from '../lib/proxy/maintenance-allow.ts';
-import { readFlag } from '../lib/proxy/maintenance-flag.ts';
-import { newLink } from '../lib/proxy/maintenance-link.ts';
-import { pageOf, readMessage } from '../lib/proxy/maintenance-page.ts';
-import { cronRuns, momentOf, readUntil, untilQuestion } from '../lib/proxy/until.ts';
+import { maintenanceQuestion, switchOff, switchOn } from '../lib/maintenance/maintenance.ts';
+import { remoteAddress } from '../lib/maintenance/allow.ts';
+import { readFlag } from '../lib/maintenance/flag.ts';
+import { newLink } from '../lib/maintenance/link.ts';
+import { pageOf, readMessage } from '../lib/maintenance/page.ts';
+import { cronRuns, momentOf, readUntil, untilQuestion } from '../lib/maintenance/end-time.ts';
 import { askFacts } from '../lib/release/facts.ts';
-import { changeInSteps } from '../lib/release/small-change.ts';
+import { changeInSteps } from '../lib/plan/run-steps.ts';
 import { lines } from '../lib/host/sh.ts';
-import { task } from '../lib/task.ts';
+import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
   about: 'Show visitors a page that says “back in a moment”, or stop showing it',

@@ -1,10 +1,10 @@
 // What a person types at exit 6: shows what an attempt left beside what is true now, tries its way back again, or accepts what is there.
 import { Failure } from '../lib/errors.ts';
 import { askFacts } from '../lib/release/facts.ts';
-import { leftoverQuestion, readLeftover } from '../lib/release/leftover.ts';
-import { lookAround } from '../lib/release/present.ts';
-import { acceptPresent, accepts, nothingLeft, shownLeftover, tryAgain } from '../lib/release/recover.ts';
-import { task } from '../lib/task.ts';
+import { leftoverQuestion, readLeftover } from '../lib/plan/keeper/leftover.ts';
+import { lookAround } from '../lib/recover/present-state.ts';
+import { acceptPresent, accepts, nothingLeft, shownLeftover, tryAgain } from '../lib/recover/recover.ts';
+import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
   about: 'Get a target out of what an attempt left half-way: try its way back again, or accept what is there now',

@@ -2,8 +2,8 @@
 import { Failure } from '../lib/errors.ts';
 import { askFacts } from '../lib/release/facts.ts';
 import { goodReleases, type LogLine } from '../lib/release/log.ts';
-import { sha7 } from '../lib/release/names.ts';
-import { task } from '../lib/task.ts';
+import { sha7 } from '../lib/release/release.ts';
+import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
   about: 'List what was deployed, when, by whom and how it ended',

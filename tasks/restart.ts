@@ -1,11 +1,11 @@
 // Starts what serves once more, through the same steps and the same way back as a deploy.
-import { attempt, servingOrRefuse } from '../lib/release/attempt.ts';
-import { verifyEnvironment } from '../lib/release/preflight.ts';
-import { explainWait } from '../lib/release/ready.ts';
-import { switchFor } from '../lib/release/switch.ts';
-import { surveyed } from '../lib/runtime/compose-survey.ts';
+import { attempt, servingOrRefuse } from '../lib/deploy/attempt.ts';
+import { verifyEnvironment } from '../lib/deploy/preflight.ts';
+import { explainWait } from '../lib/deploy/readiness.ts';
+import { switchFor } from '../lib/deploy/switch/switch.ts';
+import { surveyed } from '../lib/runtime/compose/survey.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
-import { task } from '../lib/task.ts';
+import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
   about: 'Stop and start what serves, and wait until it is ready',

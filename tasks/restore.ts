@@ -1,18 +1,18 @@
 // Puts a backup back: into an empty folder here, or in the place of an environment's data, which are moved aside first.
 import { resolve } from 'node:path';
-import { identityFor } from '../lib/backup/age.ts';
+import { identityFor } from '../lib/backup/encryption.ts';
 import { choose } from '../lib/backup/catalog.ts';
-import { wayTo } from '../lib/backup/flow.ts';
-import { confirmRestore } from '../lib/backup/guard.ts';
-import { intoFolder } from '../lib/backup/into-folder.ts';
-import { intoTarget } from '../lib/backup/into-target.ts';
-import { noteDamage, notingDamage } from '../lib/backup/met-damage.ts';
+import { wayTo } from '../lib/host/run.ts';
+import { confirmRestore } from '../lib/backup/restore/confirm.ts';
+import { intoFolder } from '../lib/backup/restore/to-folder.ts';
+import { intoTarget } from '../lib/backup/restore/to-target.ts';
+import { noteDamage, notingDamage } from '../lib/backup/verify/record-damage.ts';
 import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
-import type { Check } from '../lib/backup/verdict.ts';
-import { wantedOf } from '../lib/backup/wanted.ts';
+import type { Check } from '../lib/backup/drill/verdict.ts';
+import { wantedOf } from '../lib/backup/restore/selection.ts';
 import { Failure } from '../lib/errors.ts';
 import { span } from '../lib/duration.ts';
-import { task } from '../lib/task.ts';
+import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
   about: 'Put a backup back: the data of an environment, or into a folder here',

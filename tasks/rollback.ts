@@ -1,7 +1,7 @@
 // Goes back to the last good release before the one that serves, or to one that is named; the database only when told.
-import { attempt } from '../lib/release/attempt.ts';
-import { rollback } from '../lib/release/rollback.ts';
-import { task } from '../lib/task.ts';
+import { attempt } from '../lib/deploy/attempt.ts';
+import { rollback } from '../lib/deploy/rollback.ts';
+import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
   about: 'Go back to the last good release before the one that serves',

@@ -1,12 +1,12 @@
 // Makes the data of an environment anew from a list of users; what was there is kept as a snapshot, and production is refused.
-import { verifyEnvironment } from '../lib/release/preflight.ts';
-import { attempt, servingOrRefuse } from '../lib/release/attempt.ts';
-import { explainWait } from '../lib/release/ready.ts';
-import { switchFor } from '../lib/release/switch.ts';
-import { surveyed } from '../lib/runtime/compose-survey.ts';
+import { verifyEnvironment } from '../lib/deploy/preflight.ts';
+import { attempt, servingOrRefuse } from '../lib/deploy/attempt.ts';
+import { explainWait } from '../lib/deploy/readiness.ts';
+import { switchFor } from '../lib/deploy/switch/switch.ts';
+import { surveyed } from '../lib/runtime/compose/survey.ts';
 import { runtimeOf } from '../lib/runtime/runtime.ts';
 import { fillSteps, seedOf, verifySeedable } from '../lib/seed/fill.ts';
-import { task } from '../lib/task.ts';
+import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
   about: 'Empty an environment’s data and fill them from a list of users; never production’s',

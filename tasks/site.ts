@@ -1,11 +1,11 @@
 // Puts the routes of ops.yml into the proxy's configuration on the server; a configuration that the proxy refuses never stays.
-import type { Target } from '../lib/config/target.ts';
+import type { Target } from '../lib/target/target.ts';
 import { Failure } from '../lib/errors.ts';
-import { frontOf, type Front } from '../lib/proxy/front.ts';
+import { frontOf, type Front } from '../lib/proxy/proxies.ts';
 import { applySteps, siteState } from '../lib/proxy/site.ts';
 import { askFacts } from '../lib/release/facts.ts';
-import { changeInSteps } from '../lib/release/small-change.ts';
-import { task } from '../lib/task.ts';
+import { changeInSteps } from '../lib/plan/run-steps.ts';
+import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
   about: 'Show the proxy’s configuration that ops.yml comes to, or apply it on the server',

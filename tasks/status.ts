@@ -1,15 +1,15 @@
 // Tells what serves on every target, since when, whether it is healthy, and what is going on.
-import { proofAsData, proofInWords, proofOf } from '../lib/backup/proof.ts';
-import type { Target } from '../lib/config/target.ts';
+import { proofAsData, proofInWords, proofOf } from '../lib/backup/drill/last-proven.ts';
+import type { Target } from '../lib/target/target.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
-import { lookAtHealth } from '../lib/health/look.ts';
-import { certificateState, fileQuestion } from '../lib/proxy/certificate-look.ts';
-import { readFlag } from '../lib/proxy/maintenance-flag.ts';
-import { serving } from '../lib/release/attempt.ts';
+import { lookAtHealth } from '../lib/health/now.ts';
+import { certificateState, fileQuestion } from '../lib/certificate/inspect.ts';
+import { readFlag } from '../lib/maintenance/flag.ts';
+import { serving } from '../lib/deploy/attempt.ts';
 import { askFacts, type Facts } from '../lib/release/facts.ts';
-import { recoverCommand } from '../lib/release/leftover.ts';
-import { sha7 } from '../lib/release/names.ts';
-import { task } from '../lib/task.ts';
+import { recoverCommand } from '../lib/plan/keeper/leftover.ts';
+import { sha7 } from '../lib/release/release.ts';
+import { task } from '../lib/task/task.ts';
 import type { Host } from '../lib/host/host.ts';
 
 export default task(import.meta.url, {

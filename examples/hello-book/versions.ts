@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { startHistory } from './history.ts';
 
-const app = fileURLToPath(new URL('.', import.meta.url));
+const app = fileURLToPath(new URL('./', import.meta.url));
 const paths = ['server.mjs', 'database.mjs', 'pages.mjs', 'migrate.mjs', 'migrations/001_book.sql', 'README.md'];
 const settings = ['REVISION', '.gitattributes', '.gitignore', '.env.example'];
 

@@ -1,6 +1,6 @@
 // What people and programs are told when something about backups changed, in the form that each way of telling needs.
-import { visible } from '../report/visible.ts';
-import { oneObject } from '../report.ts';
+import { visible } from '../report/safe-text.ts';
+import { oneObject } from '../report/report.ts';
 
 export type News = {
   /** `backup`, `age:disk`: the same word for the failure and for its end. */

@@ -1,12 +1,12 @@
 // The snapshots that deploys take of a SQLite database before they change it, as entries beside the backups: on the host only, and never counted as backups.
-import type { SqliteDatabase, Target } from '../config/target.ts';
+import type { SqliteDatabase, Target } from '../target/target.ts';
 import { span } from '../duration.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
-import { inItsPlace, snapshotNames } from '../release/database.ts';
+import { inItsPlace, snapshotNames } from '../database/snapshot.ts';
 import { parseLog, type LogLine } from '../release/log.ts';
-import { sha7 } from '../release/names.ts';
-import type { Report } from '../report.ts';
-import type { Result } from '../task.ts';
+import { sha7 } from '../release/release.ts';
+import type { Report } from '../report/report.ts';
+import type { Result } from '../task/task.ts';
 import { size } from './settings.ts';
 
 export type BeforeDeploy = {

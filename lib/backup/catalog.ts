@@ -1,9 +1,9 @@
 // What backups of a target a store has, read from its listing: each whole, damaged, or never finished.
 import { Failure } from '../errors.ts';
-import { mostText, textOf } from '../store/bounded.ts';
+import { mostText, textOf } from '../store/bounded-text.ts';
 import type { Store } from '../store/store.ts';
 import { isBackupId, manifestName, partOf, prefixOf, readManifest, timeOf, type Manifest } from './manifest.ts';
-import { isVerdictName, readVerdict, type Verdict } from './verdict.ts';
+import { isVerdictName, readVerdict, type Verdict } from './drill/verdict.ts';
 
 type Named = { app: string; environment: string };
 

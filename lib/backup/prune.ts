@@ -1,9 +1,9 @@
 // Removing the backups that the planner does not keep, the manifest first, so that none is ever listed half.
-import type { Target } from '../config/target.ts';
+import type { Target } from '../target/target.ts';
 import { pairs } from '../release/log.ts';
 import type { Store } from '../store/store.ts';
-import type { Context, Result } from '../task.ts';
-import { spareCopies } from './bucket-spare.ts';
+import type { Context, Result } from '../task/task.ts';
+import { spareCopies } from './bucket/unused-copies.ts';
 import { backupsIn, isWhole, type Held } from './catalog.ts';
 import { filesBytes, manifestName, plainName, type Manifest } from './manifest.ts';
 import {

@@ -1,7 +1,7 @@
 // A folder on a host that is there while a task needs it, and the lock that only one of the target's backups can have.
-import type { Target } from '../config/target.ts';
+import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
-import { lineWriter } from '../report/lines.ts';
+import { lineWriter } from '../report/line-writer.ts';
 import type { Host } from '../host/host.ts';
 import { packageOf } from '../host/packages.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';

@@ -1,5 +1,5 @@
 // What ops.yml says of a target's backups, for tasks: its stores, opened, and the backups that are in them.
-import type { Backup, Target } from '../config/target.ts';
+import type { Backup, Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { openStore, type Around } from '../store/open.ts';
 import type { Store } from '../store/store.ts';

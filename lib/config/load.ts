@@ -1,13 +1,13 @@
 // ops.yml from disk to targets: everything that is wrong with it at once, or every target ready to use.
 import { open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { closest } from '../closest.ts';
+import { closest } from '../did-you-mean.ts';
 import { Failure, messageOf } from '../errors.ts';
-import { buildHost, buildStore, buildTarget } from './build.ts';
-import { buildAlert } from './build-watch.ts';
-import { settingsTree } from './layers.ts';
-import { sourceOf, type Problem, type Source } from './problems.ts';
-import { clashes, faultsWithin, type Draft } from './rules.ts';
+import { buildHost, buildStore, buildTarget } from './build/target.ts';
+import { buildAlert } from './build/alerts.ts';
+import { settingsTree } from './merge.ts';
+import { sourceOf, type Problem, type Source } from './source/problems.ts';
+import { clashes, faultsWithin, type Draft } from './rules/target.ts';
 import {
   alertIn,
   faults,
@@ -18,11 +18,11 @@ import {
   settingsSchema,
   storeIn,
   type WrittenStore,
-} from './schema.ts';
-import { unknown as unknownName } from './site-rules.ts';
-import type { Target } from './target.ts';
-import { get, leaves, placeOf, plain, textAt, without, type Scalar, type Tree } from './tree.ts';
-import { readYaml } from './yaml.ts';
+} from './schema/file.ts';
+import { unknown as unknownName } from './rules/site.ts';
+import type { Target } from '../target/target.ts';
+import { get, leaves, placeOf, plain, textAt, without, type Scalar, type Tree } from './source/tree.ts';
+import { readYaml } from './source/yaml.ts';
 
 export type Config = {
   /** Absolute. */
@@ -47,7 +47,7 @@ export async function loadConfig(file: string): Promise<Config> {
   const source = sourceOf(file, text);
   const { tree, problems } = readYaml(text);
   if (!tree) source.refuse(problems);
-  if (!tree) throw new TypeError('no tree and no problem: a bug in lib/config/yaml.ts');
+  if (!tree) throw new TypeError('no tree and no problem: a bug in lib/config/source/yaml.ts');
 
   const folder = dirname(resolve(file));
   const written = faultsOf(tree);

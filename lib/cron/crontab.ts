@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 
 /** Bash functions: change_crontab seconds filter words…, without_and_with without with. */
-export const crontabFunctions: Command = script(readFileSync(new URL('crontab.sh', import.meta.url), 'utf8').trimEnd());
+export const crontabFunctions: Command = script(
+  readFileSync(new URL('./crontab.sh', import.meta.url), 'utf8').trimEnd(),
+);
 
 /** How long to wait for who else changes the crontab, in seconds. */
 const patience = 20;

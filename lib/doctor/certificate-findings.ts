@@ -1,8 +1,8 @@
 // What the doctor finds about the certificate of a site: whether browsers take it, and for how long still.
-import type { Target } from '../config/target.ts';
-import { certificateState } from '../proxy/certificate-look.ts';
+import type { Target } from '../target/target.ts';
+import { certificateState } from '../certificate/inspect.ts';
 import type { Facts } from '../release/facts.ts';
-import { failure, good, type Finding, warning } from './finding.ts';
+import { failure, good, type Finding, warning } from '../finding.ts';
 
 export function certificateFindings(target: Target, facts: Facts): Finding[] {
   const found = certificateState(target, facts);

@@ -1,15 +1,15 @@
 // What the doctor finds in the compose file: whether Compose takes it, what others on the host have of it, and what it replaces.
 import type { Config } from '../config/load.ts';
-import type { Target } from '../config/target.ts';
+import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { serving } from '../release/attempt.ts';
+import { serving } from '../deploy/attempt.ts';
 import type { Facts } from '../release/facts.ts';
-import { resolveCommit } from '../release/git.ts';
-import { gather } from '../release/materials.ts';
-import { releaseAt } from '../release/names.ts';
-import { surveyed } from '../runtime/compose-survey.ts';
-import { failure, good, warning, type Finding } from './finding.ts';
+import { resolveCommit } from '../git/clone.ts';
+import { gather } from '../deploy/artifacts.ts';
+import { releaseAt } from '../release/release.ts';
+import { surveyed } from '../runtime/compose/survey.ts';
+import { failure, good, warning, type Finding } from '../finding.ts';
 
 /** The same questions that a deploy of what the environment tracks would ask, one round trip. */
 export async function composeFindings(

@@ -1,11 +1,11 @@
 // What the doctor makes of the answers: one finding per check, each that is not good with what to type next.
 import { checkEnvFile } from '../env/rules.ts';
-import type { Target } from '../config/target.ts';
+import type { Target } from '../target/target.ts';
 import { packageOf } from '../host/packages.ts';
 import type { Facts } from '../release/facts.ts';
-import { recoverCommand } from '../release/leftover.ts';
+import { recoverCommand } from '../plan/keeper/leftover.ts';
 import { certificateFindings } from './certificate-findings.ts';
-import { failure, good, type Finding, warning, words } from './finding.ts';
+import { failure, good, type Finding, warning, words } from '../finding.ts';
 import { instanceFindings } from './instance-findings.ts';
 import { maintenanceFindings } from './maintenance-findings.ts';
 import { proofFindings } from './proof-findings.ts';

@@ -1,12 +1,12 @@
 // What the doctor finds about throw-away copies: whether nginx reads their sites, and whether the server ends them in time.
-import type { Target } from '../config/target.ts';
-import { instancesFolder } from '../instance/copy.ts';
-import { instancesQuestion, readMarks } from '../instance/marks.ts';
+import type { Target } from '../target/target.ts';
+import { instancesFolder } from '../instance/target.ts';
+import { instancesQuestion, readMarks } from '../instance/lease.ts';
 import { span } from '../duration.ts';
-import { instancesTie } from '../proxy/front.ts';
+import { instancesTie } from '../proxy/proxies.ts';
 import type { Command } from '../host/sh.ts';
 import type { Facts } from '../release/facts.ts';
-import { failure, good, type Finding, warning } from './finding.ts';
+import { failure, good, type Finding, warning } from '../finding.ts';
 
 /** Lines for askFacts. */
 export function instancesDoctorQuestion(target: Target): Command | undefined {

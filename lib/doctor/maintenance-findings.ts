@@ -1,8 +1,8 @@
 // What the doctor finds about maintenance: on for long without an end, or past it.
-import type { Target } from '../config/target.ts';
-import { readFlag } from '../proxy/maintenance-flag.ts';
+import type { Target } from '../target/target.ts';
+import { readFlag } from '../maintenance/flag.ts';
 import type { Facts } from '../release/facts.ts';
-import { good, type Finding, warning } from './finding.ts';
+import { good, type Finding, warning } from '../finding.ts';
 
 export function maintenanceFindings({ app, environment }: Target, facts: Facts): Finding[] {
   if (facts.flag === undefined) return [];

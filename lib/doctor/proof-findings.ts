@@ -1,9 +1,9 @@
 // What the doctor makes of the backups: whether one was proven restorable, and lately enough, and whether the next can be taken.
-import { folderFaults } from '../backup/folders.ts';
-import { isProven, proofInWords, proofOf } from '../backup/proof.ts';
-import type { Target } from '../config/target.ts';
+import { folderFaults } from '../backup/files/included-folders.ts';
+import { isProven, proofInWords, proofOf } from '../backup/drill/last-proven.ts';
+import type { Target } from '../target/target.ts';
 import type { Facts } from '../release/facts.ts';
-import { failure, good, warning, type Finding } from './finding.ts';
+import { failure, good, warning, type Finding } from '../finding.ts';
 
 export function proofFindings(target: Target, facts: Facts): Finding[] {
   return [...included(target, facts), ...proven(target, facts)];

@@ -1,10 +1,10 @@
 // What the doctor asks a host beyond the facts of a target: lines for the same one question, which change nothing.
-import { copyTools } from '../backup/copying.ts';
-import { foldersQuestion } from '../backup/folders.ts';
-import type { Target } from '../config/target.ts';
+import { copyTools } from '../database/copy.ts';
+import { foldersQuestion } from '../backup/files/included-folders.ts';
+import type { Target } from '../target/target.ts';
 import { bash } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
-import { fileQuestion } from '../proxy/certificate-look.ts';
+import { fileQuestion } from '../certificate/inspect.ts';
 import { runtimeOf } from '../runtime/runtime.ts';
 import { rightsQuestion } from './rights.ts';
 import { instancesDoctorQuestion } from './instance-findings.ts';

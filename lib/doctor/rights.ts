@@ -1,12 +1,12 @@
 // Who else could replace what the user who deploys, root or the proxy reads, runs or writes: the doctor's question and findings.
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
-import type { Target } from '../config/target.ts';
+import type { Target } from '../target/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
-import { instancesFolder } from '../instance/copy.ts';
+import { instancesFolder } from '../instance/target.ts';
 import type { Facts } from '../release/facts.ts';
-import { releasesRights } from '../runtime/folder.ts';
-import { failure, good, words, type Finding } from './finding.ts';
+import { releasesRights } from '../runtime/release-folder.ts';
+import { failure, good, words, type Finding } from '../finding.ts';
 
 /** A line “who <tab> path” for each place. What the app's user owns on purpose is not among them. */
 export function rightsQuestion(target: Target): Command {
@@ -19,7 +19,7 @@ export function rightsQuestion(target: Target): Command {
   if (instances) places.push(instancesFolder(target), `${instancesFolder(target)}/sweep.sh`);
   const folders = [home, `${home}/journal`, `${root}/proxy`, ...(site ? [site.folder] : [])];
   return lines(
-    script(readFileSync(new URL('rights.sh', import.meta.url), 'utf8')),
+    script(readFileSync(new URL('./rights.sh', import.meta.url), 'utf8')),
     sh`{
   mapfile -d '' -t places < <(above ${`${root}/.`}; above "$HOME/."; above ${`${flags}/.`})
   for folder in ${folders}; do places+=("$folder" "$folder"/*); done

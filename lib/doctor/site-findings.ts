@@ -1,10 +1,10 @@
 // What the doctor finds about the proxy in front: is it there, may we reload it, does it read our site, can it see our files.
 import { posix } from 'node:path';
-import type { Target } from '../config/target.ts';
+import type { Target } from '../target/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { siteState } from '../proxy/site.ts';
 import type { Facts } from '../release/facts.ts';
-import { failure, good, type Finding, warning, words } from './finding.ts';
+import { failure, good, type Finding, warning, words } from '../finding.ts';
 
 /** Lines for askFacts. Programs of root are not in everybody's PATH. */
 export function siteDoctorQuestion(target: Target): Command | undefined {

@@ -1,6 +1,6 @@
 // What ops.yml wants an app's environment files to say, and what is wrong with them in words that never contain a value.
-import { closest } from '../closest.ts';
-import type { CrossCheck, EnvFile, KeyRule } from '../config/target.ts';
+import { closest } from '../did-you-mean.ts';
+import type { CrossCheck, EnvFile, KeyRule } from '../target/target.ts';
 import { parseEnvFile } from './grammar.ts';
 
 /** Everything that is wrong with a file's text; `undefined`: it is missing. */

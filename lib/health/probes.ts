@@ -1,12 +1,12 @@
 // Probes as shell lines for the host, their answers read back, judged exactly and explained.
 import { readFileSync } from 'node:fs';
-import type { Health, Probe } from '../config/target.ts';
+import type { Health, Probe } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
-import { sha7 } from '../release/names.ts';
+import { sha7 } from '../release/release.ts';
 
 /** What the texts below need besides the prelude. */
-export const readyWords: Command = script(readFileSync(new URL('ready.sh', import.meta.url), 'utf8'));
+export const readyWords: Command = script(readFileSync(new URL('./ready.sh', import.meta.url), 'utf8'));
 
 /** What is asked of a release; `passed`: the probes that it passed when it went live, which do as well. */
 export type Asked = Health & { passed?: readonly Probe[] };

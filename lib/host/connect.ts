@@ -1,6 +1,6 @@
 // Opens the way to a host: by ssh, or to the machine this program runs on.
 import type { Readable, Writable } from 'node:stream';
-import type { HostSettings } from '../config/target.ts';
+import type { HostSettings } from '../target/target.ts';
 import type { Host } from './host.ts';
 
 /** What a host may use of the program around it. */
@@ -20,5 +20,5 @@ export type Terminal = {
 /** Nothing is sent before the first question. @throws Failure 3 for an address that cannot be one. */
 export async function connect(settings: HostSettings, around: Around): Promise<Host> {
   if (settings.kind === 'local') return (await import('./local.ts')).localHost(settings.name, around);
-  return (await import('./ssh.ts')).sshHost(settings, around);
+  return (await import('./ssh/connection.ts')).sshHost(settings, around);
 }

@@ -94,7 +94,7 @@ export const startedClean: Command = lines(
 /** Defines start_as for `as_user` of prelude.sh: what sudo starts gets the same environment, whatever PAM and sudoers add. */
 export const startAs: Command = sh`start_as=${`s=; ${become}`}`;
 
-const prelude = readFileSync(new URL('prelude.sh', import.meta.url), 'utf8');
+const prelude = readFileSync(new URL('./step-functions.sh', import.meta.url), 'utf8');
 
 /** The functions that every step and every undo may use. */
 export function stepFunctions(): Command {

@@ -1,12 +1,12 @@
 // What speaks against making a throw-away copy, before anything is changed.
-import type { Target } from '../config/target.ts';
+import type { Target } from '../target/target.ts';
 import { seconds } from '../duration.ts';
 import { Failure } from '../errors.ts';
-import { instancesTie } from '../proxy/front.ts';
-import { cronRuns } from '../proxy/until.ts';
+import { instancesTie } from '../proxy/proxies.ts';
+import { cronRuns } from '../maintenance/end-time.ts';
 import type { Facts } from '../release/facts.ts';
-import type { Report } from '../report.ts';
-import { copyOf, instancesFolder } from './copy.ts';
+import type { Report } from '../report/report.ts';
+import { copyOf, instancesFolder } from './target.ts';
 
 const flags: Record<string, string[]> = {
   up: ['name', 'sha', 'ref', 'ttl', 'data', 'users', 'unpushed', 'dirty'],

@@ -1,18 +1,18 @@
 // The steps that make a copy, give it more time and take it away; what ends it by itself stands on the server.
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
-import { readRest, whileAtRest } from '../backup/at-rest.ts';
-import type { InstanceData, SqliteDatabase, Target } from '../config/target.ts';
+import { readRest, whileAtRest } from '../database/between-deploys.ts';
+import type { InstanceData, SqliteDatabase, Target } from '../target/target.ts';
 import { cronLine, crontabFunctions } from '../cron/crontab.ts';
-import { copyWith } from '../env/on-host.ts';
+import { copyWith } from '../env/export.ts';
 import { startedClean } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
-import { instancesTie } from '../proxy/front.ts';
-import { copyDatabase } from '../release/database.ts';
-import type { Step } from '../release/plan.ts';
+import { instancesTie } from '../proxy/proxies.ts';
+import { copyDatabase } from '../database/snapshot.ts';
+import type { Step } from '../plan/step.ts';
 import { portsTaken } from './checks.ts';
-import { instancesFolder } from './copy.ts';
-import { markFile, markLine, type Mark } from './marks.ts';
+import { instancesFolder } from './target.ts';
+import { markFile, markLine, type Mark } from './lease.ts';
 
 export type Birth = {
   base: Target;
@@ -91,7 +91,7 @@ done`,
 }
 
 /** lock_instances: 20 s at most; it is held until the end of the shell. */
-const lockWords = script(readFileSync(new URL('lock.sh', import.meta.url), 'utf8').trimEnd());
+const lockWords = script(readFileSync(new URL('./lock.sh', import.meta.url), 'utf8').trimEnd());
 
 function lockInstances(folder: string): Command {
   return lines(sh`folder=${folder}`, lockWords, script('lock_instances || exit 1'));
@@ -152,7 +152,7 @@ function sweepScript(base: Target): string {
     startedClean,
     lockWords,
     crontabFunctions,
-    script(readFileSync(new URL('sweep.sh', import.meta.url), 'utf8')),
+    script(readFileSync(new URL('./end.sh', import.meta.url), 'utf8')),
   ).text.trimEnd();
 }
 

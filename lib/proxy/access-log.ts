@@ -1,5 +1,5 @@
 // What the proxy's access log says of a stretch of time: requests, errors, and how long answers took.
-import type { Target } from '../config/target.ts';
+import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 

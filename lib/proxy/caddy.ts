@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { posix } from 'node:path';
-import type { Route, Site, Target } from '../config/target.ts';
+import type { Route, Site, Target } from '../target/target.ts';
 import { proxyWord } from './nginx.ts';
 
 const template = new URL('../../caddy/site.caddy.liquid', import.meta.url);

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { posix } from 'node:path';
-import type { Route, Site, Target } from '../config/target.ts';
+import type { Route, Site, Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { logsOf } from './access-log.ts';
 

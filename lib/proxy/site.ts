@@ -1,12 +1,12 @@
 // How a target's site gets to its proxy: what is there, what would change, and the steps that change it or leave everything as it was.
 import { createHash } from 'node:crypto';
-import type { Target } from '../config/target.ts';
+import type { Target } from '../target/target.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import type { Facts } from '../release/facts.ts';
-import type { Step } from '../release/plan.ts';
-import { selfSigned } from './certificates.ts';
-import { difference } from './difference.ts';
-import { frontOf, type Front } from './front.ts';
+import type { Step } from '../plan/step.ts';
+import { selfSigned } from '../certificate/files.ts';
+import { difference } from '../report/difference.ts';
+import { frontOf, type Front } from './proxies.ts';
 
 /** What stands on the server. */
 export type SiteState = {

@@ -1,7 +1,7 @@
 // Which releases served a target and can be gone back to: those of the log, and what another tool left beside it.
 import type { Facts } from './facts.ts';
 import { goodReleases, putsInPlace, upTo, type Good } from './log.ts';
-import { adoptedName, commitIn, sameCommit, type Release } from './names.ts';
+import { adoptedName, commitIn, sameCommit, type Release } from './release.ts';
 
 /** The good releases, oldest first, the last one `now`. Another tool's previous_release counts where the log knows of nothing before. */
 export function goodUpTo(facts: Facts, now: Pick<Release, 'sha'> | undefined): Good[] {

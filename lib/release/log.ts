@@ -1,5 +1,5 @@
 // releases.log: one line per attempt, read and written; and what the lines say about current, previous and good.
-import { sameCommit } from './names.ts';
+import { sameCommit } from './release.ts';
 
 /** One line. `outcome` is live for lines that arsvent's own scripts wrote: they only wrote after success. */
 export type LogLine = {

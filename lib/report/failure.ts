@@ -1,6 +1,6 @@
 // How a failure is told: what happened, what was seen, what to type next, in at most 25 lines.
 import { type ExitCode, Failure, messageOf } from '../errors.ts';
-import { cut, visible } from './visible.ts';
+import { cut, visible } from './safe-text.ts';
 
 /** A failure as --json prints it. */
 export type Told = { message: string; exit: ExitCode; advice: string | null; detail: string | null };

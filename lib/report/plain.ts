@@ -1,8 +1,8 @@
 // A list of items as time-stamped lines: for pipes, cron, CI, screen readers and --verbose.
 import type { Item } from './items.ts';
 import { took } from './items.ts';
-import { inert } from './actions.ts';
-import { visible } from './visible.ts';
+import { inert } from './github-actions.ts';
+import { visible } from './safe-text.ts';
 
 export type Paper = {
   /** Writes a time-stamped line. */

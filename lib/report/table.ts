@@ -1,5 +1,5 @@
 // Rows as aligned columns, no wider than the terminal they go to.
-import { columns, cut, visiblePainted } from './visible.ts';
+import { columns, cut, visiblePainted } from './safe-text.ts';
 
 const gap = '  ';
 

@@ -2,7 +2,7 @@
 import { setTimeout as later } from 'node:timers';
 import type { Item, Say } from './items.ts';
 import { took } from './items.ts';
-import { cut, visible } from './visible.ts';
+import { cut, visible } from './safe-text.ts';
 
 export type Screen = {
   stream: NodeJS.WriteStream;

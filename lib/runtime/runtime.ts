@@ -1,16 +1,16 @@
 // What a runtime has to offer: pure builders of steps and commands, the same for compose, systemd and process.
 import type { Readable } from 'node:stream';
-import type { Site, Target } from '../config/target.ts';
-import type { WayBack } from '../health/back.ts';
+import type { Site, Target } from '../target/target.ts';
+import type { WayBack } from '../health/previous.ts';
 import type { Command } from '../host/sh.ts';
 import type { Facts } from '../release/facts.ts';
-import type { Release } from '../release/names.ts';
-import type { Step } from '../release/plan.ts';
+import type { Release } from '../release/release.ts';
+import type { Step } from '../plan/step.ts';
 import type { Secret } from '../secret.ts';
-import { composeRuntime } from './compose.ts';
-import type { TakeOver } from './compose-taken.ts';
-import { processRuntime } from './process.ts';
-import { systemdRuntime } from './systemd.ts';
+import { composeRuntime } from './compose/compose.ts';
+import type { TakeOver } from './compose/foreign-release.ts';
+import { processRuntime } from './process/process.ts';
+import { systemdRuntime } from './systemd/systemd.ts';
 
 /** What only this machine has: the commit's archive, the compose file of that commit, the registry's password. */
 export type Materials = {

@@ -1,9 +1,9 @@
 // Making a target's data anew: who must never be seeded, and the steps that do it with the app's own commands.
 import { parseEnvFile } from '../env/grammar.ts';
-import type { Seed, Target } from '../config/target.ts';
+import type { Seed, Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import type { Facts } from '../release/facts.ts';
-import type { Step } from '../release/plan.ts';
+import type { Step } from '../plan/step.ts';
 import { runtimeOf, type Change } from '../runtime/runtime.ts';
 import type { Users } from './users.ts';
 

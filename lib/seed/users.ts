@@ -1,13 +1,13 @@
 // The users that data are seeded with: a JSON list in arsvent's form; everything wrong with it at once, each with its place and never its value.
 import { open } from 'node:fs/promises';
 import * as v from 'valibot';
-import { mustBe, yes } from '../config/forms.ts';
-import { sourceOf, type Problem } from '../config/problems.ts';
-import { faults } from '../config/schema.ts';
-import { shape } from '../config/shape.ts';
-import { placeOf, plain, textAt } from '../config/tree.ts';
-import { readYaml } from '../config/yaml.ts';
-import { closest } from '../closest.ts';
+import { mustBe, yes } from '../config/schema/values.ts';
+import { sourceOf, type Problem } from '../config/source/problems.ts';
+import { faults } from '../config/schema/file.ts';
+import { shape } from '../config/schema/combinators.ts';
+import { placeOf, plain, textAt } from '../config/source/tree.ts';
+import { readYaml } from '../config/source/yaml.ts';
+import { closest } from '../did-you-mean.ts';
 import { Failure, messageOf } from '../errors.ts';
 import { Secret } from '../secret.ts';
 

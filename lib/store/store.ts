@@ -1,6 +1,6 @@
 // What every place for backups can do, whatever it is made of: take, give, tell and forget whole objects.
 import type { Readable } from 'node:stream';
-import type { Finding } from '../doctor/finding.ts';
+import type { Finding } from '../finding.ts';
 
 /**
  * Keys are words of letters, digits and `.` `_` `-`, joined by `/`; those that begin with a dot are the store's own.

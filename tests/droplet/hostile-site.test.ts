@@ -6,7 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadConfig } from '../../lib/config/load.ts';
 import { Failure } from '../../lib/errors.ts';
-import { frontOf } from '../../lib/proxy/front.ts';
+import { frontOf } from '../../lib/proxy/proxies.ts';
 import { hostileSites, opsOf } from '../torture/sites.ts';
 import { startDroplet } from './harness/droplet.ts';
 

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnvFile } from '../../lib/env/grammar.ts';
-import { exportEnvironment } from '../../lib/env/on-host.ts';
+import { exportEnvironment } from '../../lib/env/export.ts';
 import { below, pick, type Random } from '../torture/hostile.ts';
 
 // prettier-ignore

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { connect as dial, createServer, type Socket } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import type { HostSettings } from '../../lib/config/target.ts';
+import type { HostSettings } from '../../lib/target/target.ts';
 import { freePort } from '../free-port.ts';
 
 export type KeyType = 'ed25519' | 'rsa' | 'ecdsa';

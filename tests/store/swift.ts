@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { S3Client, CreateBucketCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
-import type { S3Settings } from '../../lib/store/s3-client.ts';
+import type { S3Settings } from '../../lib/store/s3/client.ts';
 import { freePort } from '../free-port.ts';
 
 export type Swift = {

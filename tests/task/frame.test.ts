@@ -210,19 +210,19 @@ test('--help works from any folder, without ops.yml, and loads nothing but what 
   rmSync(folder, { recursive: true });
   assert.equal([code, stderr], [0, '']);
   assert.match(stdout, '--env <name>');
-  assert.ok(loaded.some(url => url.endsWith('/lib/help.ts')));
+  assert.ok(loaded.some(url => url.endsWith('/lib/task/help.ts')));
   assert.equal(
     loaded
       .filter(url => url.startsWith(`file://${root}/`) && !/node_modules\/(tsx|esbuild|get-tsconfig)\//.test(url))
       .map(url => url.slice(`file://${root}/`.length))
       .sort(),
     [
-      'lib/args.ts',
-      'lib/closest.ts',
+      'lib/task/args.ts',
+      'lib/did-you-mean.ts',
       'lib/duration.ts',
       'lib/errors.ts',
-      'lib/help.ts',
-      'lib/task.ts',
+      'lib/task/help.ts',
+      'lib/task/task.ts',
       'tests/task/fixtures/frame.ts',
     ],
   );

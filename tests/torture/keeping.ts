@@ -13,9 +13,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '../../lib/host/connect.ts';
-import { openKeeper, type Attempt, type Happening, type Outcome } from '../../lib/host/keeper.ts';
+import { openKeeper, type Attempt, type Happening, type Outcome } from '../../lib/plan/keeper/keeper.ts';
 import { script } from '../../lib/host/sh.ts';
-import type { Step } from '../../lib/release/plan.ts';
+import type { Step } from '../../lib/plan/step.ts';
 
 export const host = await connect({ name: 'here', kind: 'local' }, { environment: process.env });
 

@@ -1,12 +1,12 @@
 // Sample targets of every runtime, and the plans that a first deploy, a second, a rollback and a restart make for them.
 import { Readable } from 'node:stream';
-import type { ComposeSettings, ProcessSettings, SystemdSettings, Target } from '../../lib/config/target.ts';
+import type { ComposeSettings, ProcessSettings, SystemdSettings, Target } from '../../lib/target/target.ts';
 import { factsCommand, readFacts, type Facts } from '../../lib/release/facts.ts';
-import { healthQuestion } from '../../lib/health/look.ts';
-import { withBootLine } from '../../lib/release/boot-line.ts';
-import { releaseAt, type Release } from '../../lib/release/names.ts';
-import type { Plan } from '../../lib/release/plan.ts';
-import { switchFor } from '../../lib/release/switch.ts';
+import { healthQuestion } from '../../lib/health/now.ts';
+import { withBootLine } from '../../lib/deploy/reboot-line.ts';
+import { releaseAt, type Release } from '../../lib/release/release.ts';
+import type { Plan } from '../../lib/plan/step.ts';
+import { switchFor } from '../../lib/deploy/switch/switch.ts';
 import { runtimeOf, type Change } from '../../lib/runtime/runtime.ts';
 import { Secret } from '../../lib/secret.ts';
 

@@ -1,10 +1,10 @@
 // The command line: what is understood, and how everything else is refused before anything happens.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Shape, parse } from '../../lib/args.ts';
+import { type Shape, parse } from '../../lib/task/args.ts';
 import { seconds } from '../../lib/duration.ts';
 import { Failure } from '../../lib/errors.ts';
-import { help } from '../../lib/help.ts';
+import { help } from '../../lib/task/help.ts';
 
 const deploy: Shape = {
   about: 'Put a release live',

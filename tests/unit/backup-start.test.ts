@@ -5,16 +5,16 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readStart, startApp, type Restored } from '../../lib/backup/start-app.ts';
+import { readStart, startApp, type Restored } from '../../lib/backup/drill/start-app.ts';
 import { loadConfig } from '../../lib/config/load.ts';
-import type { DrillStart } from '../../lib/config/target.ts';
+import type { DrillStart } from '../../lib/target/target.ts';
 import { makeBibliotheca } from '../apps/bibliotheca.ts';
 import { release } from '../apps/running.ts';
 import { compose, process as plain, sample, systemd } from '../torture/targets.ts';
 
 const folder = mkdtempSync(join(tmpdir(), "bookops-it's a drill-"));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
-const prelude = `${readFileSync(new URL('../../lib/host/prelude.sh', import.meta.url), 'utf8')}\ntrap - ERR; set +euo pipefail\n`;
+const prelude = `${readFileSync(new URL('../../lib/host/step-functions.sh', import.meta.url), 'utf8')}\ntrap - ERR; set +euo pipefail\n`;
 
 const start: DrillStart = {
   start: 'exec node server.mjs "it\'s"',

@@ -1,18 +1,18 @@
 // The pure parts of backups: manifests, what shrank, what is chosen, and what a question of the host answers.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readRest } from '../../lib/backup/at-rest.ts';
+import { readRest } from '../../lib/database/between-deploys.ts';
 import { choose, type Held } from '../../lib/backup/catalog.ts';
-import { readSent } from '../../lib/backup/files.ts';
+import { readSent } from '../../lib/backup/files/archive.ts';
 import { backupId, isBackupId, readManifest, renderManifest, type Manifest } from '../../lib/backup/manifest.ts';
-import { soFar } from '../../lib/backup/progress.ts';
+import { soFar } from '../../lib/report/transfer-progress.ts';
 import { readAt, size } from '../../lib/backup/settings.ts';
-import { shrunkSince } from '../../lib/backup/shrink.ts';
-import { readCounts } from '../../lib/backup/snapshot.ts';
-import { isVerdictName, readVerdict, renderVerdict, verdictName } from '../../lib/backup/verdict.ts';
-import { wantedOf } from '../../lib/backup/wanted.ts';
+import { shrunkSince } from '../../lib/backup/create/shrinkage.ts';
+import { readCounts } from '../../lib/database/sqlite/copy.ts';
+import { isVerdictName, readVerdict, renderVerdict, verdictName } from '../../lib/backup/drill/verdict.ts';
+import { wantedOf } from '../../lib/backup/restore/selection.ts';
 import { Failure } from '../../lib/errors.ts';
-import { folderStore } from '../../lib/store/folder.ts';
+import { folderStore } from '../../lib/store/folder/store.ts';
 import { sample } from '../torture/targets.ts';
 
 const id = '20261121T030000Z-3f2c1a';

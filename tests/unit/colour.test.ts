@@ -5,17 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Site, Target } from '../../lib/config/target.ts';
+import type { Site, Target } from '../../lib/target/target.ts';
 import { Failure } from '../../lib/errors.ts';
-import { drain, moveTo, servingColour } from '../../lib/proxy/move.ts';
-import { serving } from '../../lib/release/attempt.ts';
-import { blueGreenSwitch } from '../../lib/release/blue-green.ts';
-import { healthOf, portVariables, probesAround } from '../../lib/release/colour.ts';
+import { drain, moveTo, servingColour } from '../../lib/proxy/traffic.ts';
+import { serving } from '../../lib/deploy/attempt.ts';
+import { blueGreenSwitch } from '../../lib/deploy/switch/blue-green.ts';
+import { healthOf, portVariables, probesAround } from '../../lib/release/colours.ts';
 import { runtimeOf, type Change } from '../../lib/runtime/runtime.ts';
-import { renderUnit } from '../../lib/runtime/unit.ts';
+import { renderUnit } from '../../lib/runtime/systemd/unit.ts';
 import { compose, factsOf, sample, second, systemd, textsOf, third } from '../torture/targets.ts';
 
-const prelude = readFileSync(new URL('../../lib/host/prelude.sh', import.meta.url), 'utf8');
+const prelude = readFileSync(new URL('../../lib/host/step-functions.sh', import.meta.url), 'utf8');
 const root = mkdtempSync(join(tmpdir(), 'bookops-colour-'));
 
 const site: Site = {

@@ -1,13 +1,13 @@
 // What a compose file fixes and somebody else on the host has: told with its line; what is shared on purpose is let be.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { sourceOf } from '../../lib/config/problems.ts';
-import type { Target } from '../../lib/config/target.ts';
-import { readYaml } from '../../lib/config/yaml.ts';
-import { clashesOf } from '../../lib/runtime/compose-clashes.ts';
-import { readDocker } from '../../lib/runtime/compose-host.ts';
-import { readModel } from '../../lib/runtime/compose-model.ts';
-import { differences } from '../../lib/runtime/compose-taken.ts';
+import { sourceOf } from '../../lib/config/source/problems.ts';
+import type { Target } from '../../lib/target/target.ts';
+import { readYaml } from '../../lib/config/source/yaml.ts';
+import { clashesOf } from '../../lib/runtime/compose/conflicts.ts';
+import { readDocker } from '../../lib/runtime/compose/docker-state.ts';
+import { readModel } from '../../lib/runtime/compose/model.ts';
+import { differences } from '../../lib/runtime/compose/foreign-release.ts';
 import { compose, sample } from '../torture/targets.ts';
 
 const place = (environment: string, more: Partial<Target> = {}) =>

@@ -441,7 +441,7 @@ test('the examples describe the two systems as they are', async () => {
 });
 
 test('ops.schema.json is what the schema says today', async () => {
-  const { jsonSchema } = await import('../../lib/config/json-schema.ts');
+  const { jsonSchema } = await import('../../lib/config/schema/json-schema.ts');
   assert.is(
     readFileSync(join(root, 'ops.schema.json'), 'utf8'),
     jsonSchema(),

@@ -14,13 +14,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { SqliteDatabase } from '../../lib/config/target.ts';
-import { keepSnapshots, snapshotFile, snapshotStep } from '../../lib/release/database.ts';
+import type { SqliteDatabase } from '../../lib/target/target.ts';
+import { keepSnapshots, snapshotFile, snapshotStep } from '../../lib/database/snapshot.ts';
 import type { Command } from '../../lib/host/sh.ts';
 import { changeOf, sample } from '../torture/targets.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bookops-database-'));
-const prelude = readFileSync(new URL('../../lib/host/prelude.sh', import.meta.url), 'utf8');
+const prelude = readFileSync(new URL('../../lib/host/step-functions.sh', import.meta.url), 'utf8');
 const database: SqliteDatabase = {
   kind: 'sqlite',
   exclusive: true,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { archiveOf, fileAt, hasCommit, resolveCommit, verifyIsClean, verifyIsShared } from '../../lib/release/git.ts';
+import { archiveOf, fileAt, hasCommit, resolveCommit, verifyIsClean, verifyIsShared } from '../../lib/git/clone.ts';
 import { failure } from '../ssh/failing.ts';
 
 const folder = mkdtempSync(join(tmpdir(), "bookops-it's git-"));

@@ -17,8 +17,8 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { verifyTree } from '../../lib/release/commit-tree.ts';
-import { archiveOf, fileAt, resolveCommit, verifyIsClean, verifyIsShared } from '../../lib/release/git.ts';
+import { verifyTree } from '../../lib/git/commit-tree.ts';
+import { archiveOf, fileAt, resolveCommit, verifyIsClean, verifyIsShared } from '../../lib/git/clone.ts';
 import { failure } from '../ssh/failing.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bookops-somebody-'));

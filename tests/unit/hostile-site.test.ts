@@ -6,9 +6,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadConfig } from '../../lib/config/load.ts';
 import { Failure } from '../../lib/errors.ts';
-import { frontOf } from '../../lib/proxy/front.ts';
-import { flagText, readFlag } from '../../lib/proxy/maintenance-flag.ts';
-import { jsonOf, pageOf, readMessage } from '../../lib/proxy/maintenance-page.ts';
+import { frontOf } from '../../lib/proxy/proxies.ts';
+import { flagText, readFlag } from '../../lib/maintenance/flag.ts';
+import { jsonOf, pageOf, readMessage } from '../../lib/maintenance/page.ts';
 import { hostile, pick, seeded } from '../torture/hostile.ts';
 import { doors, hostileSites, nginxShape, opsOf } from '../torture/sites.ts';
 

@@ -7,13 +7,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadConfig } from '../../lib/config/load.ts';
 import { assignment, parseEnvFile } from '../../lib/env/grammar.ts';
-import { environmentFile, exportEnvironment } from '../../lib/env/on-host.ts';
+import { environmentFile, exportEnvironment } from '../../lib/env/export.ts';
 import { Failure } from '../../lib/errors.ts';
 import { probeLines, readyWords } from '../../lib/health/probes.ts';
 import { lines, script } from '../../lib/host/sh.ts';
-import { resolveCommit } from '../../lib/release/git.ts';
+import { resolveCommit } from '../../lib/git/clone.ts';
 import { pairs, parseLine } from '../../lib/release/log.ts';
-import { attemptId, fullSha, isReleaseName, releaseAt } from '../../lib/release/names.ts';
+import { attemptId, fullSha, isReleaseName, releaseAt } from '../../lib/release/release.ts';
 import { runtimeOf } from '../../lib/runtime/runtime.ts';
 import { hostile, pick, seeded } from '../torture/hostile.ts';
 import { sample, when } from '../torture/targets.ts';
@@ -240,7 +240,7 @@ test('probes with hostile expectations are asked without running any of them', (
   });
   // the words are taken in and used as expressions; 300 waits would take minutes
   const each = `for one in "\${probes[@]}"; do printf '%s\\0' "$one"; echo x | grep -qiE -- "\${one#*:}" || [ $? -le 1 ]; done; probes=()`;
-  const prelude = readFileSync(new URL('../../lib/host/prelude.sh', import.meta.url), 'utf8');
+  const prelude = readFileSync(new URL('../../lib/host/step-functions.sh', import.meta.url), 'utf8');
   const input = [prelude, readyWords.text, ...texts.map(text => `${text}\n${each}`)].join('\n');
   const { status, stderr, stdout } = spawnSync('bash', ['-s'], { input, cwd: work, maxBuffer: 1e9 });
   assert.is(status, 0, stderr.toString().slice(0, 2000));
@@ -259,7 +259,7 @@ test('words of exec and a pattern of logs reach their program one by one', () =>
   mkdirSync(release.folder, { recursive: true });
   const runtime = runtimeOf(target);
   const values = some(970).map(value => cut(value, 100));
-  const prelude = readFileSync(new URL('../../lib/host/prelude.sh', import.meta.url), 'utf8');
+  const prelude = readFileSync(new URL('../../lib/host/step-functions.sh', import.meta.url), 'utf8');
   for (let from = 0; from < values.length; from += 97) {
     const words = values.slice(from, from + 97);
     const { stdout, stderr } = spawnSync('bash', ['-s'], {

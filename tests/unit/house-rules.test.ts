@@ -46,7 +46,7 @@ test('only the frame touches process and the console', () => {
   // By name: `process` is also the word for a runtime of ours.
   const touch =
     /(?<![\w.])process(?:\[|\??\.(?:argv|arch|chdir|cwd|emit\w*|env|exec\w+|exit\w*|getuid|hrtime|kill|memoryUsage|nextTick|off|on|once|p?pid|platform|std(?:in|out|err)|umask|uptime|versions?)\b)|from 'node:process'/;
-  assert.equal(breaking(both, touch, ['lib/task.ts']), []);
+  assert.equal(breaking(both, touch, ['lib/task/task.ts']), []);
   assert.equal(breaking(both, /(?<![\w.])console\./), []);
 });
 
@@ -94,7 +94,7 @@ test('one place makes the environment of every program that is started here', ()
   const starts = both.filter(({ code }) => /from 'node:child_process'|'zx\/core'/.test(code));
   assert.equal(
     starts.map(({ path }) => path).toSorted(),
-    ['alert/send', 'host/local', 'host/ssh-config', 'host/ssh-wire', 'host/trust', 'release/clone'].map(
+    ['alert/deliver', 'git/git', 'host/local', 'host/ssh/config', 'host/ssh/known-hosts', 'host/ssh/transport'].map(
       name => `lib/${name}.ts`,
     ),
   );
@@ -118,20 +118,20 @@ test('no shell or program on a host reads what a person set there', () => {
   assert.equal(breaking(texts, /\bbash (?:-\w|--(?!norc --noprofile))/, place), []);
   assert.equal(breaking(texts, /\bsqlite3 (?!--version)["'$<-]/, place), []);
   assert.equal(breaking(texts, /\bpsql (?!-X)["'$<-]/), []);
-  assert.equal(breaking(texts, /\bcurl (?!-q )["'$<-]/), ['lib/proxy/issue.ts']); // advice to a person
+  assert.equal(breaking(texts, /\bcurl (?!-q )["'$<-]/), ['lib/certificate/issue.ts']); // advice to a person
   assert.equal(breaking(texts, /\bexport (?:LANG|LC_(?!ALL=C\b)|TZ|DOCKER_HOST|COMPOSE_FILE)/), []);
   // in containers, whose shells are the image's
   assert.equal(breaking(texts, /\bsh -c\b/).toSorted(), [
-    'lib/backup/start-app.ts',
-    'lib/postgres/client.ts',
-    'lib/postgres/prove.ts',
-    'lib/runtime/compose.ts',
+    'lib/backup/drill/start-app.ts',
+    'lib/database/postgres/client.ts',
+    'lib/database/postgres/restore-test.ts',
+    'lib/runtime/compose/compose.ts',
     'tasks/exec.ts',
   ]);
 });
 
 test('secrets are revealed only where they leave this program', () => {
-  const allowed = ['lib/secret.ts', 'lib/host/conversation.ts', 'lib/store/s3-client.ts', 'lib/alert/send.ts'];
+  const allowed = ['lib/secret.ts', 'lib/plan/keeper/protocol.ts', 'lib/store/s3/client.ts', 'lib/alert/deliver.ts'];
   assert.equal(breaking(both, /\.reveal\(/, allowed), []);
 });
 
@@ -139,7 +139,7 @@ test('one place makes the client of S3, with the settings that stores beside Ama
   const makers = both.filter(({ code }) => code.includes("'@aws-sdk/client-s3'") && /new \w*(S3)?Client\b/.test(code));
   assert.equal(
     makers.map(({ path }) => path),
-    ['lib/store/s3-client.ts'],
+    ['lib/store/s3/client.ts'],
   );
 });
 

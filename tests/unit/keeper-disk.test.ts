@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openKeeper } from '../../lib/host/keeper.ts';
+import { openKeeper } from '../../lib/plan/keeper/keeper.ts';
 import { parseLine } from '../../lib/release/log.ts';
 import { failure } from '../ssh/failing.ts';
 import { host, place, shas, stepOf, walk } from '../torture/keeping.ts';

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../lib/errors.ts';
-import { openKeeper } from '../../lib/host/keeper.ts';
+import { openKeeper } from '../../lib/plan/keeper/keeper.ts';
 import { parseLine } from '../../lib/release/log.ts';
 import { failure } from '../ssh/failing.ts';
 import { host, place, shas, sleep, stepOf, until, walk } from '../torture/keeping.ts';

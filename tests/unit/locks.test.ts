@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { remember } from '../../lib/backup/memory.ts';
+import { remember } from '../../lib/alert/state.ts';
 import { baseOn, openScratch } from '../../lib/backup/scratch.ts';
 import type { Host } from '../../lib/host/host.ts';
 import { localHost } from '../../lib/host/local.ts';
@@ -90,7 +90,7 @@ test('who notes how backups are, and who gives an instance its time, says who is
   const mark = { name: 'pr-1', end: 2, made: 1, ports: [], by: 'ana', sha: undefined };
   mkdirSync(join(folder, 'instances/pr-1'), { recursive: true });
   writeFileSync(join(folder, 'instances/pr-1/instance'), 'x\n');
-  const prelude = readFileSync(new URL('../../lib/host/prelude.sh', import.meta.url), 'utf8');
+  const prelude = readFileSync(new URL('../../lib/host/step-functions.sh', import.meta.url), 'utf8');
   const extending = `${prelude}\n${extendStep(target, mark, 3).run.text}`;
   const done = run(extending);
   assert.is(done.status, 0, done.stderr);

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../lib/errors.ts';
-import { remoteAddress } from '../../lib/proxy/maintenance-allow.ts';
-import { flagText, readFlag } from '../../lib/proxy/maintenance-flag.ts';
-import { jsonOf, pageOf, readMessage } from '../../lib/proxy/maintenance-page.ts';
-import { readUntil } from '../../lib/proxy/until.ts';
+import { remoteAddress } from '../../lib/maintenance/allow.ts';
+import { flagText, readFlag } from '../../lib/maintenance/flag.ts';
+import { jsonOf, pageOf, readMessage } from '../../lib/maintenance/page.ts';
+import { readUntil } from '../../lib/maintenance/end-time.ts';
 
 const refuses = (what: () => unknown, shown: string) =>
   assert.throws(what, (error: unknown) => error instanceof Failure && error.exit === 2, shown);

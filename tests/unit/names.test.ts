@@ -2,10 +2,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../lib/errors.ts';
-import { serving } from '../../lib/release/attempt.ts';
-import { earlierRelease } from '../../lib/release/earlier.ts';
-import { prune } from '../../lib/release/prune.ts';
-import { attemptId, fullSha, isReleaseName, releaseAt } from '../../lib/release/names.ts';
+import { serving } from '../../lib/deploy/attempt.ts';
+import { earlierRelease } from '../../lib/deploy/rollback-target.ts';
+import { prune } from '../../lib/deploy/prune-releases.ts';
+import { attemptId, fullSha, isReleaseName, releaseAt } from '../../lib/release/release.ts';
 import { factsOf, sample, when } from '../torture/targets.ts';
 
 const sha = (letter: string) => letter.repeat(40);

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { PostgresDatabase } from '../../lib/config/target.ts';
+import type { PostgresDatabase } from '../../lib/target/target.ts';
 import type { Command } from '../../lib/host/sh.ts';
-import { exchangeDumps, sweepDumps } from '../../lib/postgres/put-back.ts';
-import { dumpFile } from '../../lib/postgres/snapshot.ts';
-import { keepSnapshots, restoreStep, snapshotStep } from '../../lib/release/database.ts';
+import { exchangeDumps, sweepDumps } from '../../lib/database/postgres/swap.ts';
+import { dumpFile } from '../../lib/database/postgres/snapshot.ts';
+import { keepSnapshots, restoreStep, snapshotStep } from '../../lib/database/snapshot.ts';
 import { startPostgres } from '../postgres/server.ts';
 import { changeOf, sample } from '../torture/targets.ts';
 
@@ -19,7 +19,7 @@ test.after(async () => {
   await server.stop();
   rmSync(folder, { recursive: true, force: true });
 });
-const prelude = readFileSync(new URL('../../lib/host/prelude.sh', import.meta.url), 'utf8');
+const prelude = readFileSync(new URL('../../lib/host/step-functions.sh', import.meta.url), 'utf8');
 const name = `a book's\n"$(id)" \\ 100%`;
 const [user, password] = [`it's "ana"`, `p@ss'w"o r\\d\n$HOME%41`];
 const file = join(folder, 'a.env');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withClient } from '../../lib/postgres/client.ts';
+import { withClient } from '../../lib/database/postgres/client.ts';
 import { script } from '../../lib/host/sh.ts';
 import { everyCase } from '../env/cases.ts';
 import { sample } from '../torture/targets.ts';

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Health, Probe } from '../../lib/config/target.ts';
+import type { Health, Probe } from '../../lib/target/target.ts';
 import { Failure } from '../../lib/errors.ts';
 import { explain, judge, mismatch, readAnswers, waitUntilReady } from '../../lib/health/probes.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bookops-probes-'));
-const prelude = readFileSync(new URL('../../lib/host/prelude.sh', import.meta.url), 'utf8');
+const prelude = readFileSync(new URL('../../lib/host/step-functions.sh', import.meta.url), 'utf8');
 const sha = '3f2c1ab9'.repeat(5);
 const probe = (more: Partial<Probe> = {}): Probe => ({
   name: 'ready',

@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { exchangeDatabase, exchangeFiles, type PutBack } from '../../lib/backup/put-back.ts';
-import type { Step } from '../../lib/release/plan.ts';
+import { exchangeDatabase, exchangeFiles, type PutBack } from '../../lib/backup/restore/replace.ts';
+import type { Step } from '../../lib/plan/step.ts';
 import { listing } from '../task/book.ts';
 import { sample } from '../torture/targets.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'bookops-put-back-'));
 test.after(() => rmSync(scratch, { recursive: true, force: true }));
-const prelude = readFileSync(new URL('../../lib/host/prelude.sh', import.meta.url), 'utf8');
+const prelude = readFileSync(new URL('../../lib/host/step-functions.sh', import.meta.url), 'utf8');
 const stamp = '20261121T030000Z';
 
 /** A root with data, and what was brought beside them. `empty`: there is nothing yet that could be moved aside. */

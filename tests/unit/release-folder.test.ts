@@ -16,10 +16,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { removeFolder } from '../../lib/runtime/folder.ts';
+import { removeFolder } from '../../lib/runtime/release-folder.ts';
 
 const script = readFileSync(new URL('../../lib/runtime/release-folder.sh', import.meta.url), 'utf8');
-const prelude = readFileSync(new URL('../../lib/host/prelude.sh', import.meta.url), 'utf8');
+const prelude = readFileSync(new URL('../../lib/host/step-functions.sh', import.meta.url), 'utf8');
 let root = '';
 const at = (...path: string[]) => join(root, ...path);
 test.before.each(() => {

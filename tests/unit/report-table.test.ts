@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { table } from '../../lib/report/table.ts';
-import { columns, cut, visible } from '../../lib/report/visible.ts';
+import { columns, cut, visible } from '../../lib/report/safe-text.ts';
 
 test('columns are aligned, also behind wide and painted text', () => {
   const text = table(

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../lib/errors.ts';
-import { annotation, inert } from '../../lib/report/actions.ts';
+import { annotation, inert } from '../../lib/report/github-actions.ts';
 import { explanation, tell } from '../../lib/report/failure.ts';
 import { took } from '../../lib/report/items.ts';
-import { type Surroundings, createVoice } from '../../lib/report.ts';
+import { type Surroundings, createVoice } from '../../lib/report/report.ts';
 
 async function listen(more: Partial<Surroundings> & { terminal?: boolean } = {}) {
   const heard = { out: '', err: '' };

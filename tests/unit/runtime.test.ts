@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { environmentFile, exportEnvironment } from '../../lib/env/on-host.ts';
+import { environmentFile, exportEnvironment } from '../../lib/env/export.ts';
 import { Failure } from '../../lib/errors.ts';
 import { lines, script } from '../../lib/host/sh.ts';
 import { runtimeOf } from '../../lib/runtime/runtime.ts';
 import { compose, sample, stories, systemd, textsOf, third } from '../torture/targets.ts';
 
 const folder = mkdtempSync(join(tmpdir(), "bookops-it's a runtime-"));
-const prelude = readFileSync(new URL('../../lib/host/prelude.sh', import.meta.url), 'utf8');
+const prelude = readFileSync(new URL('../../lib/host/step-functions.sh', import.meta.url), 'utf8');
 const all = stories();
 
 test('bash can read every step, every undo and every question of every runtime', () => {

@@ -121,62 +121,67 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** They run without set -e, and look at what each command says; or they only ask, and what asked them judges the answer. */
 const withoutIt = [
-  'lib/host/keeper/',
+  'lib/plan/keeper/',
   'lib/host/stream.ts',
-  'lib/instance/sweep.sh',
-  'lib/proxy/maintenance-end.sh',
-  'lib/proxy/visits.sh',
-  'lib/backup/age.ts',
+  'lib/instance/end.sh',
+  'lib/maintenance/end.sh',
+  'lib/deploy/switch/public-probe.sh',
+  'lib/backup/encryption.ts',
   'lib/backup/before-deploy.ts',
-  'lib/backup/files.ts',
-  'lib/backup/folders.ts',
-  'lib/backup/survey.ts',
-  'lib/backup/own-way.ts',
+  'lib/backup/files/archive.ts',
+  'lib/backup/files/included-folders.ts',
+  'lib/backup/files/survey.ts',
+  'lib/backup/create/app-command.ts',
   'lib/backup/scratch.ts',
-  'lib/backup/start-app.ts',
+  'lib/backup/drill/start-app.ts',
   'lib/doctor/',
-  'lib/health/look.ts',
-  'lib/proxy/until.ts',
+  'lib/health/now.ts',
+  'lib/maintenance/end-time.ts',
   'lib/release/facts.ts',
-  'lib/runtime/compose-host.ts',
-  'lib/runtime/compose-question.ts',
+  'lib/runtime/compose/docker-state.ts',
+  'lib/runtime/compose/config-question.ts',
 ];
 
 /** Findings that stand, each with its reason. */
 const standing: [file: string, rule: string, text: string, reason: string][] = [
-  ['lib/backup/examine.ts', 'spliced', '|| true', 'counts that cannot be made are told by not being there'],
-  ['lib/backup/packs.ts', 'spliced', 'zstd -dqc | spliced_0_', 'one call of tar'],
+  ['lib/backup/verify/parts.ts', 'spliced', '|| true', 'counts that cannot be made are told by not being there'],
+  ['lib/backup/files/packs.ts', 'spliced', 'zstd -dqc | spliced_0_', 'one call of tar'],
   [
-    'lib/postgres/names.ts',
+    'lib/database/postgres/rename.ts',
     'process',
     'mapfile -d',
     'without an answer the next one is asked, and after the last it fails',
   ],
   ['lib/proxy/site.ts', 'spliced', 'if spliced_0_', 'one command that tests the configuration'],
-  ['lib/proxy/visitors.ts', 'off', 'leave_visits', 'what visitors saw is no reason to be stuck'],
-  ['lib/release/database.ts', 'whole', '| tee', 'stands behind the text of another user’s shell'],
-  ['lib/runtime/compose-words.ts', 'off', 'restart_docker', 'what is not restarted after a minute is told'],
-  ['lib/runtime/compose-words.ts', 'spliced', 'restart_docker', 'one command that makes an empty image'],
+  ['lib/deploy/switch/public-probe.ts', 'off', 'leave_visits', 'what visitors saw is no reason to be stuck'],
+  ['lib/database/snapshot.ts', 'whole', '| tee', 'stands behind the text of another user’s shell'],
+  ['lib/runtime/compose/functions.ts', 'off', 'restart_docker', 'what is not restarted after a minute is told'],
+  ['lib/runtime/compose/functions.ts', 'spliced', 'restart_docker', 'one command that makes an empty image'],
   [
-    'lib/runtime/compose.ts',
+    'lib/runtime/compose/compose.ts',
     'substitution',
     '$(ids_of',
     'without containers the release does not live, and has no log',
   ],
-  ['lib/runtime/folder.ts', 'list', 'sudo chgrp', 'a sentence for a person'],
+  ['lib/runtime/release-folder.ts', 'list', 'sudo chgrp', 'a sentence for a person'],
   [
     'lib/runtime/release-folder.sh',
     'process',
     'realpath',
     'without a path that is read to its end it does not lie inside',
   ],
-  ['lib/runtime/systemd.ts', 'process', 'systemctl show', 'without an answer the unit is not active'],
-  ['lib/runtime/systemd.ts', 'spliced', 'echo blue', 'a question'],
-  ['lib/store/ssh.ts', 'negated', '! -name', 'words of find'],
-  ['lib/health/back.ts', 'off', 'answers_already', 'what cannot be asked is not good'],
-  ['lib/health/passed.ts', 'list', 'write_file', 'one list of && that stands in a condition in lib/release/ready.ts'],
-  ['lib/release/ready.ts', 'spliced', 'could not be kept', 'one list of &&: lib/health/passed.ts'],
-  ['lib/health/back.sh', 'off', 'not_good_again', 'a probe that could not be asked left nothing good'],
+  ['lib/runtime/systemd/systemd.ts', 'process', 'systemctl show', 'without an answer the unit is not active'],
+  ['lib/runtime/systemd/systemd.ts', 'spliced', 'echo blue', 'a question'],
+  ['lib/store/ssh/store.ts', 'negated', '! -name', 'words of find'],
+  ['lib/health/previous.ts', 'off', 'answers_already', 'what cannot be asked is not good'],
+  [
+    'lib/health/passed-probes.ts',
+    'list',
+    'write_file',
+    'one list of && that stands in a condition in lib/deploy/readiness.ts',
+  ],
+  ['lib/deploy/readiness.ts', 'spliced', 'could not be kept', 'one list of &&: lib/health/passed-probes.ts'],
+  ['lib/health/previous.sh', 'off', 'not_good_again', 'a probe that could not be asked left nothing good'],
   ['lib/runtime/release-folder.sh', 'process', 'lies_inside', 'as above'],
   ['lib/health/ready.sh', 'several', 'line="probe', 'both were written just before'],
 ];
@@ -283,7 +288,7 @@ test('the product has none of them', () => {
 });
 
 test('nor have the texts that its builders make', () => {
-  const prelude = readFileSync(`${root}lib/host/prelude.sh`, 'utf8');
+  const prelude = readFileSync(`${root}lib/host/step-functions.sh`, 'utf8');
   const words = collectFunctions(parse(prelude));
   const wanted = /: second deploy: |over another tool: Take over|: rollback: /;
   const texts = new Map(

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connect } from '../../lib/host/connect.ts';
 import { script } from '../../lib/host/sh.ts';
-import { parseAddress, resolveAddress, where } from '../../lib/host/ssh-config.ts';
+import { parseAddress, resolveAddress, where } from '../../lib/host/ssh/config.ts';
 import { failure } from '../ssh/failing.ts';
 import { makeHome, me, settingsFor, startSshd } from '../ssh/sshd.ts';
 

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Finding } from '../../lib/doctor/finding.ts';
-import { folderStore } from '../../lib/store/folder.ts';
-import { probeStore } from '../../lib/store/probe.ts';
-import { judgeRule } from '../../lib/store/s3-examine.ts';
-import { s3Store } from '../../lib/store/s3.ts';
+import type { Finding } from '../../lib/finding.ts';
+import { folderStore } from '../../lib/store/folder/store.ts';
+import { probeStore } from '../../lib/store/self-test.ts';
+import { judgeRule } from '../../lib/store/s3/checks.ts';
+import { s3Store } from '../../lib/store/s3/store.ts';
 import { startFaults } from '../store/faults.ts';
 import { startSwift } from '../store/swift.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { folderStore } from '../../lib/store/folder.ts';
+import { folderStore } from '../../lib/store/folder/store.ts';
 import { conforms } from '../store/conformance.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'bookops-store-'));

@@ -13,12 +13,12 @@ import {
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Target } from '../../lib/config/target.ts';
-import { wayBack } from '../../lib/health/back.ts';
+import type { Target } from '../../lib/target/target.ts';
+import { wayBack } from '../../lib/health/previous.ts';
 import { lines, sh, type Command } from '../../lib/host/sh.ts';
-import { releaseAt } from '../../lib/release/names.ts';
-import type { Step } from '../../lib/release/plan.ts';
-import { removeFolder } from '../../lib/runtime/folder.ts';
+import { releaseAt } from '../../lib/release/release.ts';
+import type { Step } from '../../lib/plan/step.ts';
+import { removeFolder } from '../../lib/runtime/release-folder.ts';
 import { runtimeOf, type Change } from '../../lib/runtime/runtime.ts';
 import { answering, makeEngine } from '../torture/engine.ts';
 import { changeOf, compose, factsOf, first, process as ofProcess, sample, second, systemd, when } from '../torture/targets.ts'; // prettier-ignore

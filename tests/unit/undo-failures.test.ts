@@ -13,11 +13,11 @@ import {
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { exchangeDatabase, exchangeFiles, type PutBack } from '../../lib/backup/put-back.ts';
-import type { SqliteDatabase } from '../../lib/config/target.ts';
-import { databaseEnds, exactCopy } from '../../lib/release/exact-copy.ts';
-import { restoreStep, snapshotFile, snapshotStep } from '../../lib/release/database.ts';
-import type { Step } from '../../lib/release/plan.ts';
+import { exchangeDatabase, exchangeFiles, type PutBack } from '../../lib/backup/restore/replace.ts';
+import type { SqliteDatabase } from '../../lib/target/target.ts';
+import { databaseEnds, exactCopy } from '../../lib/database/sqlite/exact-copy.ts';
+import { restoreStep, snapshotFile, snapshotStep } from '../../lib/database/snapshot.ts';
+import type { Step } from '../../lib/plan/step.ts';
 import { bind, makeDisk, removeDisks, takeAway, testWithDisks } from '../torture/disk.ts';
 import { makeEngine } from '../torture/engine.ts';
 import { changeOf, compose, sample } from '../torture/targets.ts';

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Health, Probe } from '../../lib/config/target.ts';
-import { wayBack } from '../../lib/health/back.ts';
+import type { Health, Probe } from '../../lib/target/target.ts';
+import { wayBack } from '../../lib/health/previous.ts';
 import { script, type Command } from '../../lib/host/sh.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bookops-way-back-'));
-const prelude = readFileSync(new URL('../../lib/host/prelude.sh', import.meta.url), 'utf8');
+const prelude = readFileSync(new URL('../../lib/host/step-functions.sh', import.meta.url), 'utf8');
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
 const probe = (name: string, url: string, more: Partial<Probe> = {}): Probe => ({

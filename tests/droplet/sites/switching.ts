@@ -1,7 +1,7 @@
 // Deploys, rollbacks and broken releases under load, with one switch on one runtime: what each switch promises, asserted.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Target } from '../../../lib/config/target.ts';
+import type { Target } from '../../../lib/target/target.ts';
 import type { Load } from '../harness/load.ts';
 import type { Report } from '../harness/load-report.ts';
 import { blueGreenOnDroplet, lostNothing, onlyServes } from './blue-green.ts';

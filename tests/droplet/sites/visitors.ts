@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import type { Target } from '../../../lib/config/target.ts';
+import type { Target } from '../../../lib/target/target.ts';
 import { makeVisitors, type Visitors } from '../../apps/visitors.ts';
 import { startDroplet, type Droplet } from '../harness/droplet.ts';
 import { takeNode } from '../harness/image.ts';

@@ -1,0 +1,130 @@
+// What is known of a target's backups from one task to the next: how each thing last was, since when, and when it was told.
+import type { Target } from '../target/target.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
+
+/** A subject is one word: `backup`, `drill`, `age:disk`. */
+export type Remembered = {
+  subject: string;
+  state: 'good' | 'bad';
+  since: Date;
+  /** When it was looked at last. */
+  at: Date;
+  /** When it was good last; undefined: never. */
+  good: Date | undefined;
+  /** What it took, for what is done and not only looked at. */
+  seconds: number | undefined;
+};
+
+export type Seen = { subject: string; bad: boolean; seconds?: number };
+
+/** `again`: it was told a day ago, and it is still so. */
+export type Told = { subject: string; what: 'failure' | 'again' | 'recovery' };
+
+/** Beside drills.log on the host. */
+export function memoryFile({ paths }: Target): string {
+  return `${paths.releases}/backups.state`;
+}
+
+/**
+ * Notes how things are, and prints what is to be told: what changed, and once a day what did not get well. Two tasks at
+ * once come one after the other, so that a change is told by one of them. What is not among `known` is forgotten.
+ */
+export function remember(target: Target, seen: readonly Seen[], known: readonly string[]): Command {
+  return underLock(
+    target,
+    lines(
+      script(`note() {
+  local was since told at good took what=
+  read -r was since told at good took <<<"\${all[$1]:-}"
+  number "$since" || since=$now
+  number "$told" || told=0
+  number "$good" || good=0
+  [[ $2 != good ]] || good=$now
+  if [[ $was != "$2" ]]; then
+    since=$now
+    [[ $2 == bad ]] && what=failure
+    [[ $2 == good && $was == bad ]] && what=recovery
+    told=$now
+  elif [[ $2 == bad ]] && ((now - told >= 86400)); then
+    what=again told=$now
+  elif [[ $2 == good ]] && ((told == 0)); then
+    what=recovery told=$now
+  fi
+  all[$1]="$2 $since $told $now $good $3"
+  [[ -z $what ]] || echo "tell $1 $what"
+}`),
+      ...seen.map(one => sh`note ${one.subject} ${one.bad ? 'bad' : 'good'} ${one.seconds ?? '-'}`),
+      sh`declare -A kept=()
+for subject in ${known}; do [[ -z \${all[$subject]:-} ]] || kept[$subject]=\${all[$subject]}; done`,
+      script('write kept'),
+      script('echo "now $now"; sed "s/^/known /" "$file"'),
+    ),
+  );
+}
+
+/** Nobody could be told of these: the next run tells them. */
+export function untell(target: Target, subjects: readonly string[]): Command {
+  return underLock(
+    target,
+    lines(
+      sh`for subject in ${subjects}; do
+  read -r was since told rest <<<"\${all[$subject]:-}"
+  [[ -z $was ]] || all[$subject]="$was $since 0 $rest"
+done`,
+      script('write all'),
+    ),
+  );
+}
+
+function underLock(target: Target, text: Command): Command {
+  return lines(
+    script('set +e; umask 022'),
+    sh`file=${memoryFile(target)}
+mkdir -p ${target.paths.releases} || exit 1
+exec 8>>"$file.lock" || exit 1
+flock -w 20 8 || { echo "$file has been locked for 20 s by $(head -c 200 "$file.lock")" >&2; exit 1; }
+echo "process $$ since $(date -u +%FT%TZ)" >"$file.lock"`,
+    script(`declare -A all=()
+now=$(date +%s)
+number() { [[ $1 =~ ^[0-9]+$ ]]; }
+[[ -e $file ]] || : >"$file" || exit 1
+while read -r subject rest; do [[ ! $subject =~ ^[a-z0-9:_-]+$ ]] || all[$subject]=$rest; done <"$file"
+write() {
+  local -n map=$1
+  local subject
+  for subject in "\${!map[@]}"; do printf '%s %s\\n' "$subject" "\${map[$subject]}"; done | sort >"$file.new" &&
+    sync "$file.new" && mv -fT -- "$file.new" "$file" || exit 1
+}`),
+    text,
+  );
+}
+
+/** The lines of the file; what is none is passed over. */
+export function readMemory(text: string): Remembered[] {
+  return text.split('\n').flatMap(line => {
+    const [subject = '', state, since, , at, good, seconds] = line.split(' ');
+    if (!subject || (state !== 'good' && state !== 'bad')) return [];
+    const known = { subject, state, since: timeOf(since) ?? new Date(0), at: timeOf(at) ?? new Date(0) } as const;
+    const took = seconds !== undefined && /^\d+(\.\d+)?$/.test(seconds) ? Number(seconds) : undefined;
+    return [{ ...known, good: timeOf(good), seconds: took }];
+  });
+}
+
+/** What `remember` printed. */
+export function readRemembered(text: string): { now: Date; told: Told[]; known: Remembered[] } {
+  const told: Told[] = [];
+  const known: string[] = [];
+  let now = new Date(0);
+  for (const line of text.split('\n')) {
+    const [word, subject = '', what] = line.split(' ');
+    if (word === 'now') now = timeOf(subject) ?? now;
+    if (word === 'tell' && (what === 'failure' || what === 'again' || what === 'recovery'))
+      told.push({ subject, what });
+    if (word === 'known') known.push(line.slice('known '.length));
+  }
+  return { now, told, known: readMemory(known.join('\n')) };
+}
+
+function timeOf(word: string | undefined): Date | undefined {
+  return word !== undefined && /^[1-9]\d{0,11}$/.test(word) ? new Date(Number(word) * 1000) : undefined;
+}

@@ -1,0 +1,98 @@
+// The index of a bucket in a backup: one line of JSON per object, and where in the store its copy is.
+import { createHash } from 'node:crypto';
+import * as v from 'valibot';
+import { Failure } from '../../errors.ts';
+import { lines, script, sh, type Command } from '../../host/sh.ts';
+import type { Told } from '../../store/s3/app-bucket.ts';
+import { asDamage } from '../verify/damage.ts';
+import { flowOf, type Way } from '../../host/run.ts';
+import { prefixOf, type Part } from '../manifest.ts';
+
+export const indexName = 'bucket-index.jsonl.zst';
+
+const text = v.optional(v.string());
+const lineSchema = v.object({
+  key: v.string(),
+  bytes: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  /** As the bucket told them at that moment. */
+  etag: v.string(),
+  modified: v.string(),
+  /** It becomes the last part of a key of the store. */
+  copy: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  headers: v.object({
+    ContentType: text,
+    ContentEncoding: text,
+    ContentDisposition: text,
+    ContentLanguage: text,
+    CacheControl: text,
+    Metadata: v.optional(v.record(v.string(), v.string())),
+  }),
+});
+export type IndexLine = v.InferOutput<typeof lineSchema>;
+
+/** What begins the key of every copy. They are shared by all backups of the target in one store. */
+export function copiesOf(target: { app: string; environment: string }): string {
+  return `${prefixOf(target)}bucket/objects/`;
+}
+
+/** One name for one object as it was at one time: known before it is read, and never that of anything else. */
+export function copyName({ key, bytes, etag, modified }: Told): string {
+  return createHash('sha256')
+    .update(JSON.stringify([key, bytes, etag, modified]))
+    .digest('hex');
+}
+
+export function renderLine(line: IndexLine): string {
+  return `${JSON.stringify(line)}\n`;
+}
+
+/** @throws Failure 7 for what is no line of an index. */
+export function readLine(written: string): IndexLine {
+  let value: unknown;
+  try {
+    value = JSON.parse(written);
+  } catch {
+    value = undefined;
+  }
+  const parsed = v.safeParse(lineSchema, value);
+  if (parsed.success) return parsed.output;
+  throw new Failure(7, `the index of the bucket has a line that is none: ${written.slice(0, 100)}`);
+}
+
+/** Of one line; a key has 1,024 bytes at most, and a piece of a stream has up to 64 kB. */
+const mostPieces = 100;
+
+/**
+ * Reads the index that was fetched into `folder` on the host, line by line, never more than was promised.
+ * @throws Failure 7 when it is not, to the byte, what was written.
+ */
+export async function* readIndex(way: Way, folder: string, part: Part): AsyncGenerator<IndexLine> {
+  const file = `${folder}/${part.name}`;
+  const command = lines(script('set -o pipefail'), sh`zstd -dqc ${file} | head -c ${part.rawBytes + 1}`);
+  const hash = createHash('sha256');
+  let bytes = 0;
+  let rest: Buffer[] = [];
+  for await (const piece of unpacked(way, command)) {
+    hash.update(piece);
+    bytes += piece.length;
+    let from = 0;
+    for (let end = piece.indexOf(10); end >= 0; end = piece.indexOf(10, from)) {
+      yield readLine(Buffer.concat([...rest, piece.subarray(from, end)]).toString());
+      rest = [];
+      from = end + 1;
+    }
+    if (from < piece.length) rest.push(piece.subarray(from));
+    if (rest.length > mostPieces) throw new Failure(7, 'the index of the bucket has a line without an end');
+  }
+  if (rest.length || bytes !== part.rawBytes || hash.digest('hex') !== part.rawSha256)
+    throw new Failure(7, 'the index of the bucket is not what was written');
+}
+
+async function* unpacked(way: Way, command: Command): AsyncGenerator<Buffer> {
+  try {
+    for await (const piece of flowOf(way, command, 'unpacking the index of the bucket')) yield Buffer.from(piece);
+  } catch (error) {
+    throw asDamage(error);
+  }
+}

@@ -1,0 +1,98 @@
+// The copies of a bucket's objects, held against a backup's index: all of them there with their sizes, and some read again.
+import { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Item } from '../../report/report.ts';
+import { copiesOf, readIndex, type IndexLine } from './object-list.ts';
+import type { Whole } from '../catalog.ts';
+import { measure, type Way } from '../../host/run.ts';
+import type { Manifest, Part } from '../manifest.ts';
+import type { Check } from '../drill/verdict.ts';
+
+type Facts = NonNullable<Manifest['bucket']>;
+
+/** Read in every drill when nobody says how many. */
+export const fewObjects = 20;
+
+/** Items for a drill or a restore; the index has been fetched into `folder` on the host. `sample`: how many are read. */
+export function bucketItems(
+  way: Way,
+  held: Whole,
+  { folder, part, facts, sample }: { folder: string; part: Part; facts: Facts; sample: number },
+  note: (...found: Check[]) => void,
+): Item[] {
+  let chosen: IndexLine[] = [];
+  return [
+    {
+      title: `Look for the ${facts.objects} objects of the bucket ${facts.from} in ${held.store.name}`,
+      run: async () => {
+        const found = await lookFor(way, held, folder, part, sample);
+        chosen = found.chosen;
+        note(...judge(facts, found));
+      },
+    },
+    ...(sample && facts.objects
+      ? [
+          {
+            title: `Read ${sample < facts.objects ? `${sample} of them` : 'all of them'} again`,
+            run: async (say: (line: string) => void) => note(await reread(way, held, chosen, say)),
+          },
+        ]
+      : []),
+  ];
+}
+
+type Found = { count: number; bytes: number; odd: string[]; chosen: IndexLine[] };
+
+async function lookFor(way: Way, held: Whole, folder: string, part: Part, sample: number): Promise<Found> {
+  const copies = copiesOf(held.manifest);
+  const there = new Map<string, number>();
+  for await (const { key, bytes } of held.store.list(copies)) there.set(key.slice(copies.length), bytes);
+  const found: Found = { count: 0, bytes: 0, odd: [], chosen: [] };
+  for await (const line of readIndex(way, folder, part)) {
+    found.count++;
+    found.bytes += line.bytes;
+    const size = there.get(line.copy);
+    if (size !== line.bytes && found.odd.length < 100)
+      found.odd.push(size === undefined ? `${line.key} is missing` : `${line.key} has another size`);
+    // each has the same chance, and all need not be known before
+    if (found.chosen.length < sample) found.chosen.push(line);
+    else {
+      const at = Math.floor(Math.random() * found.count);
+      if (at < sample) found.chosen[at] = line;
+    }
+  }
+  return found;
+}
+
+function judge(facts: Facts, { count, bytes, odd }: Found): Check[] {
+  const good = count === facts.objects && bytes === facts.bytes;
+  return [
+    {
+      name: 'index of the bucket',
+      good,
+      found: good ? `${count} objects, as promised` : `${count} objects of ${bytes} bytes, and were ${facts.objects} of ${facts.bytes}`, // prettier-ignore
+    },
+    { name: 'objects of the bucket', good: !odd.length, found: odd.length ? odd.slice(0, 5).join('; ') : 'all there' },
+  ];
+}
+
+async function reread(way: Way, held: Whole, chosen: IndexLine[], say: (line: string) => void): Promise<Check> {
+  const odd: string[] = [];
+  let told = Date.now();
+  for (const [index, { key, copy, sha256 }] of chosen.entries()) {
+    const meter = measure();
+    const nowhere = new Writable({ write: (_piece, _encoding, done) => done() });
+    const body = await held.store.get(`${copiesOf(held.manifest)}${copy}`);
+    await pipeline(body, meter.stream, nowhere, { signal: way.signal });
+    if (meter.sha256() !== sha256) odd.push(`${key} (its copy ${copy.slice(0, 12)}…) has another checksum`);
+    if (Date.now() - told < 5000) continue;
+    told = Date.now();
+    say(`${index} of ${chosen.length} read`);
+  }
+  const good = !odd.length;
+  return {
+    name: 'objects read again',
+    good,
+    found: good ? `${chosen.length}, as they were` : odd.slice(0, 5).join('; '),
+  };
+}

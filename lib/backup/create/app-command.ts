@@ -1,0 +1,179 @@
+// The app's own way of making a backup: its command is run once, and what it gives is a part like the others.
+import type { BackupFiles, OwnWay, Target } from '../../target/target.ts';
+import { Failure } from '../../errors.ts';
+import { lines, script, sh, type Command } from '../../host/sh.ts';
+import { serving } from '../../deploy/attempt.ts';
+import { askFacts } from '../../release/facts.ts';
+import type { Item } from '../../report/report.ts';
+import { runtimeOf } from '../../runtime/runtime.ts';
+import { packedWell, packing, recipientsOf } from '../encryption.ts';
+import { whileOpening } from '../verify/damage.ts';
+import { readSent, sendFiles } from '../files/archive.ts';
+import { perform, type Way } from '../../host/run.ts';
+import { listAll } from '../files/inventory.ts';
+import { plainName, type Manifest, type Part } from '../manifest.ts';
+import { archived, surveyFiles, type Send } from '../files/pack.ts';
+import { inspectPacks, scratchFlags } from '../files/packs.ts';
+import { withoutMarks } from '../files/unpack.ts';
+import { summing, sumOf } from '../../host/checksum.ts';
+import type { Check } from '../drill/verdict.ts';
+
+type Facts = NonNullable<Manifest['own']>;
+
+/** What the command has made, on the host. */
+export type OwnMade = {
+  own: OwnWay;
+  name: 'app.tar.zst' | 'app.zst';
+  /** Prints it, compressed, and encrypted when the target's backups are. */
+  send: Command;
+  /** Of a stream; undefined: the archive tells it while it is made. */
+  raw: Pick<Part, 'rawBytes' | 'rawSha256'> | undefined;
+  /** Bytes that it will take in a store. */
+  atMost: number;
+  noted: string[];
+};
+
+/** @throws Failure 1 with its last words when the command fails, takes too long, or gives nothing. */
+export async function makeOwn(way: Way, target: Target, own: OwnWay, scratch: string): Promise<OwnMade> {
+  const what = "the app's own backup";
+  const late = new Failure(1, `${what} took longer than ${own.seconds} s`, {
+    detail: own.words.join(' '),
+    advice: 'backup: { own: { seconds: … } } in ops.yml says how long it may take',
+  });
+  const clock = new AbortController();
+  const timer = setTimeout(() => clock.abort(late), own.seconds * 1000);
+  const timed = { ...way, signal: AbortSignal.any([way.signal, clock.signal]) };
+  try {
+    const command = await commandOf(way, target, own);
+    if (own.gives !== '-') return await givesPath(timed, target, own, command, `${scratch}/own`);
+    const file = `${scratch}/app.zst`;
+    const said = await perform(
+      timed,
+      lines(
+        script('set -uo pipefail'),
+        sh`{ ${command}; } | zstd -q -3 -c >${file} || exit 1`,
+        sh`echo "bytes $(zstd -dqc ${file} | wc -c)"`,
+        sh`echo "sha256 $(zstd -dqc ${file} | { ${summing}; })"`,
+      ),
+      what,
+    );
+    const [, bytes = '0'] = /^bytes (\d+)$/m.exec(said) ?? [];
+    const [, sum = ''] = /^sha256 ([0-9a-f]{64})$/m.exec(said) ?? [];
+    if (bytes === '0') throw nothing(own, 'it printed nothing');
+    const raw = { rawBytes: Number(bytes), rawSha256: sum };
+    return {
+      own,
+      name: 'app.zst',
+      send: lines(
+        packing(sh`<${file}`, { recipients: recipientsOf(target), tells: 'sum', compressed: true }),
+        packedWell,
+      ),
+      raw,
+      atMost: raw.rawBytes,
+      noted: [],
+    };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function givesPath(way: Way, target: Target, own: OwnWay, command: Command, scratch: string): Promise<OwnMade> {
+  const files: BackupFiles = { include: [own.gives], exclude: [], as: own.as };
+  const path = `${target.root}/${own.gives}`;
+  const look = sh`find ${path} -type f -size +0c -newermt "@$began" -print -quit 2>/dev/null`;
+  const said = await perform(
+    way,
+    lines(
+      // times of files are those of the last tick of the clock, which may be a moment before
+      sh`began=$(($(date +%s) - 1))`,
+      sh`{ ${command}; } >&2 || exit 1`,
+      own.as ? sh`as_user ${own.as} ${look}` : look,
+    ),
+    "the app's own backup",
+  );
+  if (!said.trim()) throw nothing(own, `${path} was not made anew`);
+  await perform(way, sh`mkdir ${scratch}`, 'looking at it');
+  const { noted, ...survey } = await surveyFiles(way, target, files, { id: 'own', scratch });
+  await perform(way, listAll(scratch), 'looking at it');
+  const send = sendFiles(target, files, `${scratch}/list`, recipientsOf(target));
+  return { own, name: 'app.tar.zst', send, raw: undefined, atMost: archived(survey), noted };
+}
+
+async function commandOf(way: Way, target: Target, { words, service, as }: OwnWay): Promise<Command> {
+  if (service === undefined) return sh`cd ${target.root} && ${as ? sh`as_user ${as} ` : sh``}${words}`;
+  const now = serving(target, await askFacts(way.host, target));
+  if (now) return runtimeOf(target).exec(now, words, false, service);
+  throw new Failure(
+    1,
+    `nothing is deployed to ${target.app} ${target.environment}, so its service ${service} does not run`,
+  );
+}
+
+function nothing({ words }: OwnWay, why: string): Failure {
+  return new Failure(1, `the app's own backup ended well and gave nothing: ${why}`, {
+    detail: words.join(' '),
+    advice: 'look at backup.own in ops.yml: command, and gives',
+  });
+}
+
+/** Stores it with `put`, which stores what a command on the host prints and says what that wrote to standard error. */
+export async function sendOwn(
+  { own, name, send, raw, atMost, noted }: OwnMade,
+  put: Send,
+): Promise<{ part: Part; facts: Facts }> {
+  const { said, ...stored } = await put(name, send, atMost, raw?.rawSha256 ?? undefined);
+  const facts = { command: own.words.join(' '), gives: own.gives };
+  if (raw) return { part: { ...stored, ...raw }, facts: { ...facts, count: null, noted } };
+  const sent = readSent(said);
+  return {
+    part: { ...stored, rawBytes: sent.rawBytes, rawSha256: null },
+    facts: { ...facts, count: sent.count, noted: [...noted, ...sent.noted].slice(0, 1000) },
+  };
+}
+
+/** Items for a drill or a restore: it unpacks into `app` beside the part, and is what was promised. */
+export function ownItems(
+  way: Way,
+  folder: string,
+  part: Part,
+  facts: Facts,
+  note: (...found: Check[]) => void,
+): Item[] {
+  const [file, to] = [`${folder}/${plainName(part)}`, `${folder}/app`];
+  const { count, gives } = facts;
+  const title = "Unpack the app's own backup";
+  if (count === null)
+    return [
+      {
+        title,
+        run: async () => {
+          const text = lines(
+            script('set -uo pipefail'),
+            sh`zstd -dqc ${file} | head -c ${part.rawBytes + 1} >${to}`,
+            sumOf(to),
+          );
+          const good = (await whileOpening(() => perform(way, text, 'unpacking'))).trim() === part.rawSha256;
+          note({ name: "the app's own", good, found: good ? `${part.rawBytes} bytes` : 'its checksum is another' });
+        },
+      },
+    ];
+  return [
+    {
+      title,
+      run: async () => {
+        const { good, found } = await inspectPacks(way, folder, { full: part, count, changes: undefined }, { count });
+        note({ name: "names in the app's own", good, found });
+        const text = lines(
+          script('set -euo pipefail'),
+          sh`mkdir ${to}`,
+          sh`zstd -dqc ${file} | tar --extract ${scratchFlags} --directory=${to} --file=-`,
+          withoutMarks(to),
+          sh`cd ${to} || exit 1`,
+          sh`find ${gives} -printf x | wc -c`,
+        );
+        const unpacked = Number((await whileOpening(() => perform(way, text, 'unpacking'))).trim());
+        note({ name: "the app's own", good: unpacked === count, found: `${unpacked} of ${count}` });
+      },
+    },
+  ];
+}

@@ -1,0 +1,155 @@
+// One backup into one store: the parts as they flow, then the manifest, which is read back.
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { PassThrough } from 'node:stream';
+import type { Target } from '../../target/target.ts';
+import { Failure } from '../../errors.ts';
+import type { Command } from '../../host/sh.ts';
+import type { Source } from '../../store/s3/app-bucket.ts';
+import { textOf } from '../../store/bounded-text.ts';
+import type { Store } from '../../store/store.ts';
+import type { Snapshot } from '../../database/between-deploys.ts';
+import { sendBucket } from '../bucket/mirror.ts';
+import { backupsIn, isWhole, keyOf, type Held } from '../catalog.ts';
+import { packingFault, recipientsOf, storedName, verifyPacked } from '../encryption.ts';
+import type { Survey } from '../files/survey.ts';
+import { flowOf, measure, type Way } from '../../host/run.ts';
+import { manifestName, prefixOf, readManifest, renderManifest, timeOf, type Manifest, type Part } from '../manifest.ts';
+import { packFiles, type Send } from '../files/pack.ts';
+import { sendOwn, type OwnMade } from './app-command.ts';
+import { progress } from '../../report/transfer-progress.ts';
+import { shrunkSince } from './shrinkage.ts';
+
+type Say = (line: string) => void;
+
+/** What is known before anything flows. */
+export type Material = {
+  target: Target;
+  id: string;
+  now: Date;
+  by: string;
+  release: string | undefined;
+  snapshot: Snapshot | undefined;
+  survey: Survey | undefined;
+  /** What the app has made by itself, on the host. */
+  own: OwnMade | undefined;
+  /** The bucket to mirror. */
+  source: Source | undefined;
+  /** A folder on the host that is there until the end, with the inventory of the files. */
+  scratch: string;
+};
+
+/** Removes what earlier backups that were cut off have left; only for who has the target's lock. @returns what is there. */
+export async function tidy(store: Store, target: Target): Promise<Held[]> {
+  await store.sweep(prefixOf(target));
+  const held = await backupsIn(store, target);
+  for (const one of held)
+    if (!one.keys.some(({ key }) => key.endsWith(`/${manifestName}`)))
+      for (const { key } of one.keys) await store.remove(key).catch(onlyRefused);
+  return held;
+}
+
+/** A key without the right to remove can take backups all the same: what was never finished is listed by nobody. */
+function onlyRefused(error: unknown): void {
+  if (!(error instanceof Failure) || (error.exit !== 1 && error.exit !== 3)) throw error;
+}
+
+/** `holds` throws when the lock was lost meanwhile. @returns the manifest, once the store has given it back as it is. */
+export async function take(
+  way: Way,
+  store: Store,
+  material: Material,
+  before: readonly Held[],
+  holds: () => void,
+  say: Say,
+): Promise<Manifest> {
+  const { target, id, now, snapshot, survey, scratch } = material;
+  const recipients = recipientsOf(target);
+  const sending: Send = (name, command, atMost, raw) =>
+    send(way, store, material, { name: storedName(name, recipients), command, atMost, raw }, say);
+  const parts: Part[] = [];
+  const tools: Record<string, string> = {};
+  let files: Manifest['files'] = null;
+  let base: Manifest['base'];
+
+  if (snapshot) {
+    const { said: _, ...stored } = await sending(snapshot.part, snapshot.send, snapshot.bytes, snapshot.sha256);
+    parts.push({ ...stored, rawBytes: snapshot.bytes, rawSha256: snapshot.sha256 });
+    Object.assign(tools, snapshot.tools);
+  }
+  const wanted = target.backup?.files;
+  if (survey && wanted) {
+    const packed = await packFiles(way, { target, files: wanted, survey, scratch, now }, before, sending, say);
+    parts.push(...packed.parts);
+    ({ files, base } = packed);
+    tools.tar = packed.tar;
+  }
+
+  const own = material.own && (await sendOwn(material.own, sending));
+  // copies of a bucket are shared by nights with and without encryption, and so is what says which they are
+  const put: Send = (name, command, atMost, raw) => send(way, store, material, { name, command, atMost, raw }, say);
+  const bucket = material.source && (await sendBucket(way, store, { ...material, source: material.source }, before, put, say)); // prettier-ignore
+  for (const more of [own, bucket]) if (more) parts.push(more.part);
+
+  const content = {
+    release: material.release ?? null,
+    ...(base && { base }),
+    ...(recipients.length > 0 && { recipients: [...recipients] }),
+    parts,
+    database: snapshot?.facts ?? null,
+    files,
+    ...(own && { own: own.facts }),
+    ...(bucket && { bucket: bucket.facts }),
+  };
+  const manifest: Manifest = {
+    version: 1,
+    app: target.app,
+    environment: target.environment,
+    id,
+    time: timeOf(id).toISOString(),
+    by: material.by,
+    ...content,
+    shrunk: shrunkSince(before.find(isWhole)?.manifest, content),
+    tools,
+    restore: `npx tsx tasks/restore.ts ${id} --env ${target.environment} --app ${target.app} --to ./restored; or by hand, as RESTORE.md in the store says`,
+  };
+  const written = renderManifest(manifest);
+  const key = keyOf(target, id, manifestName);
+  holds();
+  await store.put(key, Readable.from([Buffer.from(written)]));
+  // a store that does not give back what it took has no backup of ours
+  const back = await textOf(store, key);
+  readManifest(back, { ...target, id });
+  if (back !== written) throw new Failure(7, `${store.name} gave back another manifest than it took`);
+  return manifest;
+}
+
+async function send(
+  way: Way,
+  store: Store,
+  { target, id }: Material,
+  {
+    name,
+    command,
+    atMost,
+    raw,
+  }: { name: Part['name']; command: Command; atMost: number | undefined; raw: string | undefined },
+  say: Say,
+): ReturnType<Send> {
+  let said = '';
+  const meter = measure(progress(name, atMost === undefined ? undefined : { bytes: atMost, atMost: true }, say));
+  const body = new PassThrough();
+  const flow = flowOf(way, command, `reading for ${name}`, errors => (said = errors));
+  // the store sees the end only when the command has ended well
+  const flowing = pipeline(flow, meter.stream, body);
+  flowing.catch(() => {});
+  const { bytes } = await store.put(keyOf(target, id, name), body, atMost).catch((error: unknown) => {
+    throw packingFault(error);
+  });
+  await flowing;
+  if (bytes !== meter.bytes())
+    throw new Failure(7, `${store.name} says that ${name} has ${bytes} bytes, and ${meter.bytes()} were sent`);
+  const sha256 = meter.sha256();
+  verifyPacked(name, said, sha256, raw);
+  return { name, bytes, sha256, said };
+}

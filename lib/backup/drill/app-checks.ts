@@ -1,0 +1,76 @@
+// What a drill looks at when a backup has been restored and is as promised: the files that it speaks of, and the app itself.
+import type { Target } from '../../target/target.ts';
+import { Failure } from '../../errors.ts';
+import type { Report } from '../../report/report.ts';
+import { serving } from '../../deploy/attempt.ts';
+import { askFacts } from '../../release/facts.ts';
+import { runtimeOf } from '../../runtime/runtime.ts';
+import type { Whole } from '../catalog.ts';
+import { perform, type Way } from '../../host/run.ts';
+import { readReferences, referencesCommand } from './references.ts';
+import { readStart, startApp, type Restored } from './start-app.ts';
+import type { Check } from './verdict.ts';
+
+export type Opened = {
+  target: Target;
+  held: Whole;
+  /** Where it was restored, on the host of `way`. */
+  folder: string;
+  /** Whether that is the target's host, where its releases are. */
+  atHome: boolean;
+};
+
+type Told = { brief: string; detail: string; advice: string };
+
+/** Notes what it found in `checks`. @throws Failure 7 at the first that is not good. */
+export async function proveFurther(
+  way: Way,
+  { target, held, folder, atHome }: Opened,
+  report: Report,
+  checks: Check[],
+): Promise<void> {
+  const note = ({ name, good, found }: Check, { brief, detail, advice }: Told) => {
+    checks.push({ name, good, found });
+    if (good) return;
+    const more = detail.trim() ? { detail, advice } : { advice };
+    throw new Failure(7, `${held.id} in ${held.store.name}: ${name}: ${brief}`, more);
+  };
+  const { references, drill: start } = target.backup ?? {};
+  const { database, files } = held.manifest;
+  if (references !== undefined && database?.kind === 'sqlite' && files)
+    await report.show([
+      {
+        title: 'Look for the files that the database names',
+        run: async () => {
+          const command = referencesCommand(references, `${folder}/database.sqlite`, `${folder}/files`);
+          const { missing, brief, ...check } = readReferences(await perform(way, command, 'asking the database'));
+          const advice = 'look at the app, or at backup.files and backup.references in ops.yml; then back up again';
+          note(check, { brief, detail: missing.join('\n'), advice });
+        },
+      },
+    ]);
+  // the server that a dump is tried in is gone by now
+  const startable = database?.kind !== 'postgres';
+  const release = start && startable && atHome ? serving(target, await askFacts(way.host, target)) : undefined;
+  if (!start || !release) {
+    const where = atHome ? ': nothing is deployed' : ': its releases are on the server';
+    const why = !start ? '' : startable ? where : ': its database is of Postgres';
+    checks.push({ name: 'the app', good: true, found: `was not started${why}` });
+    return;
+  }
+  await report.show([
+    {
+      title: 'Start the app from it',
+      run: async () => {
+        const { log, ...check } = await started(way, { target, folder, release, start });
+        const advice = 'these are its last words; when the backup is not to blame, look at backup.drill in ops.yml';
+        note(check, { brief: check.found, detail: log, advice });
+      },
+    },
+  ]);
+}
+
+async function started(way: Way, restored: Restored) {
+  const { appUser } = runtimeOf(restored.target);
+  return readStart(await perform({ ...way, appUser }, startApp(restored), 'starting the app'), restored.start);
+}

@@ -1,0 +1,159 @@
+// Encryption with age, on the host: what packs for the recipients, and what opens with the identity, in one pass each.
+import type { Target } from '../target/target.ts';
+import { Failure } from '../errors.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
+import { placeOf, readSecret, type Secret } from '../secret.ts';
+import type { Whole } from './catalog.ts';
+import type { Part } from './manifest.ts';
+import { isTrouble } from './verify/damage.ts';
+import { summing } from '../host/checksum.ts';
+
+/** What opens an encrypted backup, and where it was found. */
+export type Identity = { secret: Secret; place: string };
+
+type Packing = {
+  recipients: readonly string[];
+  /** How what it unpacks to is told: its checksum, or how many bytes. */
+  tells: 'sum' | 'bytes';
+  /** It comes compressed already. */
+  compressed?: boolean;
+};
+
+/**
+ * What `from` gives (the words before the first program of the pipe), compressed, and encrypted when there are recipients, on
+ * standard output. It is unpacked again on its way: `unpacked` and what that gave, and `packed` and the checksum of all that
+ * was written, are told on standard error, for whom it reaches. Sets `codes`, how the programs of the pipe ended.
+ */
+export function packing(from: Command, { recipients, tells, compressed = false }: Packing): Command {
+  // it has to end well as well: without its checksum a frame gives all its bytes
+  const unpacking = sh`>(if told=$(nice zstd -dqc 2>/dev/null | { ${tells === 'sum' ? summing : sh`wc -c`}; }); then echo "unpacked $told"; else echo 'unpacked not'; fi >&9)`;
+  const counting = sh`>({ ${summing}; } | sed 's/^/packed /' >&9)`;
+  const first = compressed ? sh`cat` : sh`nice zstd -q -3 -T0 -c`;
+  const rest = recipients.length
+    ? sh`tee -p ${unpacking} | nice age --encrypt ${recipients.flatMap(one => ['-r', one])} | tee -p ${counting}`
+    : sh`tee -p ${unpacking} ${counting}`;
+  return lines(
+    script('set -o pipefail; exec 8>&1'),
+    // the substitution ends when everything in it has ended, also what only listens
+    sh`told=$(exec 9>&1
+${from} ${first} | ${rest} >&8
+echo "codes \${PIPESTATUS[*]}")`,
+    sh`read -ra codes <<<"$(sed -n 's/^codes //p' <<<"$told")"`,
+    sh`printf '%s\n' "$told" >&2`,
+  );
+}
+
+/** The end of such a text: it ended well when all programs did. */
+export const packedWell: Command = script(
+  'for code in "${codes[@]}"; do ((code == 0)) || { echo "packing ended with code $code" >&2; exit 1; }; done',
+);
+
+/**
+ * Holds what a pipe told against what arrived and what was read: a checksum, or tar's count. @throws Failure 7 when a start-up
+ * file printed into it, say, or when it does not unpack to what went into it.
+ */
+export function verifyPacked(name: string, said: string, sha256: string, raw: string | undefined): void {
+  const word = (what: string) => new RegExp(`^${what}:? (\\w+)`, 'm').exec(said)?.[1];
+  if (word('packed') !== sha256)
+    throw new Failure(7, `${name} arrived as something else than what was packed`, {
+      advice:
+        'does a start-up file of a shell there print something, such as ~/.bashrc? it must not when nobody is there',
+    });
+  const wanted = raw ?? word('Total bytes written');
+  if (wanted === undefined || word('unpacked') !== wanted)
+    throw new Failure(7, `${name} does not unpack to what was read: the memory or the disk there may be faulty`);
+}
+
+/** What a part is called in the store. */
+export function storedName(name: string, recipients: readonly string[]): string {
+  return recipients.length ? `${name}.age` : name;
+}
+
+export function recipientsOf({ backup }: Target): readonly string[] {
+  return backup?.encrypt?.recipients ?? [];
+}
+
+export function isEncrypted({ name }: Pick<Part, 'name'>): boolean {
+  return name.endsWith('.age');
+}
+
+/** @returns undefined when none of the parts is encrypted. @throws Failure 3 when ops.yml names no identity, or it is not there. */
+export async function identityFor(
+  target: Target,
+  held: Whole,
+  environment: NodeJS.ProcessEnv,
+): Promise<Identity | undefined> {
+  const parts = [...held.manifest.parts, ...(held.base?.manifest.parts ?? [])];
+  if (!parts.some(isEncrypted)) return undefined;
+  const reference = target.backup?.encrypt?.identity;
+  if (!reference)
+    throw new Failure(3, `${held.id} is encrypted${forWhom(held)}, and ops.yml names no identity to open it`, {
+      advice: 'backup: { encrypt: { identity: { file: ~/.config/ops/backup.key } } }, with the file on this machine',
+    });
+  try {
+    return { secret: await readSecret(reference, environment), place: placeOf(reference) };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    throw new Failure(3, `${held.id} is encrypted${forWhom(held)}, and ${error.message}`, {
+      advice: 'bring the identity there, or name its place in ops.yml: backup.encrypt.identity',
+    });
+  }
+}
+
+function forWhom({ manifest: { recipients = [] } }: Whole): string {
+  return recipients.length ? ` for ${recipients.map(short).join(' and ')}` : '';
+}
+
+function short(recipient: string): string {
+  return recipient.length > 40 ? `${recipient.slice(0, 24)}…` : recipient;
+}
+
+/**
+ * Reads the identity as one line and then the object; gives its plain content to `keep`, and says the checksum of what
+ * arrived and how age ended. The identity is never in an argument or on a disk: age reads it from a pipe.
+ */
+export function openingInto(keep: Command): Command {
+  return lines(
+    script('set -uo pipefail'),
+    // when age gives up, the rest is still summed up: only so can a wrong identity be told from damage
+    sh`IFS= read -r key || exit 1
+exec 5> >(${summing})
+summing=$!
+tee -p /dev/fd/5 | age --decrypt --identity <(printf %s "$key" | base64 -d) | ${keep}
+codes=("\${PIPESTATUS[@]}")
+exec 5>&-
+wait "$summing"
+echo "age \${codes[1]}"
+((codes[0] == 0 && codes[2] == 0))`,
+  );
+}
+
+/** Why age did not open an object that is undamaged. */
+export function notOpened(held: Whole, part: Part, identity: Identity, words: string): Failure {
+  const said = words
+    .split('\n')
+    .filter(line => line.startsWith('age: ') && !line.startsWith('age: report'))
+    .map(line => line.replace(/^age: (error: )?/, ''));
+  if (/no identity matched/.test(words))
+    return new Failure(3, `the identity in ${identity.place} does not open ${part.name} of ${held.id}`, {
+      detail: `it is encrypted${forWhom(held)}`,
+      advice: `put the identity of one of them into ${identity.place}, or name another place: backup.encrypt.identity`,
+    });
+  const what = `${part.name} of ${held.id} cannot be decrypted: ${said[0] ?? 'age did not say why'}`;
+  if (/identit|private key|passphrase|SSH/i.test(words))
+    return new Failure(3, what, {
+      advice: `${identity.place} has to be an age identity (AGE-SECRET-KEY-1…) or an ssh key without a passphrase`,
+    });
+  // the object is what was stored, and the identity is one of its own
+  return new Failure(isTrouble(words) ? 1 : 7, what, { detail: said.join('\n') });
+}
+
+/** A recipient that age does not take is a fault of ops.yml. */
+export function packingFault(error: unknown): unknown {
+  if (!(error instanceof Failure) || !/malformed recipient|unknown recipient|no recipients/i.test(error.detail ?? ''))
+    return error;
+  return new Failure(3, 'age does not take a recipient of backup.encrypt.recipients', {
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+    advice: 'age-keygen -y ~/.config/ops/backup.key prints the right one',
+  });
+}

@@ -1,0 +1,169 @@
+// The look through the files of a backup: one pass of `find`, judged by the rule that a restore refuses by, so that nothing is stored that cannot come back.
+import { Readable, Transform } from 'node:stream';
+import type { BackupFiles, Target } from '../../target/target.ts';
+import { Failure } from '../../errors.ts';
+import { lines, script, sh, type Command } from '../../host/sh.ts';
+import { readable, refusal } from './inspect-archive.ts';
+import { inTheirPlace } from './archive.ts';
+import { countsIn, verifyFolders, verifying, verifyStores, type Excluded } from './included-folders.ts';
+import { flowOf, perform, pourInto, type Way } from '../../host/run.ts';
+import { finishInventory, readInventory, type Inventory } from './inventory.ts';
+import { leftOutBy, readPatterns, type Pattern } from './exclude-patterns.ts';
+
+/** How many files and folders there are and what they hold; `noted` is for people. */
+export type Survey = Inventory & { noted: string[]; excluded: Excluded[] };
+
+/** Longest path that a system call takes; tar could not open what is deeper. */
+const mostBytes = 4095;
+const mostNamed = 5;
+
+/**
+ * Leaves `found` in the scratch folder, a line of the inventory for each file and folder, and `odd`, what the client has to
+ * judge; says what is wrong with the folders, and how many paths each pattern left out. `id` is that of the backup.
+ */
+function lookCommand(
+  target: Target,
+  files: BackupFiles,
+  patterns: readonly Pattern[],
+  { id, scratch }: { id: string; scratch: string },
+): Command {
+  const without = patterns.length ? sh`'(' ${leftOutBy(patterns)} ')' -prune -o` : sh``;
+  const changing = sh`'(' -newerct "@$since" -o -links +1 ')'`;
+  const looking = inTheirPlace(
+    target,
+    files,
+    lines(
+      verifying(target, files),
+      sh`[ ! "$bad" ] || exit 0`,
+      // What changed a moment ago may change once more at the same tick of the clock and not show it, and of a file with
+      // several names one may stand in a folder that was renamed: both never count as equal.
+      sh`since=$(($(date +%s) - 2))`,
+      sh`find -P ${files.include} -ignore_readdir_race ${without} '(' -type f -perm /6000 -printf '!%p\\0' -false ')' -o -type l '(' ${changing} -printf ${`?%p\\t%y %s new ${id}\\0>%l\\0`} -o -printf '?%p\\t%y %s %T@ %C@ %i\\0>%l\\0' ')' -o -type d -printf '=%p/\\td\\0' -o '!' -type f -printf '?%p\\t%y\\0>\\0' -o ${changing} -printf ${`=%p\\t%y %s new ${id}\\0`} -o -printf '=%p\\t%y %s %T@ %C@ %i\\0'`,
+    ),
+  );
+  return lines(
+    script('set -o pipefail; export LC_ALL=C'),
+    sh`cd ${scratch} || exit 1`,
+    sh`: >found; : >odd; : >excluded`,
+    sh`{
+${looking}
+} | sed -z -n -e 's/^=//;t found' -e 's/^-//;t excluded' -e 's/^+//;t told' -e 'w odd' -e 'b' -e ':found' -e 'w found' -e 'b' -e ':excluded' -e 'w excluded' -e 'b' -e ':told' -e 'w told' || exit 1`,
+    sh`tr '\\0' '\\n' <told`,
+    sh`sort -z excluded | uniq -zc | tr '\\0' '\\n' | sed 's/^ */excluded /'`,
+    // few systems have such a path, and looking for one costs more than this look
+    sh`longest=$(tr -c '\\0' x <found | tr '\\0' '\\n' | wc -L)
+: >deep
+if ((longest > ${mostBytes})); then
+  grep -zaE ${`^[^\t]{${mostBytes + 1}}`} found >deep
+  grep -zavE ${`^[^\t]{${mostBytes + 1}}`} found >near && mv near found || exit 1
+fi
+echo "deep $(tr -cd '\\0' <deep | wc -c) $(tr '\\0' '\\n' <deep | head -n 1 | head -c 200)"`,
+    sh`echo "odd $(stat -c %s odd)"`,
+  );
+}
+
+type Oddity = { what: string; count: number; paths: string[] };
+
+/** Reads what `odd` has, two records for a link and what is no file, and passes on the lines of those that may come along. */
+class Judge extends Transform {
+  readonly found = new Map<string, Oddity>();
+  #rest = Buffer.alloc(0);
+  #line: Buffer | undefined;
+
+  override _transform(piece: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#rest = Buffer.concat([this.#rest, piece]);
+    let from = 0;
+    for (let end = this.#rest.indexOf(0); end >= 0; end = this.#rest.indexOf(0, from)) {
+      this.#see(this.#rest.subarray(from, end));
+      from = end + 1;
+    }
+    this.#rest = this.#rest.subarray(from);
+    done();
+  }
+
+  #see(record: Buffer): void {
+    const [mark] = record.toString('latin1', 0, 1);
+    const rest = record.subarray(1);
+    if (mark === '!') return this.#note('a setuid or setgid bit', rest.toString('latin1'), undefined);
+    if (mark === '?') return void (this.#line = Buffer.from(rest));
+    const line = this.#line ?? Buffer.alloc(0);
+    const tab = line.lastIndexOf(9);
+    const path = line.toString('latin1', 0, tab);
+    const letter = line.toString('latin1', tab + 1, tab + 2);
+    const to = letter === 'l' ? rest.toString('latin1') : undefined;
+    const refused = refusal(letter, path, to);
+    if (refused) return this.#note(refused.what, path, to);
+    if (path.length > mostBytes) return this.#note('a path of more than 4,095 bytes', path, undefined);
+    this.push(Buffer.concat([line, Buffer.from([0])]));
+  }
+
+  #note(what: string, path: string, to: string | undefined): void {
+    const known = this.found.get(what) ?? { what, count: 0, paths: [] };
+    this.found.set(what, known);
+    known.count++;
+    if (known.paths.length < mostNamed) known.paths.push(`${shown(path)}${to === undefined ? '' : `\0${shown(to)}`}`);
+  }
+}
+
+function shown(bytes: string): string {
+  const text = readable(bytes).replace(/\p{Cc}/gu, letter => JSON.stringify(letter).slice(1, -1));
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}
+
+/** In words: each by itself when they are few, and otherwise how many. */
+export function inWords({ what, count, paths }: Oddity): string[] {
+  const named = paths.map(path => path.split('\0')[0] ?? '');
+  if (what === 'a setuid or setgid bit')
+    return [`without its setuid or setgid bit after a restore: ${named.join(', ')}${count > named.length ? ` and ${count - named.length} more files` : ''}`]; // prettier-ignore
+  if (count > mostNamed)
+    return [`left out: ${count} times ${what}, such as ${named.slice(0, 3).join(', ')}: it would not come back`];
+  return paths.map(path => {
+    const [name = '', to] = path.split('\0');
+    return `left out: ${name} is ${what}${to === undefined ? '' : `, to ${to}`}`;
+  });
+}
+
+/**
+ * Looks through the files and leaves their inventory in the scratch folder.
+ * @throws Failure 3 when ops.yml names what is not there, is a link, or of which nothing could be packed; 1 when it may not be read.
+ */
+export async function lookThrough(
+  way: Way,
+  target: Target,
+  files: BackupFiles,
+  place: { id: string; scratch: string },
+): Promise<Survey> {
+  const patterns = readPatterns(files.exclude, target.root, files.include);
+  const what = 'looking at the files';
+  const said = await perform(way, lookCommand(target, files, patterns, place), what).catch((error: unknown) => {
+    throw unreadable(error, files);
+  });
+  verifyFolders(said, target, files);
+  verifyStores(said, target, files, patterns);
+  const judge = new Judge();
+  const bytes = Number(/^odd (\d+)$/m.exec(said)?.[1] ?? 0);
+  const odd = bytes ? flowOf(way, sh`cat ${`${place.scratch}/odd`}`, what) : Readable.from([]);
+  const counted = await pourInto(way, finishInventory(place.scratch, files.include), odd, judge, what);
+  const oddities = [...judge.found.values()];
+  const [, deep = '0', first = ''] = /^deep (\d+) (.*)$/m.exec(said) ?? [];
+  if (deep !== '0')
+    oddities.push({ what: 'a path of more than 4,095 bytes', count: Number(deep), paths: [shown(first.replace(/\t.*/, ''))] }); // prettier-ignore
+  const links = judge.found.get('a link out of the root');
+  for (const found of links ? counted.output.matchAll(/^alone (\d+)$/gm) : []) {
+    const path = files.include[Number(found[1])] ?? '';
+    if (!links?.paths.some(one => one.startsWith(`${path}/`))) continue;
+    throw new Failure(3, `nothing of ${target.root}/${path} can be backed up: what is in it are links out of the root, such as ${links.paths[0]?.replace('\0', ' to ') ?? ''}`, { advice: 'bring the files into the root, or name what the links lead to in the backup of another app' }); // prettier-ignore
+  }
+  return { ...readInventory(counted.output), noted: oddities.flatMap(inWords), excluded: countsIn(said, patterns) };
+}
+
+/** Who may not read a folder is told what to do about it. */
+function unreadable(error: unknown, { as }: BackupFiles): unknown {
+  if (!(error instanceof Failure) || error.exit !== 1) return error;
+  const [, path] = /^find: .(.*).: Permission denied$/m.exec(error.detail ?? '') ?? [];
+  if (path === undefined) return error;
+  return new Failure(1, `${path} cannot be backed up: ${as ?? 'who deploys'} may not read it`, {
+    detail: error.detail ?? '',
+    advice: `name the user who may read it, backup.files.as, or leave it out: backup.files.exclude in ops.yml: [/${path}]`,
+  });
+}

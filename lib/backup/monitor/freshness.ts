@@ -1,0 +1,154 @@
+// How a target's backups stand, store by store: whether there are young ones, whole ones, proven ones, and room for the next.
+import type { StoreSettings, Target } from '../../target/target.ts';
+import { span } from '../../duration.ts';
+import { Failure, messageOf } from '../../errors.ts';
+import { openStore, type Around } from '../../store/open.ts';
+import type { Store } from '../../store/store.ts';
+import { backupsIn, isWhole, type Held, type Whole } from '../catalog.ts';
+import { isProven, standingProofs, type Drilled } from '../drill/last-proven.ts';
+import { backupOf, size } from '../settings.ts';
+
+/** One thing that is well or not; `says` is for whom it concerns, in either case. */
+export type Concern = { subject: string; bad: boolean; says: string; advice?: string; seconds?: number };
+
+export type InStore = {
+  name: string;
+  /** Newest first; undefined: the store could not be read. */
+  held: Held[] | undefined;
+};
+
+export type Look = { stores: InStore[]; concerns: Concern[]; proven: Drilled | undefined };
+
+/** What a late one may be late: a night that took longer, a clock that was changed. */
+const patience = (every: number) => every + Math.max(1800, every / 4);
+
+/** The tasks whose ends are remembered; everything else is only looked at. */
+export const runs = ['backup', 'drill', 'prune', 'verify'];
+
+/** Every subject that looking and doing can have, for a target as ops.yml has it now. */
+export function subjectsOf(target: Target): string[] {
+  const stores = backupOf(target).stores.flatMap(({ name }) =>
+    ['store', 'age', 'shrunk', 'room'].map(what => `${what}:${name}`),
+  );
+  return [...runs, ...(target.backup?.provenSeconds === undefined ? [] : ['proof']), ...stores];
+}
+
+/** `now` is the host's clock where it could be asked; `drills` come from its log. */
+export async function lookAt(
+  target: Target,
+  { now, drills, around }: { now: Date; drills: readonly Drilled[]; around: Around },
+): Promise<Look> {
+  const found = await Promise.all(backupOf(target).stores.map(store => lookInto(store, target, now, around)));
+  const verdicts = found.flatMap(({ held }) => held ?? []).flatMap(one => drilledOf(one) ?? []);
+  const byTime = [...drills, ...verdicts].toSorted((one, other) => one.time.getTime() - other.time.getTime());
+  const proven = standingProofs(byTime)
+    .toSorted((one, other) => one.taken.getTime() - other.taken.getTime() || one.time.getTime() - other.time.getTime())
+    .at(-1);
+  return {
+    stores: found.map(({ name, held }) => ({ name, held })),
+    concerns: [...found.flatMap(one => one.concerns), ...proofConcern(target, proven, now)],
+    proven,
+  };
+}
+
+async function lookInto(
+  settings: StoreSettings,
+  target: Target,
+  now: Date,
+  around: Around,
+): Promise<InStore & { concerns: Concern[] }> {
+  const { name } = settings;
+  try {
+    const store = await openStore(settings, around);
+    const held = await backupsIn(store, target);
+    const concerns: Concern[] = [
+      { subject: `store:${name}`, bad: false, says: `the store ${name} can be read again` },
+      ...standing(target, name, held, now),
+    ];
+    const whole = held.find(isWhole);
+    const room = whole && (await roomFor(store, whole));
+    if (room) concerns.push({ subject: `room:${name}`, ...room });
+    return { name, held, concerns };
+  } catch (error) {
+    const advice = error instanceof Failure ? error.advice : undefined;
+    const says = `the store ${name} cannot be read: ${messageOf(error)}`;
+    return {
+      name,
+      held: undefined,
+      concerns: [{ subject: `store:${name}`, bad: true, says, ...(advice && { advice }) }],
+    };
+  }
+}
+
+/** Whether one store has a good backup that is young enough, and whether much is gone in the newest. */
+export function standing(target: Target, store: string, held: readonly Held[], now: Date): Concern[] {
+  const again = `--env ${target.environment} --app ${target.app}`;
+  const every = target.backup?.everySeconds;
+  const newest = held.find(isWhole);
+  const age = newest && (now.getTime() - newest.time.getTime()) / 1000;
+  const late = age !== undefined && every !== undefined && age > patience(every);
+  const found: Concern[] = [
+    {
+      subject: `age:${store}`,
+      bad: age === undefined || late,
+      says:
+        age === undefined
+          ? `${store} has no backup that is whole`
+          : late
+            ? `the newest backup in ${store} is ${span(age)} old, and one is meant to come every ${span(every)}`
+            : `${store} has a young backup again`,
+      ...(age === undefined || late ? { advice: `npx tsx tasks/backup.ts ${again}` } : {}),
+    },
+  ];
+  const [gone] = newest?.manifest.shrunk ?? [];
+  if (newest)
+    found.push({
+      subject: `shrunk:${store}`,
+      bad: gone !== undefined,
+      says: gone === undefined ? `the newest backup in ${store} has lost nothing` : `${newest.id} in ${store}: ${gone}`,
+      ...(gone === undefined ? {} : { advice: `look at the app; npx tsx tasks/backups.ts show ${newest.id} ${again}` }),
+    });
+  return found;
+}
+
+/** Two more like the newest must fit. */
+async function roomFor(store: Store, newest: Whole): Promise<Omit<Concern, 'subject'> | undefined> {
+  const free = await store.free();
+  if (free === undefined) return undefined;
+  const bad = free < 2 * newest.bytes;
+  return bad
+    ? {
+        bad,
+        says: `${store.name} has ${size(free)} left, and a backup takes ${size(newest.bytes)}`,
+        advice: 'make room there, or keep fewer: backup.keep in ops.yml, then npx tsx tasks/backups.ts prune --plan',
+      }
+    : { bad, says: `${store.name} has room again` };
+}
+
+function proofConcern(target: Target, proven: Drilled | undefined, now: Date): Concern[] {
+  if (target.backup?.provenSeconds === undefined) return [];
+  const bad = !isProven(target, { proven }, now);
+  const again = `--env ${target.environment} --app ${target.app}`;
+  const most = span(target.backup.provenSeconds);
+  const says = proven
+    ? `the last proven backup is from ${span((now.getTime() - proven.taken.getTime()) / 1000)} ago, and ${most} is the most`
+    : 'no backup was ever proven restorable';
+  return [
+    bad
+      ? { subject: 'proof', bad, says, advice: `npx tsx tasks/drill.ts ${again}` }
+      : { subject: 'proof', bad, says: 'a young backup is proven restorable' },
+  ];
+}
+
+function drilledOf({ id, time, store, verdict }: Held): Drilled | undefined {
+  if (!verdict) return undefined;
+  return {
+    time: new Date(verdict.time),
+    backup: id,
+    taken: time,
+    store: store.name,
+    good: verdict.good,
+    restoreSeconds: verdict.restoreSeconds,
+    reason: undefined,
+  };
+}

@@ -1,0 +1,81 @@
+// The stores of a target, looked at before the night: what each can do, and whether the next backup will be in it.
+import type { Target } from '../../target/target.ts';
+import { failure, good, warning, type Finding } from '../../finding.ts';
+import { Failure } from '../../errors.ts';
+import { probeStore } from '../../store/self-test.ts';
+import type { Source } from '../../store/s3/app-bucket.ts';
+import type { Store } from '../../store/store.ts';
+import type { Context, Result } from '../../task/task.ts';
+import { backupsIn } from '../catalog.ts';
+import { prefixOf } from '../manifest.ts';
+
+/** Exit code 7 when a backup could not be stored or read back in one of them; a warning is none. */
+export async function probed(
+  { report, environment: variables, signal }: Pick<Context, 'environment' | 'report' | 'signal'>,
+  target: Target,
+  stores: readonly Store[],
+): Promise<Result> {
+  const { app, environment } = target;
+  const all: { store: string; findings: Finding[] }[] = [];
+  for (const store of stores) {
+    let findings: Finding[] = [];
+    await report.show([{ title: `Try ${store.name}`, run: async () => void (findings = await look(store, target)) }]);
+    all.push({ store: store.name, findings });
+  }
+  const { bucket } = target.backup ?? {};
+  if (bucket) {
+    const { s3Source } = await import('../../store/s3/app-bucket.ts');
+    const source = s3Source(bucket, { environment: variables, signal });
+    let found: Finding | undefined;
+    await report.show([{ title: `Look into ${source.name}`, run: async () => void (found = await lookInto(source)) }]);
+    if (found) all.push({ store: source.name, findings: [found] });
+  }
+  const { green, yellow, red, cyan } = report.paint;
+  const paint = { good: green, warning: yellow, failure: red };
+  const found = all.flatMap(({ store, findings }) => findings.map(one => ({ ...one, store })));
+  const rows = found.map(({ store, check, state, says }) => [paint[state](marks[state]), store, check, says]);
+  // a fix is to be copied, so it is never cut to the width of the terminal as the table is
+  const lines = report
+    .table(rows)
+    .split('\n')
+    .flatMap((line, at) => [line, ...(found[at]?.fix ? [`  ${cyan(`→ ${found[at].fix}`)}`] : [])]);
+  const bad = all.filter(({ findings }) => findings.some(({ state }) => state === 'failure')).map(({ store }) => store);
+  const headline = bad.length
+    ? `${app} ${environment} cannot be backed up: ${bad.join(', ')} would fail`
+    : `the next backup of ${app} ${environment} will find its way into ${stores.map(({ name }) => name).join(', ')}`;
+  return {
+    text: `${lines.join('\n')}\n${headline}`,
+    json: { app, environment, good: !bad.length, stores: all },
+    exit: bad.length ? 7 : 0,
+  };
+}
+
+/** The bucket that is taken along: what cannot be read tonight would end the backup. */
+async function lookInto(source: Source): Promise<Finding> {
+  try {
+    for await (const { key } of source.list()) {
+      const found = await source.read(key);
+      found?.body.destroy();
+      return good('source', `can be listed, and ${JSON.stringify(key)} be read`);
+    }
+    return warning('source', 'is empty', 'is it the right bucket and prefix? see backup.bucket in ops.yml');
+  } catch (error) {
+    if (!(error instanceof Failure) || error.exit >= 130) throw error;
+    return failure('source', error.message, error.advice ?? `look at the bucket ${source.name}`);
+  }
+}
+
+const marks: Record<Finding['state'], string> = { good: '✔', warning: '!', failure: '✖' };
+
+async function look(store: Store, target: Target): Promise<Finding[]> {
+  const findings = await probeStore(store);
+  // where not even a small object can be stored, the rest would say the same again
+  if (findings[0]?.state === 'failure') return findings;
+  try {
+    const [newest] = await backupsIn(store, target);
+    return [...findings, ...(await store.examine(prefixOf(target), newest?.bytes ?? 0))];
+  } catch (error) {
+    if (!(error instanceof Failure) || error.exit >= 130) throw error;
+    return [...findings, failure('looking', error.message, error.advice ?? `look at the store ${store.name}`)];
+  }
+}

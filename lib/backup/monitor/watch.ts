@@ -1,0 +1,156 @@
+// Looks after a target's backups: when a task has ended, or on its own from another machine. Tells what changed, and once only.
+import { deliver } from '../../alert/deliver.ts';
+import type { News } from '../../alert/message.ts';
+import type { Target } from '../../target/target.ts';
+import { Failure, messageOf } from '../../errors.ts';
+import { sh } from '../../host/sh.ts';
+import type { Context, End, Result } from '../../task/task.ts';
+import { perform, wayTo, type Way } from '../../host/run.ts';
+import { lookAt, runs, subjectsOf, type Concern, type Look } from './freshness.ts';
+import { readRemembered, remember, untell, type Remembered, type Told } from '../../alert/state.ts';
+import { metricsOf, writeMetrics } from './metrics.ts';
+import { drillsLog, readDrills, type Drilled } from '../drill/last-proven.ts';
+import { backupOf } from '../settings.ts';
+
+export type Around = Pick<Context, 'connect' | 'environment' | 'report' | 'signal'>;
+
+/** What the host says; `now` is this machine's clock when it says nothing. */
+type OnHost = { way: Way | undefined; now: Date; drills: Drilled[]; why: string | undefined };
+
+/** Notes how a task ended, and tells whom it concerns. Nothing in here changes the task's own end. */
+export async function afterwards(
+  around: Around & Pick<Context, 'target'>,
+  task: 'backup' | 'drill' | 'prune' | 'verify',
+  end: End,
+): Promise<void> {
+  const error = 'error' in end ? end.error : undefined;
+  // a wrong flag is the person's at the terminal, and of two runs at once the other one goes on
+  if (error instanceof Failure && [2, 5, 130, 143].includes(error.exit)) return;
+  const target = await around.target().catch(() => undefined);
+  if (!target?.backup) return;
+  const advice = error instanceof Failure ? error.advice : undefined;
+  const run: Concern = {
+    subject: task,
+    bad: error !== undefined,
+    says: error === undefined ? `${task} works again` : `${task} failed: ${messageOf(error)}`,
+    seconds: Math.round(end.seconds * 100) / 100,
+    ...(advice && { advice }),
+  };
+  if (!watches(target)) return noteOnly(around, target, run);
+  const host = await askHost(around, target);
+  const look = await lookAt(target, { ...host, around });
+  await tell(around, target, host, { ...look, concerns: [run, ...look.concerns] });
+}
+
+/** For status alone, which says when the last backup was; nobody is told, so nothing is said when it cannot be noted. */
+async function noteOnly(around: Around, target: Target, run: Concern): Promise<void> {
+  try {
+    await perform(await wayTo(target.host, around), remember(target, [run], subjectsOf(target)), 'noting the run');
+  } catch {
+    // a drill elsewhere is for the day on which the server is gone
+  }
+}
+
+/** `backups watch`: looks, tells, and ends with 7 when anything is wrong, also what an earlier task has met. `plan`: nobody is told. */
+export async function watched(around: Around, target: Target, plan: boolean): Promise<Result> {
+  const { app, environment } = target;
+  const host = await askHost(around, target);
+  const look = await lookAt(target, { ...host, around });
+  const unreachable: Concern[] = host.way
+    ? []
+    : [{ subject: 'host', bad: true, says: `${target.host.name} does not answer: ${host.why ?? 'no connection'}` }];
+  const concerns = [...unreachable, ...look.concerns];
+  const known = plan ? [] : await tell(around, target, host, { ...look, concerns });
+  const earlier = known
+    .filter(one => one.state === 'bad' && runs.includes(one.subject))
+    .map(one => ({
+      subject: one.subject,
+      says: `the last ${one.subject} failed, ${one.at.toISOString().slice(0, 16)}Z`,
+      advice: undefined,
+    }));
+  const wrong = [...concerns.filter(one => one.bad), ...earlier];
+  const rows = wrong.flatMap(({ says, advice }) => [`✖ ${says}`, ...(advice ? [`  → ${advice}`] : [])]);
+  const counts = look.stores.map(({ name, held }) => `${held?.length ?? 'unknown'} in ${name}`).join(', ');
+  return {
+    text: wrong.length ? rows.join('\n') : `the backups of ${app} ${environment} are well: ${counts}`,
+    json: { app, environment, good: !wrong.length, problems: wrong.map(({ subject, says }) => ({ subject, says })) },
+    exit: wrong.length ? 7 : 0,
+  };
+}
+
+function watches(target: Target): boolean {
+  const { alerts, metrics } = backupOf(target);
+  return Boolean(alerts?.length) || metrics !== undefined;
+}
+
+async function askHost({ connect, signal }: Around, target: Target): Promise<OnHost> {
+  try {
+    const host = await connect(target.host);
+    const way: Way = { host, signal, appUser: undefined };
+    const said = await perform(way, sh`date +%s; tail -c 100000 ${drillsLog(target)} 2>/dev/null || true`, 'asking');
+    const [seconds = '', ...log] = said.split('\n');
+    return { way, now: new Date(Number(seconds) * 1000), drills: readDrills(log.join('\n'), target), why: undefined };
+  } catch (error) {
+    return { way: undefined, now: new Date(), drills: [], why: messageOf(error) };
+  }
+}
+
+/** @returns all that is remembered now; nothing when the host cannot be asked. */
+async function tell(
+  { environment, report }: Around,
+  target: Target,
+  { way, now }: OnHost,
+  { concerns, stores, proven }: Look,
+): Promise<Remembered[]> {
+  const { alerts = [], metrics } = backupOf(target);
+  const warn = (line: string) => report.warn(line);
+  const memory = way && (await remembered(way, target, concerns, warn));
+  // without the host nobody knows what was told: then a failure is rather told twice than not at all
+  const told: Told[] =
+    memory?.told ?? concerns.filter(one => one.bad).map(({ subject }) => ({ subject, what: 'failure' }));
+  const well = memory ? memory.known.every(one => one.state === 'good') : !concerns.some(one => one.bad);
+  if (alerts.length) {
+    const message = {
+      app: target.app,
+      environment: target.environment,
+      host: target.host.name,
+      time: memory?.now ?? now,
+      news: newsOf(concerns, told),
+      well,
+    };
+    const reached = await deliver(alerts, message, { environment, warn });
+    const subjects = memory?.told.map(one => one.subject) ?? [];
+    if (!reached && way && subjects.length)
+      await perform(way, untell(target, subjects), 'noting that nobody was told').catch(() => {});
+  }
+  if (metrics !== undefined && way && memory)
+    await perform(
+      way,
+      writeMetrics(metrics, metricsOf(target, { stores, known: memory.known, proven })),
+      'writing the metrics',
+    ).catch((error: unknown) => warn(messageOf(error)));
+  return memory?.known ?? [];
+}
+
+async function remembered(way: Way, target: Target, concerns: readonly Concern[], warn: (line: string) => void) {
+  const known = subjectsOf(target);
+  const seen = concerns.filter(({ subject }) => known.includes(subject));
+  try {
+    return readRemembered(await perform(way, remember(target, seen, known), 'noting how the backups are'));
+  } catch (error) {
+    warn(messageOf(error));
+    return undefined;
+  }
+}
+
+function newsOf(concerns: readonly Concern[], told: readonly Told[]): News[] {
+  const found = told.flatMap(({ subject, what }): News[] => {
+    const concern = concerns.find(one => one.subject === subject);
+    if (!concern) return [];
+    // what shrank is already in the words of the backup that says so
+    if (concern.bad && subject.startsWith('shrunk:') && concerns.some(one => one.subject === 'backup' && one.bad))
+      return [];
+    return [{ subject, what, says: concern.says, ...(concern.advice !== undefined && { advice: concern.advice }) }];
+  });
+  return found.toSorted((one, other) => Number(one.what === 'recovery') - Number(other.what === 'recovery'));
+}

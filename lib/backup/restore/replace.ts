@@ -1,0 +1,166 @@
+// Restored data in the place of the present ones: brought beside it while the app runs, then exchanged by renaming, with a way back.
+import { posix } from 'node:path';
+import type { SqliteDatabase, Target } from '../../target/target.ts';
+import { lines, script, sh, type Command } from '../../host/sh.ts';
+import { sweepDumps } from '../../database/postgres/swap.ts';
+import { databaseEnds } from '../../database/sqlite/exact-copy.ts';
+import { inItsPlace } from '../../database/snapshot.ts';
+import { inPlace } from '../../host/run-as.ts';
+import { carry, exchange } from './swap.ts';
+import { type Packs } from '../files/packs.ts';
+import { layersOf, type Meant } from '../files/unpack.ts';
+import type { Step } from '../../plan/step.ts';
+
+/** `stamp` names this restore in everything that it makes; `paths` are relative to the root. */
+export type PutBack = { target: Target; stamp: string; database: SqliteDatabase | undefined; paths: readonly string[] };
+
+/** Where the present data go, for the person to remove. */
+export function asidePlaces({ target, stamp, database, paths }: PutBack): string[] {
+  return [
+    ...(database ? [asideOf(database.file, stamp)] : []),
+    ...(paths.length ? [`${filesHome(target)}/before-restore-${stamp}`] : []),
+  ];
+}
+
+function asideOf(file: string, stamp: string): string {
+  return `${file}.before-restore-${stamp}`;
+}
+
+/** The folder of the first folder that is backed up: the user who writes there may write beside it. */
+function filesHome(target: Target): string {
+  return posix.dirname(posix.join(target.root, target.backup?.files?.include[0] ?? 'x'));
+}
+
+function staged(target: Target, stamp: string): string {
+  return `${filesHome(target)}/.restored-${stamp}`;
+}
+
+function inFilesPlace(target: Target, text: Command, reads = false): Command {
+  const place = { as: target.backup?.files?.as, folders: [target.root], scratch: target.root };
+  return inPlace(target, place, text, script(''), reads);
+}
+
+/** Removes what a restore that was cut off has brought and not used. */
+export function sweepBrought(target: Target): Command {
+  const { database, backup } = target;
+  return lines(
+    script('set -e'),
+    database?.kind === 'postgres' && sweepDumps(target, database),
+    database?.kind === 'sqlite' && inItsPlace(target, database, sh`rm -rf ${`${database.file}.restored-`}*`),
+    backup?.files && inFilesPlace(target, sh`rm -rf ${`${filesHome(target)}/.restored-`}*`),
+  );
+}
+
+/** Brings the database from the scratch folder beside the present one, owned and readable as that one is. */
+export function bringDatabase({ target, stamp }: PutBack, database: SqliteDatabase, from: string): Command {
+  const fresh = `${database.file}.restored-${stamp}`;
+  const folders = [posix.dirname(database.file), database.snapshots];
+  return sh`${inPlace(
+    target,
+    { as: database.as, folders, scratch: database.snapshots },
+    lines(
+      sh`mkdir -p ${posix.dirname(database.file)}`,
+      sh`cat >${fresh}`,
+      sh`if [ -e ${database.file} ]; then chmod --reference=${database.file} ${fresh}; chown --reference=${database.file} ${fresh} 2>/dev/null || true; else chmod 600 ${fresh}; fi`,
+      sh`sync ${fresh}`,
+    ),
+    script(''),
+    true,
+  )} <${from}`;
+}
+
+/** Unpacks paths of archives in the scratch folder that were looked at, beside the folders that they will replace. */
+export function bringFiles({ target, stamp }: PutBack, scratch: string, packs: Packs, meant: Meant): Command {
+  const layers = layersOf(packs, staged(target, stamp), ['--preserve-permissions', '--numeric-owner'], meant);
+  return lines(
+    script('set -e; set -o pipefail'),
+    ...layers.flatMap(({ file, reads }) => [
+      sh`zstd -dqc ${`${scratch}/${file}`} | {
+${inFilesPlace(target, reads, true)}
+}`,
+    ]),
+  );
+}
+
+export function exchangeDatabase({ stamp, target }: PutBack, database: SqliteDatabase): Step {
+  const { file } = database;
+  const home = posix.dirname(file);
+  const aside = asideOf(file, stamp);
+  const fresh = `${file}.restored-${stamp}`;
+  const kept = (end: string) => `${aside}/${posix.basename(file)}${end}`;
+  const put = `${aside}/.put`;
+  return {
+    title: 'Put the restored database in the place of the present one',
+    seconds: 300,
+    ...exchange('database', text => inItsPlace(target, database, text), {
+      home,
+      aside,
+      ahead: [fresh, file],
+      forth: lines(
+        // all of them together: a -wal that stays would be played into the restored database
+        ...databaseEnds.map(end => sh`if [ -e ${`${file}${end}`} ]; then mv -T ${`${file}${end}`} ${kept(end)}; fi`),
+        sh`: >${put}`,
+        sh`mv -T ${fresh} ${file}`,
+        sh`sync ${home} ${aside}`,
+      ),
+      back: lines(
+        // what stands in the place is the restored one only as long as the mark is there, and nothing was moved back
+        sh`if is_there ${put}; then rm -f ${databaseEnds.map(end => `${file}${end}`)}; sync ${home}; rm -f ${put}; fi`,
+        ...databaseEnds.map(end => sh`if is_there ${kept(end)}; then mv -fT ${kept(end)} ${`${file}${end}`}; fi`),
+      ),
+    }),
+  };
+}
+
+export function exchangeFiles({ target, stamp, paths }: PutBack): Step {
+  const home = filesHome(target);
+  const aside = `${home}/before-restore-${stamp}`;
+  const place = (path: string) => posix.join(target.root, path);
+  const disk = (index: number) => `${aside}/.disk${index}`;
+  const mark = (index: number) => `${aside}/.put${index}`;
+  return {
+    title: `Put the restored ${paths.join(', ')} in the place of the present`,
+    seconds: 600,
+    ...exchange('files', text => inFilesPlace(target, text), {
+      home,
+      aside,
+      ahead: [staged(target, stamp), ...paths.map(place)],
+      forth: lines(
+        carry,
+        ...paths.map((path, index) => {
+          const kept = posix.join(aside, path);
+          return lines(
+            sh`mkdir -p ${posix.dirname(kept)} ${posix.dirname(place(path))}`,
+            sh`disk_of ${place(path)} >${disk(index)}`,
+            sh`if [ -e ${place(path)} ] || [ -L ${place(path)} ]; then carry ${place(path)} ${kept}; fi`,
+            sh`: >${mark(index)}`,
+            sh`carry ${posix.join(staged(target, stamp), path)} ${place(path)}`,
+          );
+        }),
+        sh`rm -rf ${staged(target, stamp)}; sync ${home}`,
+      ),
+      back: lines(
+        carry,
+        ...paths.map((path, index) => {
+          const kept = posix.join(aside, path);
+          return lines(
+            sh`if is_there ${disk(index)}; then
+  was=$(cat ${disk(index)})
+  now=$(disk_of ${place(path)})
+  # empty: it was cut off before anything was moved
+  [ -z "$was" ] || [ "$was" = "$now" ] || { echo ${place(path)} "was on the disk $was and would now be on $now: is it mounted?" >&2; exit 1; }
+fi`,
+            sh`if is_there ${mark(index)}; then rm -rf ${place(path)}; sync ${home}; rm -f ${mark(index)}; fi`,
+            sh`if is_there ${kept}; then
+  # on its way to another disk, what was there is only taken out of its place when the other one is whole
+  if is_there ${place(path)} && ! beside ${place(path)} ${kept}; then rm -rf ${kept}; else carry ${kept} ${place(path)}; fi
+fi`,
+            sh`rm -rf ${[place(path), kept].flatMap(one => [`${one}.carried`, `${one}.gone`])}`,
+          );
+        }),
+        sh`sync ${home}`,
+        sh`rm -f ${paths.map((_, index) => disk(index))}`,
+      ),
+    }),
+  };
+}

@@ -1,0 +1,176 @@
+// A restore in the place of an environment's data: all is brought and checked while the app runs, then exchanged while it is stopped.
+import type { Target } from '../../target/target.ts';
+import { Failure } from '../../errors.ts';
+import { attempt, serving } from '../../deploy/attempt.ts';
+import { askFacts } from '../../release/facts.ts';
+import { pairs } from '../../release/log.ts';
+import type { Step } from '../../plan/step.ts';
+import { changeInSteps } from '../../plan/run-steps.ts';
+import { explainWait } from '../../deploy/readiness.ts';
+import { switchFor } from '../../deploy/switch/switch.ts';
+import { bringDump, exchangeDumps } from '../../database/postgres/swap.ts';
+import { surveyed } from '../../runtime/compose/survey.ts';
+import { runtimeOf } from '../../runtime/runtime.ts';
+import type { Context, Result } from '../../task/task.ts';
+import type { Identity } from '../encryption.ts';
+import { bucketBack } from '../bucket/restore.ts';
+import { indexName } from '../bucket/object-list.ts';
+import type { Whole } from '../catalog.ts';
+import { copyTools } from '../../database/copy.ts';
+import { verifyRoom } from '../verify/parts.ts';
+import { perform, type Way } from '../../host/run.ts';
+import { stampOf } from '../manifest.ts';
+import { openBackup, toolsToOpen } from '../verify/open.ts';
+import { packsOf } from '../files/packs.ts';
+import {
+  asidePlaces,
+  bringDatabase,
+  bringFiles,
+  exchangeDatabase,
+  exchangeFiles,
+  sweepBrought,
+  type PutBack,
+} from './replace.ts';
+import { baseOn, openScratch } from '../scratch.ts';
+import type { Check } from '../drill/verdict.ts';
+import { finder, type Wanted } from './selection.ts';
+
+type Around = Pick<Context, 'config' | 'connect' | 'environment' | 'report' | 'signal' | 'who'> & {
+  args: { plan: boolean; wait: number | undefined; verbose: boolean; 'bucket-exact': boolean };
+};
+
+export async function intoTarget(
+  around: Around,
+  target: Target,
+  held: Whole,
+  all: Wanted,
+  identity: Identity | undefined,
+  /** Is told what was looked at. */
+  checks: Check[] = [],
+): Promise<Result> {
+  const { report, signal, who, args } = around;
+  const wanted = withoutOwn(all, held, report);
+  const database = wanted.parts.some(part => part.name.startsWith('database.')) ? target.database : undefined;
+  const sqlite = database?.kind === 'sqlite' ? database : undefined;
+  const host = await around.connect(target.host);
+  if (args.plan && wanted.parts.some(part => part.name === indexName))
+    report.say(`objects that the bucket ${target.backup?.bucket?.from.name ?? ''} does not have are put back first`);
+  if (args.plan) return exchange({ target, stamp: stampOf(new Date()), database: sqlite, paths: wanted.paths });
+
+  const way: Way = { host, signal, appUser: runtimeOf(target).appUser };
+  const scratch = await openScratch(host, {
+    base: baseOn(target),
+    alone: { wait: args.wait ?? 1, holder: pairs({ by: who, action: 'restore', backup: held.id }) },
+    tools: [...toolsToOpen(held.manifest, identity), ...(database ? copyTools(database) : [])],
+  });
+  try {
+    verifyRoom(held, scratch.free, host.where);
+    const back: PutBack = { target, stamp: stampOf(scratch.now), database: sqlite, paths: wanted.paths };
+    const found = finder(wanted);
+    // a dump is tried beside the present database itself
+    const how = { parts: wanted.parts, identity, unpack: false, finder: found, trial: undefined };
+    await openBackup(way, held, scratch.folder, report, checks, how);
+    const [none] = found.missing();
+    if (none !== undefined) throw new Failure(2, `the backup has no ${none}`);
+    const aside: string[] = [];
+    const facts = held.manifest.database;
+    await report.show([
+      {
+        title: 'Bring it beside the present data',
+        run: async () => {
+          await perform(way, sweepBrought(target), 'tidying up');
+          const from = (name: string) => `${scratch.folder}/${name}`;
+          if (sqlite) await perform(way, bringDatabase(back, sqlite, from('database.sqlite')), 'bringing the database');
+          if (database?.kind === 'postgres' && facts?.kind === 'postgres')
+            aside.push(`the database ${await bringDump(way, back, database, from('database.dump'), facts)}`);
+          const packs = packsOf(held);
+          if (back.paths.length && packs)
+            await perform(way, bringFiles(back, scratch.folder, packs, found.meant()), 'bringing the files');
+        },
+      },
+    ]);
+    const bucket = await fillBucket(way, scratch.folder, back.stamp);
+    const done = await exchange(back);
+    aside.push(...asidePlaces(back), ...(bucket?.aside ?? []));
+    const left = aside.length
+      ? `; what was there before is in ${aside.join(' and ')}: remove it when nobody misses it`
+      : '';
+    return {
+      text: `${done.text ? `${done.text}\n` : ''}${bucket ? `${bucket.text}\n` : ''}${held.id} is back${left}`,
+      json: { id: held.id, store: held.store.name, aside, bucket: bucket?.json ?? null, outcome: done.json },
+    };
+  } finally {
+    const late = { ...way, signal: AbortSignal.timeout(20_000) };
+    await perform(late, sweepBrought(target), 'tidying up').catch(() => {});
+    await scratch.end();
+  }
+
+  /** Before the app stops: an object that is there again disturbs nobody. */
+  async function fillBucket(way: Way, folder: string, stamp: string) {
+    const part = wanted.parts.find(one => one.name === indexName);
+    const from = target.backup?.bucket;
+    if (!part || !from) return undefined;
+    const { s3Source } = await import('../../store/s3/app-bucket.ts');
+    const source = s3Source(from, around);
+    let json = { put: 0, aside: 0, removed: 0 };
+    const exact = args['bucket-exact'];
+    await report.show([
+      {
+        title: `Put back what the bucket ${source.name} does not have`,
+        run: async say => void (json = await bucketBack(way, held, { folder, part, source, stamp, exact }, say)),
+      },
+    ]);
+    const text = `${json.put} objects put back into ${source.name}${exact ? `, ${json.removed} later ones taken out` : ''}`;
+    return { text, json, aside: json.aside || json.removed ? [source.asideOf(stamp)] : [] };
+  }
+
+  async function exchange(back: PutBack): Promise<Result> {
+    const steps: Step[] = [];
+    if (back.database) steps.push(exchangeDatabase(back, back.database));
+    if (database?.kind === 'postgres') steps.push(exchangeDumps(back, database));
+    if (back.paths.length) steps.push(exchangeFiles(back));
+    if (!steps.length) return { text: '', json: null };
+    // single files, or a server on which nothing runs yet
+    if (wanted.single || !serving(target, await askFacts(host, target))) {
+      const shown = await changeInSteps(around, host, target, { action: 'restore', steps });
+      return args.plan ? shown : { ...shown, text: '' };
+    }
+    let sha = '';
+    return attempt(around, host, target, {
+      action: 'restore',
+      explain: (step, error) => explainWait(target, sha)(step, error),
+      advice: held.manifest.release
+        ? `the backup is of ${held.manifest.release.slice(0, 7)}: a release that knows its database may be needed first`
+        : undefined,
+      async choose(facts) {
+        const now = serving(target, facts);
+        if (!now) throw new Failure(1, `${target.app} ${target.environment} has stopped serving in this moment`);
+        sha = now.sha;
+        return now;
+      },
+      async plan(change) {
+        change.notes['backup'] = held.id;
+        return switchFor(target, change, {
+          // what another tool deployed is taken over first, so that there is a way back to it
+          before: runtimeOf(target).recheck(change, await surveyed(around, host, target, change, {})),
+          changesData: false,
+          fill: { first: steps, last: [], migrates: true },
+          why: `by ${who}: restore of ${held.id}`,
+        });
+      },
+    });
+  }
+}
+
+/** Only the app knows how to take back what it made by itself. @throws Failure 2 when there is nothing else. */
+function withoutOwn(all: Wanted, held: Whole, report: Around['report']): Wanted {
+  const parts = all.parts.filter(part => !part.name.startsWith('app.'));
+  if (parts.length === all.parts.length) return all;
+  const { app, environment } = held.manifest;
+  const way = `npx tsx tasks/restore.ts ${held.id} --env ${environment} --app ${app} --to ./restored`;
+  const why = 'what the app made by itself is put back by its own command';
+  if (!parts.length)
+    throw new Failure(2, `${why}, and this backup has nothing else`, { advice: `${way} gives it to you` });
+  report.warn(`${why}: ${way} gives it to you`);
+  return { ...all, parts };
+}

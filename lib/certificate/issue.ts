@@ -1,0 +1,160 @@
+// The steps from ops.yml to a certificate that visitors are shown, and what it means when one fails.
+import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type { Site, Target } from '../target/target.ts';
+import { Failure } from '../errors.ts';
+import { lines, script, sh } from '../host/sh.ts';
+import type { Step } from '../plan/step.ts';
+import { askEverywhere, explainSeen } from './http-challenge.ts';
+import { authorityOf, certificatePlaces, install, installBefore, obtain, serveInstalled, tidy } from './files.ts';
+import type { Lookup } from './dns.ts';
+
+export type Wanted = {
+  trial: boolean;
+  /** Why the authority need not be asked. */
+  held: string | undefined;
+  /** Where the domains lead, and what the server is called; undefined: nobody wants to know. */
+  check: { lookups: Lookup[]; server: string[]; warn: (line: string) => void } | undefined;
+};
+
+export type Issue = { steps: Step[]; explain: (step: Step, said: string[]) => Failure | undefined };
+
+const silence = 'Look whether nginx would take it';
+const reach = 'Ask for a file as the authority will';
+
+export function issueSteps(target: Target, site: Site, { trial, held, check }: Wanted): Issue {
+  const authority = new URL(authorityOf(site, trial)).host;
+  const askTitle = `Ask ${authority} for a certificate`;
+  const env = `--env ${target.environment} --app ${target.app}`;
+  const findings: string[] = [];
+  const steps: Step[] = [
+    {
+      title: silence,
+      run: lines(
+        script('for tool in certbot openssl; do command -v "$tool" >/dev/null || fail "$tool is missing"; done'),
+        // asked before the authority is: what it gives out is counted
+        script('as_root nginx -t'),
+        script('((EUID == 0)) || sudo -n -l "$(command -v systemctl)" reload nginx >/dev/null'),
+      ),
+    },
+    ...(check && held === undefined ? challengeSteps(site, check, findings) : []),
+    {
+      title: askTitle,
+      run: obtain(site, trial),
+      undo: tidy(site, trial),
+      ...(held === undefined ? {} : { skip: held }),
+    },
+  ];
+  if (!trial)
+    steps.push(
+      { title: 'Put it where nginx reads it', run: install(site), undo: installBefore(site) },
+      { title: 'Reload nginx and look at what it shows', run: serveInstalled(site), seconds: 120 },
+    );
+  return { steps, explain };
+
+  function explain(step: Step, said: string[]): Failure | undefined {
+    const detail = said.filter(line => line.trim()).join('\n');
+    const stays = 'the certificate of before goes on serving';
+    if (step.title === reach)
+      return new Failure(1, `the authority would not find its file, so it was not asked; ${stays}`, {
+        detail: findings.join('\n'),
+        advice: 'when the records were changed only now, wait for their time to live; --skip-checks asks all the same',
+      });
+    if (step.title === askTitle) {
+      const { message, advice } = explainCertbot(said, authority, env);
+      return new Failure(1, `${message}; ${stays}`, { detail: shortened(detail), advice });
+    }
+    if (step.title !== silence) return undefined;
+    const missing = /^(certbot|openssl) is missing$/m.exec(detail)?.[1];
+    if (missing)
+      return new Failure(1, `${missing} is not on ${target.host.name}`, { advice: `sudo apt-get install ${missing}` });
+    if (/sudo: .*(password|not allowed|may not)/.test(detail) || !detail.includes('nginx'))
+      return new Failure(1, 'the user who deploys may not test and reload nginx', {
+        detail,
+        advice:
+          'sudo visudo -f /etc/sudoers.d/bookops, with: <user> ALL=(root) NOPASSWD: /usr/sbin/nginx -t, /usr/bin/systemctl reload nginx',
+      });
+    return new Failure(1, 'nginx does not take its configuration as it is, so it could not take a certificate', {
+      detail,
+      advice: `npx tsx tasks/site.ts apply ${env}`,
+    });
+  }
+}
+
+/** A file with a name that nobody can guess, asked for from this machine while it is there. */
+function challengeSteps(site: Site, check: NonNullable<Wanted['check']>, findings: string[]): Step[] {
+  const token = `bookops-${randomBytes(16).toString('hex')}`;
+  const folder = `${certificatePlaces(site).challenges}/.well-known/acme-challenge`;
+  const file = `${folder}/${token}`;
+  async function* verdict() {
+    for (const seen of await askEverywhere(check.lookups, token)) {
+      const problem = explainSeen(seen, check.server);
+      if (problem?.doubt) check.warn(`${problem.says}; ${problem.fix}`);
+      else if (problem) findings.push(problem.says, `  → ${problem.fix}`);
+    }
+    yield findings.length ? 'bad\n' : 'good\n';
+  }
+  return [
+    {
+      title: 'Put a file where the authority will look',
+      run: sh`mkdir -p ${folder}; printf '%s\n' ${token} | write_file ${file}; chmod 644 ${file}`,
+      undo: sh`rm -f ${file}`,
+    },
+    {
+      title: reach,
+      // made when the step begins, so the file is there
+      stream: () => Readable.from(verdict()),
+      run: lines(sh`read -r verdict || verdict=none; rm -f ${file}`, script('[[ $verdict == good ]]')),
+      seconds: 60,
+    },
+  ];
+}
+
+/** What certbot's many words come to. */
+export function explainCertbot(said: string[], authority: string, env: string): { message: string; advice: string } {
+  const text = said.join('\n');
+  const limit =
+    /rateLimited :: (?:[^\n]*? :: )?([^\n]+)/.exec(text)?.[1] ??
+    /((?:too many|Rate limit)[^\n]*|[^\n]*rateLimited[^\n]*)/i.exec(text)?.[1];
+  if (limit)
+    return {
+      message: `${authority} has given out as many as it wants to for now: ${limit.trim()}`,
+      advice: `wait until then; try out with --staging, which is not counted: npx tsx tasks/certificates.ts issue --staging ${env}`,
+    };
+  const refusal = /urn:ietf:params:acme:error:(\w+) :: (?:.*? :: )?([^\n]+)/.exec(text);
+  if (/ConnectionError|Connection refused|NewConnectionError|Max retries exceeded|Read timed out/.test(text))
+    return {
+      message: `${authority} cannot be reached from the server`,
+      advice: 'try again later; curl -I on the server shows whether it has a way out',
+    };
+  if (/CERTIFICATE_VERIFY_FAILED|SSLError/.test(text))
+    return {
+      message: `the server does not trust ${authority}`,
+      advice:
+        'for an authority of your own: its root certificate to /usr/local/share/ca-certificates/ on the server, then sudo update-ca-certificates',
+    };
+  const refused = [...text.matchAll(/Domain: *(\S+)[\s\S]*?Detail: *([^\n]*)/g)];
+  if (refused.length)
+    return {
+      message: `${authority} could not convince itself: ${refused.map(([, domain = '', why = '']) => `${domain}: ${why.trim()}`).join('; ')}`,
+      advice: `npx tsx tasks/certificates.ts issue --staging ${env} tries again without being counted`,
+    };
+  return {
+    message: `${authority} gave no certificate${refusal ? `: ${refusal[2]?.trim()} (${refusal[1]})` : ''}`,
+    advice: `npx tsx tasks/certificates.ts issue --staging ${env} tries again without being counted`,
+  };
+}
+
+/** certbot's hints on how to ask for help are not ours. */
+function shortened(detail: string): string {
+  return detail
+    .split('\n')
+    .filter(
+      line =>
+        !/^(Ask for help|Saving debug log|Some challenges have failed|See the logfile|An unexpected error|AttributeError: can't set|this failed: certbot)/.test(
+          line,
+        ),
+    )
+    .slice(-14)
+    .join('\n');
+}

@@ -1,0 +1,107 @@
+// What can only be wrong about copies and made-up data as a whole: what a copy would share, and what production must never have.
+import type { Place, Say } from '../source/problems.ts';
+import type { Draft } from './target.ts';
+import type { Settings } from '../schema/file.ts';
+import { unknown } from './site.ts';
+
+export function copyFaults({ environment, settings }: Draft, { wrong, from }: Say): void {
+  const { instances, seed, runtime } = settings;
+  const keys = (settings.env ?? []).flatMap(file => Object.keys(file.keys ?? {}));
+  const knownKeys = (section: 'instances' | 'seed', name: string, values: Record<string, unknown>) => {
+    for (const key of Object.keys(values))
+      if (!keys.includes(key)) wrong([section, name, key], unknown('key of env', key, keys));
+  };
+  if (seed) {
+    if (environment === 'production') wrong(['seed'], 'production is never seeded: say it under other environments');
+    knownKeys('seed', 'guards', seed.guards);
+    if (!Object.keys(seed.guards).length)
+      wrong(['seed', 'guards'], 'is empty: say what the environment file must contain, such as { APP_ENV: staging }');
+    if (seed.service && runtime !== 'compose')
+      wrong(['seed', 'service'], `is only for runtime compose (${from('runtime')})`);
+  }
+  if (!instances) return;
+  if (environment === 'production')
+    wrong(['instances'], 'production has no throw-away copies: say it under other environments');
+  if (runtime !== 'compose') {
+    wrong(['instances'], `are only for runtime compose (${from('runtime')})`);
+    return;
+  }
+  if (!settings.site) wrong(['instances'], 'need site: a copy is reached by its name');
+  if (settings.site?.proxy === 'caddy') wrong(['instances'], `need nginx (${from('site', 'proxy')})`);
+  knownKeys('instances', 'env', instances.env ?? {});
+  if (instances.data === 'seed' && !seed) wrong(['instances', 'data'], 'is seed, and there is no seed');
+  if (instances.data === 'snapshot' && !settings.database?.sqlite)
+    wrong(['instances', 'data'], 'is snapshot, and there is no SQLite database to copy');
+  if (settings.database?.postgres?.url)
+    wrong(
+      ['instances'],
+      `would write into the database of their base (${from('database', 'postgres', 'url')}): make it a service of the compose file`,
+    );
+  if (!(settings.health?.probes ?? []).some(({ url }) => portHere(url)))
+    wrong(['instances'], 'need a probe at a port of the host itself, because the others ask for the base');
+  const needed = portsOf(settings).length;
+  const range = rangeOf(instances.ports);
+  if (range && range.last - range.first + 1 < needed)
+    wrong(['instances', 'ports'], `has fewer ports than the ${needed} that one copy needs`);
+  shared(settings, wrong);
+}
+
+/** Whatever is not below the root would be that of the base too. */
+function shared({ root, database, env, maintenance, compose }: Settings, wrong: Say['wrong']): void {
+  const paths: [Place, unknown][] = [
+    [['database', 'sqlite'], database?.sqlite],
+    [['database', 'snapshots'], database?.snapshots],
+    [['maintenance', 'flag'], maintenance?.flag],
+    ...(env ?? []).map(({ file }, index): [Place, unknown] => [['env', index, 'file'], file]),
+    ...Object.entries(compose?.variables ?? {}).map(([name, value]): [Place, unknown] => [
+      ['compose', 'variables', name],
+      value,
+    ]),
+  ];
+  for (const [path, value] of paths)
+    if (typeof value === 'string' && value.startsWith('/') && !`${value}/`.startsWith(`${root ?? ''}/`))
+      wrong(path, `is outside of root (${root ?? 'missing'}), so an instance would share it: keep it below`);
+}
+
+function portsOf({ site, compose, health }: Settings): number[] {
+  return hostPorts({
+    upstreams: Object.values(site?.upstreams ?? {}).map(one => (typeof one === 'number' ? one : one.port)),
+    variables: compose?.variables ?? {},
+    urls: (health?.probes ?? []).map(({ url }) => url),
+  });
+}
+
+/** Every port on the server that one version of a compose app takes, each once, in the order of ops.yml. */
+export function hostPorts({
+  upstreams,
+  variables,
+  urls,
+}: {
+  upstreams: number[];
+  variables: Record<string, unknown>;
+  urls: (string | undefined)[];
+}): number[] {
+  const named = Object.entries(variables).flatMap(([name, value]) => (isPortName(name) ? [Number(value)] : []));
+  const probed = urls.flatMap(url => portHere(url) ?? []).map(Number);
+  return [...new Set([...upstreams, ...named, ...probed])].filter(port => port > 0);
+}
+
+/** Whether a variable of the compose file is a port on the server. */
+export function isPortName(name: string): boolean {
+  return /(^|_)PORT$/.test(name);
+}
+
+/** The port of an address on the host itself; other addresses may well be shared behind one proxy. */
+export function portHere(url: string | undefined): string | undefined {
+  if (!url || !URL.canParse(url)) return undefined;
+  const { hostname, port } = new URL(url);
+  if (!/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) return undefined;
+  // A URL without a port means 80 or 443: the proxy's, which tells its sites apart by name.
+  return port || undefined;
+}
+
+/** `8400-8499` as numbers. */
+export function rangeOf(text: string | undefined): { first: number; last: number } | undefined {
+  const [first, last] = (text ?? '').split('-').map(Number);
+  return first && last ? { first, last } : undefined;
+}

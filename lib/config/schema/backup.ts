@@ -1,0 +1,157 @@
+// The words of ops.yml for backups: stores, who is told, and what a backup takes.
+import * as v from 'valibot';
+import {
+  age,
+  askedPath,
+  bucketName,
+  command,
+  insidePath,
+  line,
+  list,
+  mailbox,
+  metricsFile,
+  name,
+  path,
+  recipient,
+  root,
+  rootPath,
+  scalar,
+  storageClass,
+  url,
+  user,
+  whole,
+  yes,
+} from './values.ts';
+import { about, either, password, shape, variables } from './combinators.ts';
+
+const storeKind = <K extends string>(kind: K) => v.literal(kind, 'must be path, ssh or s3');
+const isKind = (kind: string) => (value: unknown) =>
+  typeof value === 'object' && value !== null && 'kind' in value && value.kind === kind;
+const storeElsewhere = either(
+  shape({
+    kind: about('A folder on a host, over ssh', storeKind('ssh')),
+    host: about('A name under hosts', name),
+    folder: about('The folder there, absolute', root),
+  }),
+  shape({
+    kind: about('A bucket of anything that speaks S3', storeKind('s3')),
+    bucket: about('The bucket', bucketName),
+    endpoint: about('Its address; without it, the one of AWS for the region', v.optional(url)),
+    region: about('Its region (default us-east-1, which most others take too)', v.optional(line)),
+    prefix: about('What the keys begin with', v.optional(rootPath)),
+    path_style: about('The bucket is in the path and not in the name (default: with an endpoint)', v.optional(yes)),
+    storage_class: about(
+      "The class of all objects from 128 kB on, such as STANDARD_IA (default: the bucket's own)",
+      v.optional(storageClass),
+    ),
+    key: about('Where the access key is', password),
+    secret: about('Where its secret is', password),
+  }),
+  isKind('s3'),
+);
+export const store = either(
+  shape({
+    kind: about('A folder on the machine where the task runs', storeKind('path')),
+    folder: about('The folder', path),
+  }),
+  storeElsewhere,
+  value => isKind('s3')(value) || isKind('ssh')(value),
+);
+const result = either(rootPath, v.literal('-', 'must be a path inside the root, or -'), value => value === '-');
+const alertKinds = 'must be slack, webhook, healthchecks or mail';
+export const alert = either(
+  shape({
+    kind: about(
+      'slack and what takes its messages, webhook: JSON, healthchecks: a ping on success and one on failure',
+      v.picklist(['slack', 'webhook', 'healthchecks'], alertKinds),
+    ),
+    url: about('Where its address is, which is a secret', password),
+  }),
+  shape({
+    kind: about("E-mail through this machine's sendmail", v.literal('mail', alertKinds)),
+    to: about('To whom', mailbox),
+  }),
+  isKind('mail'),
+);
+const drill = shape({
+  start: about('The command that starts the app from what was restored', command),
+  env: about(
+    'All that it gets of an environment; {port}, {database} and {files} stand for those of the drill',
+    v.optional(variables(scalar)),
+  ),
+  ready: about('The path that must answer 2xx', askedPath),
+  seconds: about('How long it may take until then (default 60)', v.optional(whole(1, 3600))),
+  shared: about('What it may see of shared/ as it is, such as node_modules', v.optional(list(insidePath))),
+});
+const kept = (what: string) =>
+  about(`Of how many ${what} one good backup stays (default 0)`, v.optional(whole(0, 1000)));
+export const backup = shape({
+  stores: about('Names under stores: each gets every backup', v.optional(list(name))),
+  files: about(
+    'Folders and files to take along',
+    v.optional(
+      shape({
+        include: about('Paths inside the root', v.optional(list(rootPath))),
+        exclude: about(
+          'What to leave out: names or paths with * and ?; with / at its end only folders, with / before it only at the top',
+          v.optional(list(line)),
+        ),
+        as: about('The user who may read and write them, through sudo', v.optional(user)),
+        full_every: about(
+          'How often all of them go along; in between, what changed since (default 7d)',
+          v.optional(age),
+        ),
+      }),
+    ),
+  ),
+  mode: about(
+    'packs, or tarball: every backup is whole by itself (default packs)',
+    v.optional(v.picklist(['packs', 'tarball'], 'must be packs or tarball')),
+  ),
+  encrypt: about(
+    'Who can open backups: they leave the server encrypted with age',
+    v.optional(
+      shape({
+        recipients: about(
+          'Public keys: age1…, ssh-ed25519 …; [] when there is nothing to encrypt any more',
+          list(recipient),
+        ),
+        identity: about('Where the key that opens them is; restore and drill need it', v.optional(password)),
+      }),
+    ),
+  ),
+  bucket: about(
+    'A bucket that the app keeps its uploads in',
+    v.optional(
+      shape({
+        from: about('A name under stores, of kind s3', name),
+        prefix: about('Only what is below it', v.optional(rootPath)),
+      }),
+    ),
+  ),
+  own: about(
+    "The app's own way of making a backup",
+    v.optional(
+      shape({
+        command: about('Its words; on the host in the root, or in the service', list(line)),
+        service: about('compose: the service it runs in', v.optional(name)),
+        gives: about('The file or folder it makes, inside the root; - for what it prints', v.optional(result)),
+        as: about('The user who runs it and may read what it gives, through sudo', v.optional(user)),
+        seconds: about('How long it may take (default 600)', v.optional(whole(1, 86_400))),
+      }),
+    ),
+  ),
+  keep: about(
+    'How many stay when backups are pruned (default: 14 days and 8 weeks in a folder, 30 days and 6 months elsewhere)',
+    v.optional(shape({ daily: kept('days'), weekly: kept('weeks'), monthly: kept('months') })),
+  ),
+  alerts: about('Names under alerts: who is told what is wrong, and that it is well again', v.optional(list(name))),
+  expected_every: about('How far apart backups are meant to be, such as 24h', v.optional(age)),
+  proven_within: about(
+    'A deploy wants a backup that a drill has proven and that is no older, such as 7d',
+    v.optional(age),
+  ),
+  metrics: about('A file on the host that the node exporter of Prometheus reads', v.optional(metricsFile)),
+  references: about('SQL whose rows are paths inside the root: files that must be there', v.optional(command)),
+  drill: about('How a drill starts the app', v.optional(drill)),
+});

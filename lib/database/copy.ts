@@ -1,0 +1,49 @@
+// The copy of a database for a backup, whatever kind it is: made beside deploys, counted, and taken away again.
+import type { Database, Target } from '../target/target.ts';
+import { Failure, messageOf } from '../errors.ts';
+import { dumpCommand, readDump } from './postgres/dump.ts';
+import type { Snapshot } from './between-deploys.ts';
+import { perform, type Way } from '../host/run.ts';
+import { readSnapshot, removeCopies, snapshotCommand } from './sqlite/copy.ts';
+
+/** `folder` is the scratch on the host; `seconds` is how long a deploy is waited for. */
+export type Copying = { target: Target; database: Database; id: string; folder: string; seconds: number };
+
+/** @returns undefined when there is no database yet. @throws Failure 5 while a deploy is under way, 1 with the program's own words. */
+export async function copyForBackup(
+  way: Way,
+  { target, database, id, folder, seconds }: Copying,
+): Promise<Snapshot | undefined> {
+  const what = 'copying the database';
+  if (database.kind === 'sqlite')
+    return readSnapshot(await perform(way, snapshotCommand(target, database, id, seconds), what), target, database, id);
+  try {
+    return readDump(await perform(way, dumpCommand(target, database, folder, seconds), what), target, folder);
+  } catch (error) {
+    const detail = error instanceof Failure ? (error.detail ?? '') : '';
+    const [, server] = /server version mismatch[^]*server version: (\d+)/.exec(detail) ?? [];
+    if (server === undefined) throw error;
+    throw new Failure(1, messageOf(error), {
+      detail,
+      advice: `on ${way.host.name}: sudo apt-get install postgresql-client-${server} (from apt.postgresql.org when Debian has it not)`,
+    });
+  }
+}
+
+/** What the copying left beside the database; a dump goes with the scratch. */
+export async function takeCopyAway(way: Way, target: Target, database: Database): Promise<void> {
+  if (database.kind === 'sqlite') await perform(way, removeCopies(target, database), 'tidying up');
+}
+
+/** Programs that the host must have. */
+export function copyTools(database: Database): string[] {
+  if (database.kind === 'sqlite') return ['sqlite3'];
+  return 'variable' in database.at ? ['psql', 'pg_dump', 'pg_restore'] : ['docker'];
+}
+
+/** What a person would call it. */
+export function nameOfDatabase(database: Database): string {
+  if (database.kind === 'sqlite') return database.file;
+  const { at } = database;
+  return 'variable' in at ? `Postgres at ${at.variable}` : `Postgres ${at.name} in ${at.service}`;
+}

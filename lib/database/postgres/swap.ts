@@ -1,0 +1,101 @@
+// A dump restored beside the present database while the app runs, and the two exchanged by renaming while it is stopped.
+import { perform, type Way } from '../../host/run.ts';
+import type { PostgresFacts } from '../../backup/manifest.ts';
+import type { PostgresDatabase, Target } from '../../target/target.ts';
+import { Failure } from '../../errors.ts';
+import { lines, sh, type Command } from '../../host/sh.ts';
+import type { Step } from '../../plan/step.ts';
+import { withClient } from './client.ts';
+import { counting } from './counts.ts';
+import { placeWords } from './rename.ts';
+import { judge } from './restore-test.ts';
+
+/** `stamp` names this restore. */
+type Place = { target: Target; stamp: string };
+
+/** The names of a restore: `restored` is what was brought, `aside` what was there before. */
+function named(stamp: string): Command {
+  return lines(placeWords, sh`restored=\${stem}_restored_${stamp} aside=\${stem}_before_restore_${stamp}`);
+}
+
+/**
+ * Restores `file` beside the present database and counts it there. @returns what the present one will be called afterwards.
+ * @throws Failure 1 with the server's own words · 7 when it is not what the manifest promises
+ */
+export async function bringDump(
+  way: Way,
+  { target, stamp }: Place,
+  database: PostgresDatabase,
+  file: string,
+  facts: PostgresFacts,
+): Promise<string> {
+  const text = withClient(
+    target,
+    database,
+    lines(
+      named(stamp),
+      sh`may_make`,
+      sh`make_like "$restored" template0`,
+      sh`fill "$restored" <${file}`,
+      sh`echo 'restore good'`,
+      sh`ask_in "$restored" <<<${counting}`,
+      sh`printf 'aside %s\\n' "$(printf %s "$aside" | base64 -w0)"`,
+    ),
+  );
+  const said = await perform(way, text, 'restoring the dump beside the present database');
+  const bad = judge(said, facts).find(check => !check.good);
+  if (bad) throw new Failure(7, `what was restored is not what the backup promises: ${bad.name}: ${bad.found}`);
+  return Buffer.from(/^aside (.*)$/m.exec(said)?.[1] ?? '', 'base64').toString();
+}
+
+/** Removes what a restore that was cut off has brought and not used. */
+export function sweepDumps(target: Target, database: PostgresDatabase): Command {
+  return withClient(target, database, lines(placeWords, sh`drop_all ${'^_restored_[0-9]{8}T[0-9]{6}Z$'}`));
+}
+
+export function exchangeDumps({ target, stamp }: Place, database: PostgresDatabase): Step {
+  return {
+    title: 'Put the restored database in the place of the present one',
+    seconds: 300,
+    run: lines(
+      // the number of the present one, which no renaming changes
+      sh`present_number=$(
+${withClient(target, database, lines(placeWords, sh`number_of "$present" "$present"`))}
+)
+keep_note exchanged-database "$present_number"`,
+      withClient(
+        target,
+        database,
+        lines(named(stamp), sh`move "$restored" "$present" "$aside"`, sh`move "$aside" "$restored" "$present"`),
+      ),
+    ),
+    undo: lines(
+      sh`number=$(read_note exchanged-database)
+export number`,
+      withClient(
+        target,
+        database,
+        lines(
+          named(stamp),
+          sh`look "$present" "$restored" "$aside"`,
+          sh`if has "$aside"; then
+  number=$(number_of "$aside" "$aside")
+  # the present one is the restored one, unless that has its own name still
+  if has "$present" && ! has "$restored"; then
+    move "$aside" "$present" "$restored"
+  elif ! has "$restored"; then
+    # nobody can rename the database that they are in
+    ask_in "$aside" -v name="$restored" <<<'CREATE DATABASE :"name" TEMPLATE template0;'
+  fi
+  move "$restored" "$aside" "$present"
+fi`,
+          // without a number nothing was begun
+          sh`if [[ $number ]]; then
+  now=$(number_of "$present" "$present")
+  [[ $now == "$number" ]] || { echo "the database called $present is not the one with the number $number, which was there before" >&2; exit 1; }
+fi`,
+        ),
+      ),
+    ),
+  };
+}

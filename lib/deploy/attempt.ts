@@ -1,0 +1,186 @@
+// One attempt on a target: facts, plan, lock, and a plan made anew when the target changed before the lock was ours.
+import type { Target } from '../target/target.ts';
+import { Failure } from '../errors.ts';
+import { lookAtHealth } from '../health/now.ts';
+import type { Host } from '../host/host.ts';
+import type { StepFailed } from '../plan/keeper/protocol.ts';
+import { openKeeper, type Keeper } from '../plan/keeper/keeper.ts';
+import type { Report } from '../report/report.ts';
+import { runtimeOf, type Change } from '../runtime/runtime.ts';
+import type { Result } from '../task/task.ts';
+import { aftermath } from './after-loss.ts';
+import { withBootLine } from './reboot-line.ts';
+import { askFacts, type Facts } from '../release/facts.ts';
+import { recoverCommand } from '../plan/keeper/leftover.ts';
+import { goodReleases, pairs } from '../release/log.ts';
+import { adoptedName, attemptId, commitIn, sameCommit, sha7, type Release } from '../release/release.ts';
+import type { Plan, Step } from '../plan/step.ts';
+import { walk } from './run-plan.ts';
+
+/** What an attempt needs of the task's context. */
+export type Surroundings = {
+  args: { plan: boolean; wait: number | undefined; verbose: boolean };
+  report: Report;
+  signal: AbortSignal;
+  who: string;
+};
+
+/** Nothing is to be done: the commit serves, which is looked at before it is said; or for the reason given. */
+export type Idle = { already: string } | { nothing: string };
+
+export type Intention = {
+  action: 'deploy' | 'rollback' | 'promote' | 'restart' | 'seed' | 'restore';
+  /** Pre-flight: the release to put live, or why there is nothing to do. Throws a Failure for what speaks against it. */
+  choose(facts: Facts): Promise<Release | Idle>;
+  /** The steps, in the order in which a person would do them. */
+  plan(change: Change): Promise<Plan>;
+  /** The target whose log has to be read along: it must be on the same host. */
+  required?: Target | undefined;
+  /** What to try when the attempt failed, or failed at that step; default: the logs. */
+  advice?: string | ((step: Step | undefined) => string | undefined) | undefined;
+  /** Explains a failed step; undefined: its output speaks for itself. */
+  explain?(step: Step, error: StepFailed): { message: string; detail: string } | undefined;
+};
+
+/** Runs an intention on a target. @returns the result for the task. @throws Failure with the exit codes of design §6. */
+export async function attempt(around: Surroundings, host: Host, target: Target, intention: Intention): Promise<Result> {
+  const begun = performance.now();
+  let ready = await prepare(await askFacts(host, target, intention.required));
+  if ('nothing' in ready) return ready.nothing;
+  if (around.args.plan) return shownPlan(target, ready, around.report);
+
+  let wait = around.args.wait ?? 0;
+  let keeper = await open(ready, wait);
+  // Somebody changed the target between the question and the lock. What the log will say was fixed with the lock,
+  // so it is let go, and taken again with a plan made anew; it was our turn, so a moment's patience is always due.
+  while (keeper.stamp !== ready.change.facts.stamp) {
+    await keeper.quit();
+    ready = await prepare(await askFacts(host, target, intention.required));
+    if ('nothing' in ready) return ready.nothing;
+    wait = Math.max(10, (around.args.wait ?? 0) - (performance.now() - begun) / 1000);
+    keeper = await open(ready, wait);
+  }
+  const begunWith = ready;
+  return walk({
+    around,
+    target,
+    intention,
+    ready: begunWith,
+    keeper,
+    begun,
+    aftermath: () => aftermath(host, target, begunWith.change.id, () => open(begunWith, 0), around.signal),
+  });
+
+  function open({ change }: Ready, wait: number): Promise<Keeper> {
+    return openKeeper(host, attemptOf(target, change, intention, around.who, wait), happening => {
+      if (happening.kind === 'waiting') around.report.say(`waiting for the lock: ${happening.text}`);
+      else around.report.warn(`settling what an earlier run left: ${happening.text}`);
+    });
+  }
+
+  async function prepare(facts: Facts): Promise<Ready | { nothing: Result }> {
+    const chosen = await intention.choose(facts);
+    if (!('sha' in chosen)) {
+      const { app, environment } = target;
+      const text = 'nothing' in chosen ? chosen.nothing : await servesAlready(facts, chosen.already);
+      return { nothing: { text, json: { app, environment, outcome: 'nothing to do', current: facts.current } } };
+    }
+    const id = attemptId(
+      facts.now,
+      facts.log.map(line => line.id),
+    );
+    const change: Change = { facts, next: chosen, was: serving(target, facts), id, notes: {} };
+    return { change, plan: withBootLine(target, facts, await intention.plan(change)) };
+  }
+
+  /** @throws Failure 1 when it is live by the record only */
+  async function servesAlready(facts: Facts, sha: string): Promise<string> {
+    const { app, environment } = target;
+    const { healthy, words } = await lookAtHealth(host, target, serving(target, facts), sha);
+    if (healthy) return `${app} ${environment} serves ${sha7(sha)} already`;
+    throw new Failure(1, `${sha7(sha)} is live on ${app} ${environment} by its record, and is not ready: ${words}`, {
+      advice: `npx tsx tasks/restart.ts --env ${environment} --app ${app} starts it anew; npx tsx tasks/logs.ts --env ${environment} --app ${app} shows what it says`,
+    });
+  }
+}
+
+export type Ready = { change: Change; plan: Plan };
+
+/** What serves now, as a release. Layouts that other tools left count too. */
+export function serving(target: Target, facts: Facts): Release | undefined {
+  const { colour } = facts;
+  const at = (name: string, sha: string): Release => ({
+    name,
+    sha,
+    folder: `${target.paths.releases}/${name}`,
+    colour,
+  });
+  const good = goodReleases(facts.log).at(-1);
+  const { linked, current } = facts;
+  // a person's word counts more than where a link points that could not be turned
+  const isAccepted = good?.line?.outcome === 'accepted' && good.sha === current;
+  if (linked && linked !== good?.release && !isAccepted)
+    return at(linked, facts.log.findLast(line => line.release === linked)?.sha ?? commitIn(linked) ?? linked);
+  if (!current) return undefined;
+  const name = good && sameCommit(good.sha, current) ? good.release : undefined;
+  return at(name ?? adoptedName(current), current);
+}
+
+/** @throws Failure 2 when nothing serves yet. */
+export function servingOrRefuse(target: Target, facts: Facts): Release {
+  const now = serving(target, facts);
+  if (now) return now;
+  throw new Failure(2, `nothing is deployed to ${target.app} ${target.environment} yet`, {
+    advice: `npx tsx tasks/deploy.ts --env ${target.environment}`,
+  });
+}
+
+function attemptOf(target: Target, change: Change, { action }: Intention, who: string, wait: number) {
+  const time = change.facts.now.toISOString().replace(/\.\d+Z$/, 'Z');
+  const { sha, name } = change.next;
+  return {
+    releases: target.paths.releases,
+    id: change.id,
+    logHead: `${time} ${pairs({ env: target.environment, sha, id: change.id, action, release: name, was: change.was?.sha, by: who })}`,
+    holder: pairs({ by: who, action, sha, since: time }),
+    client: who,
+    appUser: runtimeOf(target).appUser,
+    wait,
+    recover: recoverCommand(target),
+  };
+}
+
+function shownPlan(target: Target, { change, plan }: Ready, report: Report): Result {
+  const steps = [
+    ...plan.steps.map(step => ({ title: step.title, skip: step.skip, run: step.run.text, undo: step.undo?.text })),
+    {
+      title: `Record ${sha7(change.next.sha)} as live`,
+      skip: undefined,
+      run: 'releases.log, current_release, previous_release',
+      undo: undefined,
+    },
+    ...plan.finish.map(step => ({ title: step.title, skip: step.skip, run: step.run.text, undo: undefined })),
+  ];
+  const { dim, bold } = report.paint;
+  const text = [
+    bold(
+      `${target.app} ${target.environment} on ${target.host.name}: ${change.was ? `${sha7(change.was.sha)} → ` : 'first release '}${sha7(change.next.sha)}; nothing is changed by this plan`,
+    ),
+    ...steps.map(
+      (step, at) =>
+        `${String(at + 1).padStart(3)}. ${step.title}${step.skip ? dim(` (skipped: ${step.skip})`) : ''}${step.undo ? dim(' ↩') : ''}`,
+    ),
+    dim('↩ is undone when it or a later step fails; --json shows the commands'),
+  ].join('\n');
+  return {
+    text,
+    json: {
+      app: target.app,
+      environment: target.environment,
+      sha: change.next.sha,
+      was: change.was?.sha,
+      release: change.next.name,
+      steps,
+    },
+  };
+}

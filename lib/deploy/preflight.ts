@@ -1,0 +1,56 @@
+// What speaks against a change before anything is changed: environment files, disk, what staging has shown.
+import { checkForms, checkRules } from '../env/rules.ts';
+import type { Target } from '../target/target.ts';
+import { Failure } from '../errors.ts';
+import type { Facts } from '../release/facts.ts';
+import { everLive, type LogLine } from '../release/log.ts';
+import { sha7 } from '../release/release.ts';
+
+/**
+ * With `told`, what readers take differently is only told: a release that served with this file must be able to come back with it.
+ * @throws Failure 3 naming every line and key that is not as ops.yml wants it; never a value.
+ */
+export function verifyEnvironment(target: Target, facts: Facts, told?: (line: string) => void): void {
+  const forms = target.env.flatMap((rules, index) => checkForms(rules, facts.envFiles[index]));
+  const broken = target.env.flatMap((rules, index) => checkRules(rules, facts.envFiles[index]));
+  if (told) forms.forEach(told);
+  const problems = told ? broken : [...forms, ...broken];
+  if (problems.length === 0) return;
+  throw new Failure(3, `the environment of ${target.app} ${target.environment} is not safe to run with`, {
+    detail: problems.join('\n'),
+    advice: `correct the file on ${target.host.name}, or the rules under env: in ops.yml; nothing was changed`,
+  });
+}
+
+/** Room for the copies of the database and for a release. @throws Failure 1 */
+export function verifyDisk(target: Target, facts: Facts): void {
+  const needed = 100_000_000 + 2 * (facts.database ?? 0);
+  if (facts.disk.size === 0)
+    throw new Failure(1, `${target.root} is not there on ${target.host.name}`, {
+      advice: `make it once, as root: install -d -o ${facts.user || 'the-user-who-deploys'} ${target.root}`,
+    });
+  if (facts.disk.free >= needed) return;
+  throw new Failure(
+    1,
+    `the disk of ${target.root} has ${megabytes(facts.disk.free)} free, this needs ${megabytes(needed)}`,
+    {
+      advice: 'docker system df and du -xh --max-depth=2 / | sort -h | tail show what fills it',
+    },
+  );
+}
+
+/** @throws Failure 1 when the environment that goes first never had this SHA live. */
+export function verifyProven(target: Target, sha: string, log: LogLine[] | undefined): void {
+  if (!target.requires || everLive(log ?? [], sha)) return;
+  throw new Failure(
+    1,
+    `${target.requires} never had ${sha7(sha)} live, and ${target.environment} only takes what ${target.requires} ran`,
+    {
+      advice: `npx tsx tasks/deploy.ts --env ${target.requires} --sha ${sha}, then again; or in so many words: --untried`,
+    },
+  );
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1_000_000)} MB`;
+}

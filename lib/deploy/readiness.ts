@@ -1,0 +1,52 @@
+// The step that waits until a version is ready, and why one never was.
+import type { Health, Probe, Target } from '../target/target.ts';
+import { keepPassed } from '../health/passed-probes.ts';
+import { explain, judge, waitUntilReady, type Asked } from '../health/probes.ts';
+import type { StepFailed } from '../plan/keeper/protocol.ts';
+import { lines, sh } from '../host/sh.ts';
+import { runtimeOf } from '../runtime/runtime.ts';
+import type { Facts } from '../release/facts.ts';
+import type { Release } from '../release/release.ts';
+import type { Step } from '../plan/step.ts';
+
+/**
+ * Waits until a release is good by the probes of ops.yml. One that was live before may be good by those that it passed then:
+ * it does not change with ops.yml. `part` chooses those that a version in this place answers; `last`: when they are good, the
+ * release is, and what it passed is kept.
+ */
+export function readyStep(
+  target: Target,
+  facts: Facts,
+  next: Release,
+  title: string,
+  { part = given => given, last = true }: { part?: (health: Health) => Health; last?: boolean } = {},
+): Step {
+  const asked: Asked = { ...part(target.health), passed: part(passedBy(target, facts, next)).probes };
+  return {
+    title,
+    run: lines(
+      runtimeOf(target).vitals(next),
+      waitUntilReady(asked, next.sha),
+      last &&
+        sh`if [[ $good_set == today ]] && ! ( ${keepPassed(target, next, target.health.probes)} ); then echo 'which probes it passed could not be kept'; fi`,
+    ),
+    judge: judge(asked, next.sha),
+    seconds: asked.deadlineSeconds + 60,
+    asks: asked,
+  };
+}
+
+/** The probes that a release passed when it went live, where they are others than today's; none when nobody knows. */
+export function passedBy({ health }: Target, facts: Facts, { name }: Release): Health {
+  const probes: Probe[] = facts.passed.get(name) ?? [];
+  return { ...health, probes: JSON.stringify(probes) === JSON.stringify(health.probes) ? [] : probes };
+}
+
+/** Why a wait ended without a ready release. */
+export function explainWait(
+  target: Target,
+  sha: string,
+): (step: Step, error: StepFailed) => { message: string; detail: string } | undefined {
+  return (step, { code, answer }) =>
+    code === 70 || code === 71 ? explain(step.asks ?? target.health, sha, code, answer) : undefined;
+}

@@ -1,0 +1,86 @@
+// Going back: the release that was good before, put live again without its database, or with it when that was asked for.
+import type { Config } from '../config/load.ts';
+import type { Target } from '../target/target.ts';
+import { Failure } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import type { Report } from '../report/report.ts';
+import { surveyed } from '../runtime/compose/survey.ts';
+import { runtimeOf, type Change } from '../runtime/runtime.ts';
+import type { Intention, Surroundings } from './attempt.ts';
+import { earlierRelease } from './rollback-target.ts';
+import type { Facts } from '../release/facts.ts';
+import { snapshotOf } from '../release/log.ts';
+import { gather, registryPassword } from './artifacts.ts';
+import { sha7 } from '../release/release.ts';
+import { verifyEnvironment } from './preflight.ts';
+import { explainWait } from './readiness.ts';
+import { switchFor } from './switch/switch.ts';
+
+/** `to`: a good release by SHA or name, otherwise the last one before the one that serves. `from`: only while that SHA serves. */
+export function rollback(
+  context: Surroundings & { environment: NodeJS.ProcessEnv; config(): Promise<Config> },
+  host: Host,
+  target: Target,
+  { to, from, withDatabase = false }: { to?: string | undefined; from?: string; withDatabase?: boolean },
+): Intention {
+  const runtime = runtimeOf(target);
+  let sha = '';
+  let name = '';
+  return {
+    action: 'rollback',
+    // of a registry that does not answer, or a port that is taken, no older database is the remedy
+    advice: step =>
+      target.database && !withDatabase && step && (step.asks ?? step.title === `Start ${name}`)
+        ? `when the older release does not know the database of today: npx tsx tasks/rollback.ts --env ${target.environment} --with-database`
+        : undefined,
+    explain: (step, error) => explainWait(target, sha)(step, error),
+
+    async choose(facts) {
+      if (from && facts.current !== from)
+        return { nothing: `${sha7(from)} does not serve any more, so there is nothing to go back from` };
+      const earlier = earlierRelease(target, facts, to);
+      if ('already' in earlier) return earlier;
+      verifyEnvironment(target, facts, context.report.warn);
+      ({ sha, name } = earlier);
+      if (withDatabase) sayWhatIsLost(context.report, facts, snapshotOrRefuse(target, facts, sha));
+      return earlier;
+    },
+
+    async plan(change) {
+      const here = change.facts.folders.includes(change.next.name);
+      const whole = !here
+        ? { ...(await gather(target, change.next.sha, context.environment, context.args)), again: true as const }
+        : isHeld(target, change)
+          ? {}
+          : { ...(await registryPassword(target, context.environment, context.args)), again: true as const };
+      const materials = await surveyed(context, host, target, change, whole);
+      return switchFor(target, change, {
+        before: here ? runtime.recheck(change, materials) : runtime.prepare(change, materials),
+        changesData: false,
+        restores: withDatabase ? snapshotOrRefuse(target, change.facts, sha).file : undefined,
+        why: `by ${context.who}: rollback to ${sha7(change.next.sha)}`,
+      });
+    },
+  };
+}
+
+/** Whether the images of a release are on the host as they were; somebody may have removed all that no container runs. */
+function isHeld({ runtime }: Target, { facts, next }: Change): boolean {
+  if (runtime.kind !== 'compose') return true;
+  return (facts.runtime.get('held') ?? '').split('\n').some(tag => tag.startsWith(`${next.name}.`));
+}
+
+function snapshotOrRefuse(target: Target, facts: Facts, sha: string): { file: string; time: string } {
+  const found = target.database && snapshotOf(facts.log, sha);
+  if (found) return found;
+  throw new Failure(2, `the log has no snapshot of the database from when ${sha7(sha)} was replaced`, {
+    advice: 'without --with-database only the release goes back',
+  });
+}
+
+function sayWhatIsLost(report: Report, facts: Facts, { time }: { time: string }): void {
+  const minutes = Math.round((facts.now.getTime() - Date.parse(time)) / 60_000);
+  report.warn(
+    `the database goes back to ${time}: what was written in these ${minutes} minutes is lost (a snapshot of it is kept)`,
+  );
+}

@@ -1,0 +1,239 @@
+// Walks a plan through the keeper and shows it: step by step, then the record, or the one way back.
+import type { Target } from '../target/target.ts';
+import { Failure, messageOf } from '../errors.ts';
+import { StepFailed } from '../plan/keeper/protocol.ts';
+import type { Keeper, Outcome } from '../plan/keeper/keeper.ts';
+import type { Change } from '../runtime/runtime.ts';
+import type { Result } from '../task/task.ts';
+import type { Intention, Ready, Surroundings } from './attempt.ts';
+import { readVisits, toldVisits, type Visits } from './switch/public-probe.ts';
+import { goodUpTo } from '../release/history.ts';
+import { goodAfter, liveLine, pairs, type LogLine } from '../release/log.ts';
+import { sha7 } from '../release/release.ts';
+import type { Finish, Step } from '../plan/step.ts';
+import { recoverCommand } from '../plan/keeper/leftover.ts';
+import { showUndos, shownSteps, type Progress, type Undone } from '../plan/progress.ts';
+
+export type Walk = {
+  around: Surroundings;
+  target: Target;
+  intention: Intention;
+  ready: Ready;
+  keeper: Keeper;
+  /** performance.now() when the attempt began. */
+  begun: number;
+  /** The attempt's line once nobody works on it any more, when the connection was lost. */
+  aftermath(): Promise<LogLine | undefined>;
+};
+
+/** @returns the result for the task. @throws Failure 1 undone · 4 lost · 6 stuck · 130/143 interrupted and undone */
+export async function walk({ around, target, intention, ready, keeper, begun, aftermath }: Walk): Promise<Result> {
+  const { report, signal } = around;
+  const { change, plan } = ready;
+  const { next, was } = change;
+  const times: { title: string; seconds: number }[] = [];
+  const progress: Progress = { current: undefined, said: [] };
+  let windowBegan: number | undefined;
+  let windowEnded: number | undefined;
+  let visits: Visits | undefined;
+  let unfinished: string | undefined;
+
+  const timed = async (title: string, work: Promise<unknown>) => {
+    const from = performance.now();
+    await work;
+    times.push({ title, seconds: round((performance.now() - from) / 1000) });
+  };
+
+  keeper.begin(plan.steps, plan.finish);
+  let decided = false;
+  try {
+    await report.show([
+      ...shownSteps(keeper, plan.steps, signal, progress, (step, seconds) => {
+        times.push({ title: step.title, seconds: round(seconds) });
+        if (step.opensWindow) windowBegan = performance.now();
+      }),
+      {
+        title: `Record ${sha7(next.sha)} as ${recorded[intention.action] ?? 'live'}`,
+        run: async () => {
+          if (signal.aborted) throw signal.reason;
+          decided = true;
+          const window = windowBegan && round((performance.now() - windowBegan) / 1000);
+          const previous = previousAfter(change, intention);
+          await timed(
+            'Record',
+            (keeper.commit(next.sha, previous, ` ${pairs({ ...change.notes, window })}`.trimEnd()), keeper.recorded()),
+          );
+        },
+      },
+      ...plan.finish.map((step, index) => ({
+        title: step.title,
+        run: async (say: (line: string) => void) => {
+          const hear = (line: string) => {
+            visits ??= readVisits(line);
+            say(line);
+          };
+          await timed(
+            step.title,
+            keeper.finished(index, hear).then(good => finishedOr(step, good)),
+          );
+          if (step.closesWindow) windowEnded = performance.now();
+        },
+      })),
+    ]);
+  } catch (error) {
+    return decided || isLoss(error) ? await afterwards(error) : await goBack(error);
+  }
+  const outcome = await keeper.ended();
+  if (unfinished)
+    throw new Failure(6, unfinished, {
+      advice: `npx tsx tasks/restart.ts --env ${target.environment} --app ${target.app} starts it once more with all that belongs to it; when that does not: look at ${target.maintenance.flag} and at docker update --restart on the host`,
+    });
+  const seconds = round((performance.now() - begun) / 1000);
+  const window = visits?.window ?? (windowBegan && round(((windowEnded ?? performance.now()) - windowBegan) / 1000));
+  const meanwhile = target.switch === 'hold' ? 'in which visitors waited' : 'in maintenance';
+  return {
+    text: `${target.app} ${target.environment} serves ${sha7(next.sha)}${was && was.sha !== next.sha ? ` (was ${sha7(was.sha)})` : ''} after ${seconds} s${window ? `, ${window} s of them ${meanwhile}` : ''}${visits ? `; visitors: ${toldVisits(visits)}` : ''}`,
+    json: {
+      app: target.app,
+      environment: target.environment,
+      action: intention.action,
+      outcome,
+      sha: next.sha,
+      was: was?.sha,
+      release: next.name,
+      id: change.id,
+      seconds,
+      window,
+      ...change.notes,
+      ...visits,
+      steps: times,
+    },
+  };
+
+  function finishedOr(step: Finish, good: boolean): void {
+    if (good) return;
+    if (step.cleanup) report.warn(`${step.title} did not work; the release is live all the same`);
+    else unfinished = `${sha7(next.sha)} is live, but “${step.title}” did not work`;
+  }
+
+  /** The one way back, shown step by step. */
+  async function goBack(error: unknown): Promise<Result> {
+    const interrupted = signal.aborted;
+    const told = toldOf(error, progress, intention);
+    let failure: unknown;
+    try {
+      keeper.abort(
+        interrupted ? 'aborted' : 'reverted',
+        interrupted ? `interrupted during: ${progress.current?.title ?? 'the start'}` : told.reason,
+      );
+      const undone = await showUndos(keeper, plan.steps, report);
+      failure = endOf(await keeper.ended(), told, undone);
+    } catch (lost) {
+      return afterwards(lost);
+    }
+    throw failure;
+  }
+
+  function endOf(outcome: Outcome, told: Told, { failed, back }: Undone): unknown {
+    if (outcome === 'stuck')
+      return new Failure(
+        6,
+        `${told.message}; and then an undo failed: ${target.app} ${target.environment} needs a person now`,
+        {
+          detail: [told.detail, failed && `the undo of “${failed.title}” said:`, ...(failed?.said ?? [])]
+            .filter(Boolean)
+            .join('\n'),
+          advice: `repair what stopped the undo, then: ${recoverCommand(target)}; with --plan it shows what is left, and maintenance stays on until then`,
+        },
+      );
+    if (signal.aborted) return signal.reason;
+    const stays = !was
+      ? 'nothing was left behind'
+      : back.length
+        ? `${sha7(was.sha)} is back, but ${back.join('; ')}`
+        : `${sha7(was.sha)} goes on serving`;
+    return new Failure(1, `${told.message} (${outcome}: ${stays})`, {
+      ...(told.detail ? { detail: told.detail } : {}),
+      advice:
+        told.advice ??
+        adviceAt(progress.current, intention) ??
+        `npx tsx tasks/logs.ts --env ${target.environment}, then deploy again`,
+    });
+  }
+
+  /** The connection or the keeper is gone: what the server made of the attempt, as far as it can be asked. */
+  async function afterwards(error: unknown): Promise<Result> {
+    if (!(error instanceof Failure) || (error.exit !== 4 && error.exit !== 6)) throw error;
+    const { app, environment } = target;
+    report.warn(`${error.message}; asking the server what became of it`);
+    const line = await aftermath();
+    if (line?.outcome === 'live') {
+      const text = `${app} ${environment} serves ${sha7(next.sha)}; the server finished by itself`;
+      return {
+        text,
+        json: { app, environment, action: intention.action, outcome: 'live', sha: next.sha, id: change.id },
+      };
+    }
+    const during = `${error.message}, during: ${progress.current?.title ?? 'the start'}`;
+    if (line && line.outcome !== 'stuck')
+      throw new Failure(
+        1,
+        `${during} (${line.outcome}: ${was ? `${sha7(was.sha)} goes on serving` : 'nothing was left behind'})`,
+        {
+          advice: `npx tsx tasks/deploy.ts --env ${environment} when the connection is steady`,
+        },
+      );
+    if (line)
+      throw new Failure(6, `${during}; then an undo failed`, {
+        advice: recoverCommand(target),
+      });
+    throw new Failure(4, during, {
+      advice: `the server cannot be asked; as long as it runs it goes back by itself, 10 s after it lost this program at the latest: npx tsx tasks/releases.ts --env ${environment} tells how it ended`,
+    });
+  }
+}
+
+/** What becomes of the release, in the log's title, where it is not live anew. */
+const recorded: Partial<Record<Intention['action'], string>> = {
+  restart: 'restarted',
+  seed: 'seeded',
+  restore: 'restored',
+};
+
+/** Whether the attempt goes on, or went on, without us. */
+function isLoss(error: unknown): boolean {
+  return error instanceof Failure && (error.exit === 4 || error.exit === 6);
+}
+
+function adviceAt(step: Step | undefined, { advice }: Intention): string | undefined {
+  return typeof advice === 'function' ? advice(step) : advice;
+}
+
+type Told = { message: string; reason: string; detail?: string | undefined; advice?: string | undefined };
+
+function toldOf(error: unknown, { current: step, said }: Progress, intention: Intention): Told {
+  if (error instanceof StepFailed && step) {
+    const explained = intention.explain?.(step, error);
+    const tail = said.filter(line => line.trim()).slice(-12);
+    if (explained) return { message: explained.message, reason: explained.message, detail: explained.detail };
+    // the name of the command, and tar's last word, tell nothing of the cause
+    const last = tail.findLast(line => !/^this failed: |Exiting with failure status/.test(line)) ?? tail.at(-1);
+    return {
+      message: `${step.title}: ${error.message}`,
+      reason: `${step.title}: ${error.message}${last ? `: ${last}` : ''}`.slice(0, 400),
+      detail: tail.join('\n'),
+    };
+  }
+  if (error instanceof Failure)
+    return { message: error.message, reason: error.message, detail: error.detail, advice: error.advice };
+  return { message: messageOf(error), reason: messageOf(error) };
+}
+
+/** What a rollback would go to once this attempt is live. */
+function previousAfter({ facts, next, was }: Change, { action }: Intention): string | undefined {
+  return goodAfter(goodUpTo(facts, was), liveLine(next.sha, action)).at(-2)?.sha;
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 100) / 100;
+}

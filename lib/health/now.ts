@@ -1,0 +1,58 @@
+// One look at a target's health, asked along with its facts: every probe once, and whether its processes live.
+import type { Target } from '../target/target.ts';
+import { stepFunctions } from '../host/environment.ts';
+import type { Host } from '../host/host.ts';
+import { lines, script, sh, type Command } from '../host/sh.ts';
+import { healthOf } from '../release/colours.ts';
+import { askFacts, type Facts } from '../release/facts.ts';
+import type { Release } from '../release/release.ts';
+import { runtimeOf } from '../runtime/runtime.ts';
+import { mismatch, readAnswers, readyWords } from './probes.ts';
+
+/** Shell lines for the facts question: `… | fact health`. Changes nothing but a scratch folder of its own. */
+export function healthQuestion(target: Target, serving: Release | undefined): Command {
+  return lines(
+    script('( exec 3>&1'),
+    stepFunctions(),
+    readyWords,
+    script('set +e'),
+    // what was made and never started does not run, though a wait would give it its time
+    script('only_started=yes'),
+    serving ? runtimeOf(target).vitals(serving) : script('alive() { :; }'),
+    script('seen=$(mktemp -d); trap \'rm -rf "$seen"\' EXIT'),
+    ...healthOf(target.health, target.site, serving?.colour).probes.map(
+      // the dot: whatever it says is told
+      (probe, index) => sh`one_probe "$seen"/${String(index)} ${probe.name} ${probe.status} ${probe.url} body:.`,
+    ),
+    script(
+      'why=$(alive 2>&1) || answer "dead $(base64 -w0 <<<"$why")"; tell_probes "$seen" ) 2>/dev/null | fact health',
+    ),
+  );
+}
+
+/** `lives`: its processes run, whatever they answer. */
+export type Look = { healthy: boolean; lives: boolean; words: string };
+
+/** Asks the host now, about the release that serves; `sha` is what it has to answer, by default that release's own. */
+export async function lookAtHealth(
+  host: Host,
+  target: Target,
+  serving: Release | undefined,
+  sha: string | undefined = serving?.sha,
+): Promise<Look> {
+  return readLook(target, await askFacts(host, target, undefined, healthQuestion(target, serving)), sha);
+}
+
+/** `ready`, or what is wrong in one sentence. */
+export function readLook(target: Target, facts: Facts, sha: string | undefined): Look {
+  const text = facts.runtime.get('health');
+  if (text === undefined || !sha) return { healthy: false, lives: false, words: 'nothing is deployed' };
+  const answers = readAnswers(text);
+  const wrong = healthOf(target.health, target.site, facts.colour).probes.flatMap(probe => {
+    const seen = answers.probes.find(one => one.name === probe.name);
+    const what = seen ? mismatch(probe, seen, sha) : 'was not asked';
+    return what ? [`${probe.name}: ${probe.url} ${what}`] : [];
+  });
+  const all = [...(answers.dead ? [answers.dead] : []), ...wrong];
+  return { healthy: all.length === 0, lives: !answers.dead, words: all.join('; ') || 'ready' };
+}

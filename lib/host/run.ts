@@ -1,0 +1,130 @@
+// Bytes on their way between a host and a store: measured, and never taken for whole when their producer failed.
+import { createHash } from 'node:crypto';
+import { PassThrough, Transform, Writable, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Failure } from '../errors.ts';
+import type { HostSettings } from '../target/target.ts';
+import type { Host } from './host.ts';
+import type { Command } from './sh.ts';
+import { pour, stream, withWords } from './stream.ts';
+import { secretLine, type Secret } from '../secret.ts';
+import { sweeper } from './free-memory.ts';
+
+const mostText = 16_000_000;
+
+export type Way = { host: Host; signal: AbortSignal; appUser: string | undefined };
+
+/** The way to a host, as the user who deploys. @throws Failure 4 when there is none */
+export async function wayTo(
+  settings: HostSettings,
+  { connect, signal }: { connect: (settings: HostSettings) => Promise<Host>; signal: AbortSignal },
+): Promise<Way> {
+  return { host: await connect(settings), signal, appUser: undefined };
+}
+
+export type Measure = { stream: Transform; bytes(): number; sha256(): string };
+
+/** Passes everything on and tells, at the end, how much it was and its checksum. */
+export function measure(progress: (bytes: number) => void = () => {}): Measure {
+  const hash = createHash('sha256');
+  const sweep = sweeper();
+  let bytes = 0;
+  const meter = new Transform({
+    transform(piece: Buffer, _encoding, done) {
+      hash.update(piece);
+      bytes += piece.length;
+      progress(bytes);
+      sweep(piece.length);
+      done(null, piece);
+    },
+  });
+  return { stream: meter, bytes: () => bytes, sha256: () => hash.digest('hex') };
+}
+
+/**
+ * What a command on the host prints. The stream ends well only when the command did; otherwise it fails with the command's
+ * last words, so that nobody can take a part for the whole. `hear` gets what it wrote to standard error.
+ */
+export function flowOf(way: Way, command: Command, what: string, hear: (errors: string) => void = () => {}): Readable {
+  const output = new PassThrough();
+  const errors = gatherer();
+  const given = new AbortController();
+  // a reader that went away must not leave the command waiting for ever
+  output.once('close', () => given.abort(new Failure(1, `${what}: nobody takes it any more`)));
+  const signal = AbortSignal.any([way.signal, given.signal]);
+  stream(way.host, command, { input: undefined, output, errors, signal, appUser: way.appUser }).then(
+    code => {
+      const said = errors.text();
+      if (code !== 0) return void output.destroy(failed(what, way.host, code, said));
+      hear(said);
+      output.end();
+    },
+    (error: unknown) => void output.destroy(error instanceof Error ? error : new Error(String(error))),
+  );
+  return output;
+}
+
+/** Runs a command on the host to its end. @returns what it printed. @throws Failure 1 with its last words when it fails. */
+export async function perform(way: Way, command: Command, what: string): Promise<string> {
+  const [output, errors] = [gatherer(), gatherer()];
+  const { host, signal, appUser } = way;
+  const code = await stream(host, command, { input: undefined, output, errors, signal, appUser });
+  if (code !== 0) throw failed(what, host, code, errors.text());
+  return output.text();
+}
+
+/**
+ * Lets `body` flow into a command on the host, through `meter`; `first` is a secret that the command reads as one line
+ * before it. @returns what the command said. @throws Failure 1 when it fails.
+ */
+export async function pourInto(
+  { host, signal }: Way,
+  command: Command,
+  body: Readable,
+  meter: Transform,
+  what: string,
+  first?: Secret,
+): Promise<{ output: string; errors: string }> {
+  const channel = await host.open(withWords(command));
+  const [output, errors] = [gatherer(), gatherer()];
+  const poured = [pour(channel.output, output), pour(channel.errors, errors)];
+  let broken: unknown;
+  try {
+    if (first) channel.input.write(secretLine(first));
+    await pipeline(body, meter, channel.input, { signal });
+  } catch (error) {
+    broken = error;
+    // a command that ended early says why; everything else has to end now
+    const late = setTimeout(() => channel.drop(), body.errored || signal.aborted ? 0 : 2000);
+    await channel.ended.catch(() => {});
+    clearTimeout(late);
+  }
+  if (signal.aborted) throw signal.reason;
+  if (body.errored) throw body.errored;
+  const { code } = await channel.ended;
+  await Promise.all(poured);
+  if (code !== 0) throw failed(what, host, code, errors.text());
+  if (broken !== undefined) throw broken;
+  return { output: output.text(), errors: errors.text() };
+}
+
+function failed(what: string, host: Host, code: number, said: string): Failure {
+  // age ends whatever it says with an address for complaints
+  const lines = said.split('\n').filter(line => line.trim() && !line.startsWith('age: report unexpected'));
+  return new Failure(1, `${what} did not work on ${host.name}: ${lines.at(-1) ?? `it ended with code ${code}`}`, {
+    detail: lines.slice(-12).join('\n'),
+  });
+}
+
+function gatherer(): Writable & { text(): string } {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  const sink = new Writable({
+    write(piece: Buffer, _encoding, done) {
+      bytes += piece.length;
+      if (bytes < mostText) pieces.push(piece);
+      done();
+    },
+  });
+  return Object.assign(sink, { text: () => Buffer.concat(pieces).toString() });
+}

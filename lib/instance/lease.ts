@@ -1,0 +1,88 @@
+// What the server knows of the copies of a target: one line each, in a file of its own, asked and read.
+import { createHash } from 'node:crypto';
+import { posix } from 'node:path';
+import type { Target } from '../target/target.ts';
+import { Failure } from '../errors.ts';
+import { lines, sh, type Command } from '../host/sh.ts';
+import { instancesTied } from '../proxy/proxies.ts';
+import type { Facts } from '../release/facts.ts';
+import { instancesFolder, portsNeeded } from './target.ts';
+
+export type Mark = {
+  name: string;
+  /** Seconds since 1970. */
+  end: number;
+  made: number;
+  ports: number[];
+  by: string;
+  /** The commit that it serves; undefined: none yet. */
+  sha: string | undefined;
+};
+
+/** The file that says until when a copy lives. Without it the server takes the copy away. */
+export function markFile(folder: string, name: string): string {
+  return posix.join(folder, name, 'instance');
+}
+
+/** One line; lib/instance/end.sh reads the end in it. */
+export function markLine({ end, made, ports, by }: Pick<Mark, 'end' | 'made' | 'ports' | 'by'>): string {
+  return `end=${end} made=${made} ports=${ports.join(',')} by=${by}`;
+}
+
+/** Lines for askFacts of the base. */
+export function instancesQuestion(base: Target): Command {
+  const folder = instancesFolder(base);
+  return lines(
+    sh`for mark in ${folder}/*/instance; do [ ! -r "$mark" ] || { at=\${mark%/*}; echo "\${at##*/} $(head -n 1 "$mark") sha=$(cat "$at/releases/current_release" 2>/dev/null)"; }; done | fact instances`,
+    sh`for at in ${folder}/*/; do [ ! -d "$at" ] || [ -e "$at/instance" ] || basename "$at"; done | fact instances-going`,
+    sh`{ ${instancesTied(base.app, base.environment, folder)}; } 2>/dev/null | fact instances-tied`,
+  );
+}
+
+/** Whether the server is about to take away what is left of a copy. */
+export function isGoing(facts: Facts, name: string): boolean {
+  return (facts.runtime.get('instances-going') ?? '').split('\n').includes(name);
+}
+
+/** By name. */
+export function readMarks(facts: Facts): Mark[] {
+  return (facts.runtime.get('instances') ?? '').split('\n').flatMap(line => {
+    const [, name, end, made, ports, by = '', sha] =
+      /^([a-z][a-z0-9-]*) end=(\d+) made=(\d+) ports=([\d,]*) by=(\S*) sha=(\S*)$/.exec(line) ?? [];
+    if (!name) return [];
+    return [
+      {
+        name,
+        end: Number(end),
+        made: Number(made),
+        ports: (ports ?? '').split(',').filter(Boolean).map(Number),
+        by,
+        sha: sha || undefined,
+      },
+    ];
+  });
+}
+
+/** The ports of a copy: those that it has, else a free block of the range. @throws Failure 1 when there is none */
+export function portsFor(base: Target, name: string, marks: readonly Mark[]): number[] {
+  const { first = 1, last = 0 } = base.instances?.ports ?? {};
+  const count = portsNeeded(base).length;
+  const own = marks.find(mark => mark.name === name)?.ports ?? [];
+  if (own.length === count && own.every(port => port >= first && port <= last)) return own;
+  const taken = new Set(marks.filter(mark => mark.name !== name).flatMap(mark => mark.ports));
+  // by its name first, so that two that are made at the same time rarely want the same
+  const blocks = Math.floor((last - first + 1) / Math.max(1, count));
+  const begin = createHash('sha256').update(name).digest().readUInt32BE();
+  for (let tries = 0; tries < blocks; tries++) {
+    const from = first + ((begin + tries) % blocks) * count;
+    const block = Array.from({ length: count }, (_, index) => from + index);
+    if (!block.some(port => taken.has(port))) return block;
+  }
+  throw new Failure(
+    1,
+    `the ports ${first}-${last} are all taken by ${marks.length} instances of ${base.app} ${base.environment}`,
+    {
+      advice: `npx tsx tasks/instance.ts list --env ${base.environment} --app ${base.app}, then take one down; or widen instances.ports in ops.yml`,
+    },
+  );
+}

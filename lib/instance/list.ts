@@ -1,0 +1,63 @@
+// How the throw-away copies of a target are: what each serves, how long it still lives, and whether it is well.
+import type { Target } from '../target/target.ts';
+import { lookAtHealth } from '../health/now.ts';
+import type { Host } from '../host/host.ts';
+import { serving } from '../deploy/attempt.ts';
+import { askFacts } from '../release/facts.ts';
+import { sha7 } from '../release/release.ts';
+import type { Report } from '../report/report.ts';
+import { copyOf, urlOf } from './target.ts';
+import { type Mark } from './lease.ts';
+import { span } from '../duration.ts';
+
+/** Ages and times in seconds; `left` is below 0 when the server is about to end it. */
+export type Seen = Pick<Mark, 'name' | 'sha' | 'by'> & {
+  age: number;
+  left: number;
+  end: string;
+  url: string;
+  healthy: boolean;
+  health: string;
+};
+
+/** @param now seconds since 1970 on the host's clock */
+export async function lookAt(
+  host: Host,
+  base: Target,
+  { name, sha, by, made, end, ports }: Mark,
+  now: number,
+): Promise<Seen> {
+  const copy = copyOf(base, name, ports);
+  const served = serving(copy, await askFacts(host, copy));
+  const { healthy, words } = await lookAtHealth(host, copy, served);
+  return {
+    name,
+    sha,
+    by,
+    age: now - made,
+    left: end - now,
+    end: momentOf(end),
+    url: urlOf(copy),
+    healthy,
+    health: words,
+  };
+}
+
+export function listed(seen: Seen[], { table, paint }: Report): string {
+  return table(
+    seen.map(({ name, sha, age, left, url, healthy, health, by }) => [
+      paint.bold(name),
+      sha ? sha7(sha) : '-',
+      `${span(age)} old`,
+      left > 0 ? `${span(left)} left` : 'ends now',
+      url,
+      healthy ? paint.green(health) : paint.red(health),
+      by,
+    ]),
+  );
+}
+
+/** `2026-11-23T18:30Z` */
+export function momentOf(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace(/:\d\d\.\d+Z$/, 'Z');
+}

@@ -1,0 +1,19 @@
+// The link by which its owner passes a maintenance: a random token, whose file the proxy looks for.
+import { randomBytes } from 'node:crypto';
+import type { Target } from '../target/target.ts';
+import { Failure } from '../errors.ts';
+import { Secret } from '../secret.ts';
+
+/** @throws Failure 3 when ops.yml does not say what visitors reach the app by. */
+export function newLink({ site, app, environment }: Target): { token: Secret; url: string } {
+  const [domain] = site?.domains ?? [];
+  if (!site || domain === undefined)
+    throw new Failure(3, `--link: ${app} ${environment} has no site, so a link would lead nowhere`, {
+      advice: 'add site: with its domains to ops.yml, or let your address through with --allow',
+    });
+  const token = randomBytes(32).toString('hex');
+  return {
+    token: new Secret(token),
+    url: `${site.tls === 'off' ? 'http' : 'https'}://${domain}/.bookops/pass/${token}`,
+  };
+}

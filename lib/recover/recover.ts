@@ -1,0 +1,219 @@
+// Out of what an attempt left half-way: what is true now, the way back once more, or a person's word that what is there counts.
+import type { Target } from '../target/target.ts';
+import { Failure } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import { StepFailed } from '../plan/keeper/protocol.ts';
+import { openKeeper } from '../plan/keeper/keeper.ts';
+import { sh } from '../host/sh.ts';
+import { letInStep } from '../deploy/switch/hold.ts';
+import { maintenanceOff } from '../maintenance/maintenance.ts';
+import type { Report } from '../report/report.ts';
+import { runtimeOf } from '../runtime/runtime.ts';
+import type { Result } from '../task/task.ts';
+import { serving, type Surroundings } from '../deploy/attempt.ts';
+import { askFacts, type Facts } from '../release/facts.ts';
+import { leftoverQuestion, readLeftover, recoverCommand, type Leftover } from '../plan/keeper/leftover.ts';
+import { pairs } from '../release/log.ts';
+import { attemptId, sha7 } from '../release/release.ts';
+import { present, type Step } from '../plan/step.ts';
+import type { Present } from './present-state.ts';
+import { shownSteps, type Progress } from '../plan/progress.ts';
+
+export function accepts({ app, environment }: Target, typed: string): boolean {
+  return [`${app}/${environment}`, `${app} ${environment}`].includes(typed.trim());
+}
+
+/** Whether the flag is that of an attempt, and not of a person. */
+const isOurs = (flag: string | undefined): boolean => /^by \S+: (?!switched on by hand)/m.test(flag ?? '');
+
+/** @throws Failure 6 when an attempt's maintenance is on and its journal is gone: nothing tells what is to be undone. */
+export function nothingLeft(target: Target, facts: Facts): Result {
+  const { app, environment } = target;
+  const now = serving(target, facts);
+  const words = `--env ${environment} --app ${app}`;
+  // a release that was recorded since, or accepted, is known to be there
+  const isOpen = !['live', 'accepted'].includes(facts.log.at(-1)?.outcome ?? 'live');
+  if (now && !facts.holder && isOpen && isOurs(facts.flag))
+    throw new Failure(
+      6,
+      `the maintenance of an attempt on ${app} ${environment} is on, and its journal is gone: nothing tells what is to be undone`,
+      {
+        advice: `compare the database with the newest copy in backups first; then npx tsx tasks/restart.ts ${words} starts ${sha7(now.sha)}, and npx tsx tasks/maintenance.ts off ${words} lets visitors in`,
+      },
+    );
+  return {
+    text: `nothing to recover: ${app} ${environment} ${now ? `serves ${sha7(now.sha)}` : 'serves nothing yet'}, and no attempt is left half-way${facts.holder ? `; somebody works on it: ${facts.holder}` : ''}${facts.flag === undefined ? '' : `; maintenance is on, and npx tsx tasks/maintenance.ts off ${words} ends it`}`,
+    json: { app, environment, outcome: 'nothing to do', current: facts.current },
+  };
+}
+
+/** The journal beside what is true now. */
+export function shownLeftover(target: Target, left: Leftover, now: Present, report: Report): Result {
+  const { app, environment } = target;
+  const { facts } = now;
+  const { bold, red, green, yellow } = report.paint;
+  const { line } = left;
+  const what = line ? `${line.action} of ${sha7(line.sha)}${line.by ? ` by ${line.by}` : ''}` : 'a change';
+  const undo = ({ number, title }: Leftover['undos'][number], at: number) => [
+    title ?? `step ${number + 1}`,
+    left.failed !== undefined && at === 0 ? red('its undo failed') : 'to undo',
+  ];
+  const runtime = ['containers', 'unit', 'process'].flatMap(name => facts.runtime.get(name)?.trim() || []);
+  const truth: [string, string][] = [
+    ['serves', now.release ? `${sha7(now.release.sha)} (${now.release.name}): ${now.because}` : 'nothing is known'],
+    ['health', now.healthy ? green(now.health) : red(now.health)],
+    ['recorded', facts.current ? sha7(facts.current) : 'nothing'],
+    ...(facts.linked ? [['current', facts.linked] as [string, string]] : []),
+    ...runtime.map((text): [string, string] => ['runs', text.replaceAll('\n', '; ')]),
+    ['maintenance', facts.flag === undefined ? 'off' : yellow('on')],
+    ['copies', now.copies.join(', ') || 'none of the database by this attempt'],
+    ['lock', facts.holder ?? 'free'],
+  ];
+  const text = [
+    bold(
+      `${app} ${environment} on ${target.host.name}: ${what} ended during “${left.during}”${left.rebooted ? ', and the server restarted' : ''}`,
+    ),
+    left.decided ? 'it was decided: what is left goes forward' : 'left to undo, in this order:',
+    ...(left.undos.length ? [report.table(left.undos.map(undo))] : left.decided ? [] : ['  nothing']),
+    ...(left.failed ? ['it said:', ...left.failed.split('\n').map(one => `  ${one}`)] : []),
+    ...(left.rest.length ? [`nothing to undo any more: ${left.rest.join(', ')}`] : []),
+    'now:',
+    report.table(truth),
+    ...(now.release
+      ? [`try again: ${recoverCommand(target)}; or accept it as it is: --accept ${app}/${environment}`]
+      : []),
+  ].join('\n');
+  return {
+    text,
+    json: {
+      app,
+      environment,
+      left: { ...left, line: left.line && { ...left.line, keys: undefined } },
+      now: {
+        release: now.release?.name,
+        sha: now.release?.sha,
+        because: now.because,
+        healthy: now.healthy,
+        health: now.health,
+        recorded: facts.current,
+        linked: facts.linked,
+        maintenance: facts.flag !== undefined,
+        copies: now.copies,
+        holder: facts.holder,
+      },
+    },
+  };
+}
+
+/** The one way back once more, as any task would begin. @throws Failure 6 when it still fails, with what to type then. */
+export async function tryAgain(around: Surroundings, host: Host, target: Target, left: Leftover): Promise<Result> {
+  const { app, environment } = target;
+  const keeper = await openKeeper(host, { ...holderOf(around, target), id: 'none', logHead: '' }, ({ kind, text }) =>
+    around.report.say(kind === 'waiting' ? `waiting for the lock: ${text}` : `settling: ${text}`),
+  ).catch((error: unknown) => {
+    if (!(error instanceof Failure) || error.exit !== 6) throw error;
+    throw new Failure(6, error.message, {
+      ...(error.detail ? { detail: error.detail } : {}),
+      advice: `repair what the lines above name and type ${recoverCommand(target)} again; or take what is there now for what it is: ${recoverCommand(target)} --accept ${app}/${environment}`,
+    });
+  });
+  await keeper.quit();
+  const facts = await askFacts(host, target, undefined, leftoverQuestion(target));
+  if (readLeftover(facts))
+    throw new Failure(6, `${app} ${environment} is not settled`, { advice: recoverCommand(target) });
+  const line = facts.log.findLast(one => one.id === left.line?.id);
+  const now = serving(target, facts);
+  return {
+    text: `${app} ${environment} is settled: ${now ? `${sha7(now.sha)} serves` : 'nothing serves'}${facts.flag === undefined ? '' : ', in maintenance'}`,
+    json: { app, environment, outcome: 'settled', current: facts.current, was: line?.outcome },
+  };
+}
+
+/** A person's word: nothing more is undone, and what serves is written down. The journal stays to be looked at. */
+export async function acceptPresent(
+  around: Surroundings,
+  host: Host,
+  target: Target,
+  left: Leftover,
+  now: Present,
+  comeIn: boolean,
+): Promise<Result> {
+  const { app, environment } = target;
+  const { facts, release } = now;
+  if (!release)
+    throw new Failure(2, `nobody knows which release of ${app} ${environment} serves`, {
+      advice: `--release, one of: ${facts.folders.join(', ') || 'none is there; remove nothing, and deploy after the way back works'}`,
+    });
+  const id = attemptId(
+    facts.now,
+    facts.log.map(line => line.id),
+  );
+  const time = facts.now.toISOString().replace(/\.\d+Z$/, 'Z');
+  const head = { env: environment, sha: release.sha, id, action: 'recover', release: release.name, was: facts.current };
+  const ours = isOurs(facts.flag);
+  const lifts = facts.flag !== undefined && (comeIn || (ours && now.healthy));
+  const steps: Step[] = present([
+    facts.linked !== undefined &&
+      facts.linked !== release.name && {
+        title: `Point current at ${release.name}`,
+        // what stands in its way is what stopped the way back, perhaps, and a person's word is not stopped by it
+        run: sh`if ! ( point ${target.paths.current} ${release.folder} ); then echo ${`current still points at ${facts.linked}: when the cause is gone, ln -sfnT ${release.folder} ${target.paths.current}`}; fi`,
+      },
+    lifts && { title: 'Maintenance off', run: maintenanceOff(target.maintenance) },
+    target.site && { ...letInStep(target.site), closesWindow: undefined },
+  ]).map(({ title, run }) => ({ title, run }));
+  const reason = `${left.line ? `${left.line.action} of ${sha7(left.line.sha)}` : 'a change'} ended during ${left.during}; not undone: ${left.undos.map(one => one.title ?? `step ${one.number + 1}`).join(', ') || 'nothing'}`;
+
+  const keeper = await openKeeper(
+    host,
+    { ...holderOf(around, target), id, logHead: `${time} ${pairs({ ...head, by: around.who })}`, accepts: true },
+    ({ kind, text }) => around.report.say(kind === 'waiting' ? `waiting for the lock: ${text}` : text),
+  );
+  const progress: Progress = { current: undefined, said: [] };
+  keeper.begin(steps, []);
+  try {
+    await around.report.show(
+      shownSteps(keeper, steps, around.signal, progress, () => {
+        for (const line of progress.said.filter(one => one.startsWith('current still'))) around.report.warn(line);
+      }),
+    );
+  } catch (error) {
+    keeper.abort(
+      around.signal.aborted ? 'aborted' : 'reverted',
+      `accepting ended during: ${progress.current?.title ?? 'the start'}`,
+    );
+    await keeper.ended();
+    if (!(error instanceof StepFailed)) throw error;
+    throw new Failure(1, `${error.title}: ${error.message}`, { detail: progress.said.join('\n') });
+  }
+  const previous = release.sha === facts.current ? facts.previous : facts.current;
+  keeper.commit(release.sha, previous, ` ${pairs({ reason })}`);
+  await keeper.recorded();
+  await keeper.ended();
+  const off = facts.flag === undefined || lifts;
+  return {
+    text: `${app} ${environment} is accepted as it is: ${sha7(release.sha)} counts as what serves (${now.because}; ${now.health}), maintenance is ${off ? 'off' : 'on'}`,
+    json: {
+      app,
+      environment,
+      outcome: 'accepted',
+      sha: release.sha,
+      release: release.name,
+      because: now.because,
+      healthy: now.healthy,
+      maintenance: !off,
+      id,
+    },
+  };
+}
+
+function holderOf({ who, args }: Surroundings, target: Target) {
+  return {
+    releases: target.paths.releases,
+    holder: pairs({ by: who, action: 'recover' }),
+    client: who,
+    appUser: runtimeOf(target).appUser,
+    wait: args.wait ?? 0,
+    recover: recoverCommand(target),
+  };
+}

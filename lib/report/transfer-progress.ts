@@ -1,0 +1,32 @@
+// How far something is on its way, as people read it: how much of it, how fast, and how long it still takes.
+import { span } from '../duration.ts';
+import { size } from '../backup/settings.ts';
+
+const firstMs = 2000;
+const everyMs = 5000;
+
+/** What it will be in the end, or at most. */
+export type End = { bytes: number; atMost: boolean };
+
+/** To be told of every byte; says a line after two seconds, and then every five. `end` undefined: nobody knows. */
+export function progress(name: string, end: End | undefined, say: (line: string) => void): (bytes: number) => void {
+  const began = Date.now();
+  let next = began + firstMs;
+  return bytes => {
+    const now = Date.now();
+    if (now < next) return;
+    next = now + everyMs;
+    say(`${name}: ${soFar(bytes, (now - began) / 1000, end)}`);
+  };
+}
+
+/** `344 MB of 549 MB, 69 MB/s, 3 s left`; what is packed on its way has an end that is known from above only. */
+export function soFar(bytes: number, seconds: number, end: End | undefined): string {
+  const perSecond = bytes / seconds;
+  const words = [end && !end.atMost ? `${size(bytes)} of ${size(end.bytes)}` : size(bytes), `${size(perSecond)}/s`];
+  if (end && bytes > 0 && end.bytes > bytes) {
+    const left = (end.bytes - bytes) / perSecond;
+    words.push(`${end.atMost ? 'at most ' : ''}${left < 90 ? `${Math.ceil(left)} s` : span(left)} left`);
+  }
+  return words.join(', ');
+}

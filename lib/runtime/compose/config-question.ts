@@ -1,0 +1,102 @@
+// The question that lets Compose on the host say what a compose file means there; it changes nothing.
+import type { ComposeSettings, Target } from '../../target/target.ts';
+import { get } from '../../config/source/tree.ts';
+import { readYaml } from '../../config/source/yaml.ts';
+import { Failure } from '../../errors.ts';
+import type { Host } from '../../host/host.ts';
+import { lines, script, sh, type Command } from '../../host/sh.ts';
+import { readModel, type Model } from './model.ts';
+
+export type Description = {
+  name: string;
+  text: string;
+  folder: string;
+  project: string;
+  variables: Record<string, string>;
+};
+
+/** The environment files of services are left out: they may not be there yet, and hold secrets. */
+export function describe(settings: ComposeSettings, one: Description): Command {
+  const services = get(readYaml(one.text).tree, 'services');
+  const names = services?.kind === 'map' ? [...services.keys.keys()] : [];
+  const without = `services: {${names.map(name => `${JSON.stringify(name)}: {env_file: !reset []}`).join(', ')}}`;
+  return composeConfig(settings, one, names.length ? [without] : []);
+}
+
+/** Shell lines: what Compose makes of a file and of those beside it, or what it says against them. */
+export function composeConfig(
+  settings: ComposeSettings,
+  one: Description,
+  also: readonly string[],
+  before?: string,
+): Command {
+  const { name, text, folder, project, variables } = one;
+  const unset = [
+    'IMAGE_TAG',
+    'COMPOSE_FILE',
+    'COMPOSE_PROFILES',
+    ...Object.keys({ ...settings.variables, ...variables }),
+  ];
+  const set = Object.entries(variables).map(([key, value]) =>
+    before === undefined
+      ? sh`export ${`${key}=${value}`}`
+      : sh`grep -qE ${`^[[:space:]]*(export[[:space:]]+)?${key}[[:space:]]*=`} ${before} || export ${`${key}=${value}`}`,
+  );
+  const more = also.map(other => sh` -f <(printf %s ${other})`).reduce((all, next) => sh`${all}${next}`, sh``);
+  return lines(
+    sh`( unset ${unset}`,
+    ...set,
+    sh`config() { printf %s ${text} | docker compose -p ${project} --project-directory ${folder} --env-file ${before ?? '/dev/null'} -f -${more} --profile '*' config --format json; }`,
+    // the second time for its words, which may stand among those that it always says
+    sh`if out=$(config 2>/dev/null); then printf %s "$out" | fact ${name}; else config 2>&1 >/dev/null | fact ${`${name}-wrong`}; fi )`,
+  );
+}
+
+/** @throws Failure 1 when there is no answer */
+export async function askDocker(
+  host: Host,
+  target: Target,
+  questions: (Command | undefined)[],
+): Promise<Map<string, string>> {
+  const question = lines(
+    script('fact() { printf "%s " "$1"; base64 -w0; echo; }'),
+    script('export LC_ALL=C.UTF-8; cd /'),
+    ...questions,
+    script('echo end -'),
+  );
+  const answer = await host.ask(question);
+  if (!answer.stdout.includes('end -'))
+    throw new Failure(1, `${host.name} could not tell what Docker has there`, {
+      detail: (answer.stderr || answer.stdout).trim().slice(-2000),
+      advice: `npx tsx tasks/doctor.ts --env ${target.environment} looks for the cause`,
+    });
+  const said = new Map<string, string>();
+  for (const line of answer.stdout.split('\n')) {
+    const at = line.indexOf(' ');
+    if (at > 0) said.set(line.slice(0, at), Buffer.from(line.slice(at + 1), 'base64').toString());
+  }
+  return said;
+}
+
+/** @throws Failure 3 in Compose's own words */
+export function modelOf(said: Map<string, string>, name: string, file: string): Model {
+  const wrong = said.get(`${name}-wrong`);
+  if (wrong === undefined) return readModel(said.get(name) ?? '');
+  if (/is not a docker command|unknown (shorthand )?(command|flag)|command not found/.test(wrong))
+    throw new Failure(1, 'docker compose (version 2 or later) is not there', {
+      advice: 'sudo apt-get install docker-compose-v2 on the host',
+    });
+  throw new Failure(3, `Compose does not take ${file}`, {
+    detail: wordsOf(wrong),
+    advice: 'correct it and commit; variables come from compose.variables of ops.yml; nothing was changed',
+  });
+}
+
+/** What Compose said, without what it says each time. */
+export function wordsOf(said: string): string {
+  return said
+    .split('\n')
+    .filter(line => !line.includes('level=warning'))
+    .join('\n')
+    .trim();
+}

@@ -1,0 +1,104 @@
+// Releases that are folders: unpacked from a commit's archive, shared files linked, `current` swapped by rename.
+import { readFileSync } from 'node:fs';
+import type { Target } from '../target/target.ts';
+import { Failure } from '../errors.ts';
+import { bash } from '../host/environment.ts';
+import { lines, sh, written, type Command } from '../host/sh.ts';
+import { isOthers } from '../release/history.ts';
+import type { Release } from '../release/release.ts';
+import type { Step } from '../plan/step.ts';
+import type { Change, LogQuestion, Materials } from './runtime.ts';
+
+/** What is done inside a folder of the app's, by the user whose files are in it. */
+export const insideFolder = readFileSync(new URL('./release-folder.sh', import.meta.url), 'utf8');
+
+/**
+ * Steps that unpack, link and install; all as `user`, so that everything in the release is theirs. undefined: the user who
+ * deploys. The folder itself is made by the user who deploys, for `releases` is nobody else's to write: who may write there
+ * could put anything in place of the journal, the log and the pointers. Its group comes from `releases` (setgid).
+ */
+export function folderSteps(
+  target: Target,
+  settings: { shared: string[]; install: string | undefined },
+  user: string | undefined,
+  change: Change,
+  materials: Materials,
+): Step[] {
+  const { next } = change;
+  const { archive } = materials;
+  if (!archive) throw new Failure(3, `${target.app} has no repo in ops.yml: there is nothing to unpack`);
+  const as = asUser(user);
+  const steps: Step[] = [
+    {
+      title: `Unpack into ${next.name}`,
+      stream: archive,
+      run: lines(
+        sh`(${user ? sh`umask 002; ` : sh``}mkdir ${next.folder}) 2>"$KEEPER_RUN/why" || fail ${`the folder ${next.folder} cannot be made:`} "$(cat "$KEEPER_RUN/why")"`,
+        user !== undefined &&
+          sh`as_user ${user} test -w ${next.folder} || fail ${`${user} cannot write into what is made in ${target.paths.releases}, until root has typed: ${releasesRights(target.paths.releases, user)}`}`,
+        sh`${user ? sh`feed_user ${user}` : sh`command`} ${bash} -c ${insideFolder} bash ${next.folder} unpack ${next.sha}`,
+      ),
+      undo: removeFolder(next.folder, user),
+      seconds: 1800,
+    },
+  ];
+  if (settings.shared.length)
+    steps.push({
+      title: `Link ${settings.shared.join(', ')}`,
+      run: sh`${as} ${bash} -c ${insideFolder} bash ${next.folder} link ${target.paths.shared} ${settings.shared}`,
+    });
+  if (settings.install)
+    steps.push({
+      title: 'Install what it depends on',
+      run: lines(sh`cd ${next.folder} || exit 1`, sh`${as} ${bash} -c ${settings.install}`),
+      seconds: 1800,
+    });
+  return steps;
+}
+
+/** What root types once, so that the user who deploys makes folders there in which the app's user can write. */
+export function releasesRights(releases: string, user: string): string {
+  return sh`sudo chgrp "$(id -gn ${user})" ${releases} && sudo chmod 2755 ${releases}`.text;
+}
+
+/** A release's folder with all in it. A link in its place is removed, and nothing of what it leads to. */
+export function removeFolder(folder: string, user: string | undefined): Command {
+  const clear = sh`if is_there ${folder} && [ -d ${folder} ] && [ ! -L ${folder} ]; then ${asUser(user)} ${bash} -c ${insideFolder} bash ${folder} clear; fi`;
+  return lines(clear, sh`rm -rf ${folder}`);
+}
+
+/** The prefix that runs a command as that user. */
+export function asUser(user: string | undefined): Command {
+  return user ? sh`as_user ${user}` : sh`command`;
+}
+
+export function recheckFolder({ facts, next }: Change): Step {
+  // REVISION is the last that unpacking writes; other tools write none
+  const last = isOthers(facts, next.name) ? next.folder : `${next.folder}/REVISION`;
+  return {
+    title: `Check that ${next.name} is complete`,
+    run: sh`[ -e ${last} ] || fail ${`${next.folder} is not there any more`}`,
+  };
+}
+
+/** Points `current` at the release, or where it pointed before. */
+export function pointCurrent(target: Target, release: Release | undefined): Command {
+  return release ? sh`point ${target.paths.current} ${release.folder}` : sh`rm -f ${target.paths.current}`;
+}
+
+/** A command of ops.yml in a release's folder. */
+export function inFolder(release: Release, user: string | undefined, command: string): Command {
+  written(command);
+  return lines(sh`cd ${release.folder} || exit 1`, sh`${asUser(user)} ${bash} -c ${command}`);
+}
+
+/** Words of a person, each as it is; unlike in our own commands, an empty one is a word too. */
+export function asTyped(words: readonly string[]): Command {
+  return words.reduce((before, word) => (word === '' ? sh`${before} ''` : sh`${before} ${word}`), sh``);
+}
+
+/** Filters and cuts the lines that `source` prints, and fails when `source` does. Without a match it is no failure. */
+export function chosenLines(source: Command, { grep, follow, lines: most }: LogQuestion): Command {
+  const matching = grep ? sh`${source} | { grep --line-buffered -F -e ${grep} || [ $? -eq 1 ]; }` : source;
+  return lines(sh`set -o pipefail`, !follow && most !== undefined ? sh`${matching} | tail -n ${most}` : matching);
+}

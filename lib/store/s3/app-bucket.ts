@@ -1,0 +1,138 @@
+// A bucket that an app keeps its uploads in: told object by object, read with what belongs to each, and filled again.
+import { Readable } from 'node:stream';
+import type { BucketSource } from '../../target/target.ts';
+import { Failure } from '../../errors.ts';
+import { openClient, type S3Around } from './client.ts';
+import { isMissing, refusal } from './errors.ts';
+import { partSize, upload, type Headers } from './upload.ts';
+
+/** An object as its listing tells it; `key` is relative to what is backed up, and may be any text at all. */
+export type Told = { key: string; bytes: number; etag: string; modified: string };
+
+export type Source = {
+  /** The name in ops.yml. */
+  readonly name: string;
+  /** Everything but what a restore has put aside. */
+  list(): AsyncIterable<Told>;
+  /** undefined: it is not there any more. */
+  read(key: string): Promise<{ body: Readable; bytes: number; headers: Headers } | undefined>;
+  headersOf(key: string): Promise<Headers | undefined>;
+  /** In the place of what is there. @throws the body's own error, and then nothing was put. */
+  put(key: string, body: Readable, bytes: number, headers: Headers): Promise<void>;
+  /** Keeps a copy of what is there under `aside`, without its bytes coming here. */
+  putAside(key: string, stamp: string): Promise<void>;
+  remove(key: string): Promise<void>;
+  /** For people: where it was put aside. */
+  asideOf(stamp: string): string;
+};
+
+const asideBegins = '.before-restore-';
+
+export function s3Source({ from, prefix }: BucketSource, around: S3Around): Source {
+  const { name, bucket: Bucket } = from;
+  const root = [from.prefix, prefix].filter(Boolean).map(part => `${part}/`).join(''); // prettier-ignore
+  let opened: ReturnType<typeof open> | undefined;
+  const use = () => (opened ??= open());
+  const open = async () => ({ s3: await import('@aws-sdk/client-s3'), client: await openClient(from, around) });
+  const at = (key: string) => ({ Bucket, Key: `${root}${key}` });
+  const stopped = (error: unknown, what: string) =>
+    around.signal.aborted ? around.signal.reason : refusal(error, `the bucket ${name} ${what}`, from);
+
+  return {
+    name,
+
+    async *list() {
+      const { s3, client } = await use();
+      try {
+        // asked for in letters that XML can carry: a key may have a line break in it
+        const pages = s3.paginateListObjectsV2({ client }, { Bucket, Prefix: root, EncodingType: 'url' });
+        for await (const { Contents = [], EncodingType } of pages)
+          for (const { Key = '', Size = 0, ETag = '', LastModified } of Contents) {
+            const whole = EncodingType === 'url' ? decode(Key) : Key;
+            const key = whole.slice(root.length);
+            if (!whole.startsWith(root) || key === '' || key.startsWith(asideBegins)) continue;
+            yield { key, bytes: Size, etag: ETag, modified: LastModified?.toISOString() ?? '' };
+          }
+      } catch (error) {
+        throw stopped(error, 'does not tell what it has');
+      }
+    },
+
+    async read(key) {
+      const { s3, client } = await use();
+      try {
+        const found = await client.send(new s3.GetObjectCommand(at(key)));
+        if (!(found.Body instanceof Readable)) throw new TypeError('the SDK gave no stream');
+        return { body: found.Body, bytes: found.ContentLength ?? 0, headers: headersIn(found) };
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw stopped(error, `does not give ${JSON.stringify(key)}`);
+      }
+    },
+
+    async headersOf(key) {
+      const { s3, client } = await use();
+      try {
+        return headersIn(await client.send(new s3.HeadObjectCommand(at(key))));
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw stopped(error, `does not tell of ${JSON.stringify(key)}`);
+      }
+    },
+
+    async put(key, body, bytes, headers) {
+      let broken: unknown;
+      body.once('error', error => (broken = error));
+      try {
+        await upload((await use()).client, at(key), body, partSize(bytes), headers);
+      } catch (error) {
+        throw broken ?? stopped(error, `cannot take ${JSON.stringify(key)}`);
+      } finally {
+        body.destroy();
+      }
+    },
+
+    async putAside(key, stamp) {
+      const { s3, client } = await use();
+      const { Key } = at(`${asideBegins}${stamp}/${key}`);
+      const CopySource = `${Bucket}/${root}${key}`.split('/').map(encodeURIComponent).join('/');
+      try {
+        await client.send(new s3.CopyObjectCommand({ Bucket, Key, CopySource }));
+      } catch (error) {
+        throw stopped(error, `cannot put ${JSON.stringify(key)} aside`);
+      }
+    },
+
+    async remove(key) {
+      const { s3, client } = await use();
+      try {
+        await client.send(new s3.DeleteObjectCommand(at(key)));
+      } catch (error) {
+        if (!isMissing(error)) throw stopped(error, `does not remove ${JSON.stringify(key)}`);
+      }
+    },
+
+    asideOf: stamp => `${Bucket}/${root}${asideBegins}${stamp}/`,
+  };
+}
+
+/** @throws Failure 1 for what stands for no text: it could not be asked for again. */
+function decode(key: string): string {
+  try {
+    return decodeURIComponent(key.replaceAll('+', ' '));
+  } catch {
+    throw new Failure(1, `the bucket has a key that is no text: ${key}`, { advice: 'give that object another name' });
+  }
+}
+
+function headersIn(found: Headers): Headers {
+  const { ContentType, ContentEncoding, ContentDisposition, ContentLanguage, CacheControl, Metadata = {} } = found;
+  return {
+    ...(ContentType !== undefined && { ContentType }),
+    ...(ContentEncoding !== undefined && { ContentEncoding }),
+    ...(ContentDisposition !== undefined && { ContentDisposition }),
+    ...(ContentLanguage !== undefined && { ContentLanguage }),
+    ...(CacheControl !== undefined && { CacheControl }),
+    ...(Object.keys(Metadata).length > 0 && { Metadata }),
+  };
+}

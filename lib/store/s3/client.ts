@@ -1,0 +1,55 @@
+// The only maker of an S3 client: with the settings that stores beside Amazon's need, and an end when the task is to end.
+import { Readable } from 'node:stream';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { StoreSettings } from '../../target/target.ts';
+import { readSecret } from '../../secret.ts';
+
+export type S3Settings = Extract<StoreSettings, { kind: 's3' }>;
+/** `signal` ends an upload that is under way, and its parts are taken away. */
+export type S3Around = { environment: NodeJS.ProcessEnv; signal: AbortSignal };
+
+/** @throws Failure 3 when a secret is not where ops.yml says. */
+export async function openClient(settings: S3Settings, { environment, signal }: S3Around): Promise<S3Client> {
+  const [key, secret] = [await readSecret(settings.key, environment), await readSecret(settings.secret, environment)];
+  const { S3Client: Client } = await import('@aws-sdk/client-s3');
+  const client = new Client({
+    region: settings.region,
+    ...(settings.endpoint === undefined ? {} : { endpoint: settings.endpoint }),
+    forcePathStyle: settings.pathStyle,
+    credentials: { accessKeyId: key.reveal(), secretAccessKey: secret.reveal() },
+    // The SDK's own default sends trailers that Ceph answers with 411 and Swift with 501.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    maxAttempts: 4,
+    // A socket that says nothing for a minute is lost; a slow line that goes on sending is not.
+    requestHandler: { connectionTimeout: 10_000, socketTimeout: 60_000 },
+  });
+  endWith(client, signal);
+  return client;
+}
+
+/** What goes out at once: TLS makes a second copy of it, and of a whole part that would be as much memory again. */
+const pieceBytes = 64 * 1024;
+
+/** What is under way ends with the signal, and only the removal of an unfinished upload may still begin. */
+function endWith(client: S3Client, signal: AbortSignal): void {
+  const handler = client.config.requestHandler;
+  const handle = handler.handle.bind(handler);
+  handler.handle = (request, options) => {
+    const tidies = request.method === 'DELETE' && 'uploadId' in request.query;
+    const body: unknown = request.body;
+    // a copy for each try: what was read once cannot be sent again
+    const sent =
+      body instanceof Uint8Array && body.length > pieceBytes
+        ? Object.assign(Object.create(Object.getPrototypeOf(request)), request, { body: inPieces(body) })
+        : request;
+    return handle(sent, tidies ? options : { ...options, abortSignal: signal });
+  };
+}
+
+function inPieces(body: Uint8Array): Readable {
+  function* pieces() {
+    for (let at = 0; at < body.length; at += pieceBytes) yield body.subarray(at, at + pieceBytes);
+  }
+  return Readable.from(pieces(), { objectMode: false, highWaterMark: pieceBytes });
+}

@@ -1,0 +1,95 @@
+// What an S3 store's refusal means for a person: which setting, which exit code, and never a secret.
+import { type ExitCode, Failure, messageOf } from '../../errors.ts';
+import { placeOf } from '../../secret.ts';
+import type { S3Settings } from './client.ts';
+
+type Meaning = { exit: ExitCode; says: string; advice: string };
+
+/** What has been seen of an error of the SDK: its name, the status, what the socket said. */
+function wordsOf(error: unknown): { name: string; status: number | undefined; code: string | undefined } {
+  if (!(error instanceof Error)) return { name: '', status: undefined, code: undefined };
+  const metadata: unknown = '$metadata' in error ? error.$metadata : undefined;
+  const status =
+    typeof metadata === 'object' && metadata !== null && 'httpStatusCode' in metadata
+      ? metadata.httpStatusCode
+      : undefined;
+  const code = 'code' in error ? error.code : error.cause instanceof Error && wordsOf(error.cause).code;
+  return {
+    name: error.name,
+    status: typeof status === 'number' ? status : undefined,
+    code: typeof code === 'string' ? code : undefined,
+  };
+}
+
+export function isMissing(error: unknown): boolean {
+  const { name, status } = wordsOf(error);
+  return name === 'NoSuchKey' || name === 'NotFound' || (status === 404 && name !== 'NoSuchBucket');
+}
+
+/** An object of no bytes has no first byte either. */
+export function isEmpty(error: unknown): boolean {
+  return wordsOf(error).status === 416;
+}
+
+/** A Failure for `what` (`the store far cannot take a/b`); what is a Failure already stays as it is. */
+export function refusal(error: unknown, what: string, settings: S3Settings): unknown {
+  if (error instanceof Failure) return error;
+  const { name, status, code } = wordsOf(error);
+  const found = meaning({ name, status, code }, settings);
+  const seen = [name, status, code].filter(word => word !== undefined && word !== '').join(' ');
+  if (!found && status === undefined && code === undefined && name !== 'TimeoutError') return error;
+  if (found) return new Failure(found.exit, `${what}: ${found.says}`, { advice: found.advice, detail: seen });
+  // A store's own words, which repeat keys and signatures only where those are wrong.
+  return new Failure(1, `${what}: it answered ${seen}`, {
+    advice: /part number/i.test(messageOf(error))
+      ? 'it takes fewer parts of one object than others do: raise its limit (in Swift max_upload_part_num), or leave files out'
+      : 'look at the state of the store, and try again later',
+    detail: messageOf(error).slice(0, 500),
+  });
+}
+
+function meaning(seen: ReturnType<typeof wordsOf>, settings: S3Settings): Meaning | undefined {
+  const { name, status, code } = seen;
+  const { bucket, region } = settings;
+  const at = settings.endpoint ?? `the S3 of region ${region}`;
+  const is = (...names: string[]) => names.includes(name);
+
+  if (is('NoSuchBucket', 'InvalidBucketName'))
+    return { exit: 3, says: `${at} has no bucket ${bucket}`, advice: 'make it there, or correct bucket in ops.yml' };
+  if (is('InvalidStorageClass'))
+    return {
+      exit: 3,
+      says: `${at} has no storage class ${settings.storageClass ?? ''}`,
+      advice: 'take storage_class out of ops.yml, or name one that it has',
+    };
+  if (is('SignatureDoesNotMatch', 'InvalidAccessKeyId', 'InvalidSecurity'))
+    return {
+      exit: 3,
+      says: 'the key or its secret is wrong',
+      advice: `look at ${placeOf(settings.key)} and ${placeOf(settings.secret)}`,
+    };
+  if (is('PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraintException') || status === 301)
+    return { exit: 3, says: `the bucket ${bucket} is not in region ${region}`, advice: 'correct region in ops.yml' };
+  if (is('RequestTimeTooSkewed'))
+    return {
+      exit: 3,
+      says: 'the clock of this machine is wrong',
+      advice: 'let it follow a time server, then try again',
+    };
+  // Before 403, which Ceph answers when a quota is used up.
+  if (is('QuotaExceeded', 'InsufficientStorage', 'XMinioStorageFull', 'ServiceQuotaExceeded') || status === 507)
+    return { exit: 1, says: 'it has no space left', advice: 'make room there: npx tsx tasks/backups.ts prune --plan' };
+  if (status === 403)
+    return {
+      exit: 3,
+      says: `the key has no right to do that in ${bucket}, or its secret is wrong`,
+      advice: `look at ${placeOf(settings.key)} and ${placeOf(settings.secret)}, and at the rights of that key`,
+    };
+  if (status === undefined && (code !== undefined || is('TimeoutError')))
+    return {
+      exit: 4,
+      says: `${at} cannot be reached (${code ?? name})`,
+      advice: 'look at endpoint in ops.yml and at the network',
+    };
+  return undefined;
+}

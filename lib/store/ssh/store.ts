@@ -1,0 +1,167 @@
+// A store that is a folder on a host, over ssh: what `user@host:/path` was to rsync, with nothing there but bash and coreutils.
+import { posix } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
+import { flowOf, perform, wayTo } from '../../host/run.ts';
+import type { StoreSettings } from '../../target/target.ts';
+import type { Finding } from '../../finding.ts';
+import { Failure } from '../../errors.ts';
+import { lines, script, sh, type Command } from '../../host/sh.ts';
+import type { Around } from '../open.ts';
+import { leftovers, room } from '../checks.ts';
+import { putFile } from './put.ts';
+import { folderAbove, unfinished, verifyKey, type Store } from '../store.ts';
+
+export type SshStoreSettings = Extract<StoreSettings, { kind: 'ssh' }>;
+
+export function sshStore(
+  { name, host, folder }: SshStoreSettings,
+  { connect, signal }: Omit<Around, 'environment'>,
+): Store {
+  const reach = () => wayTo(host, { connect, signal });
+  const place = (key: string) => {
+    verifyKey(key);
+    return `${folder}/${key}`;
+  };
+  /** What goes wrong there, with what to do about it; the body's own errors never come here as a Failure 4. */
+  const refused = (error: unknown, what: string) => (signal.aborted ? signal.reason : explain(error, what, folder));
+
+  /** Every file of the store with this prefix whose own name is like that: `size path`, each with a NUL behind it. */
+  const find = (prefix: string, like: Command, what: Command): Command => {
+    if (!/^[\w./-]*$/.test(prefix)) throw new TypeError(`no prefix of a store: ${JSON.stringify(prefix)}`);
+    const above = folderAbove(prefix) ? `./${folderAbove(prefix)}/` : './';
+    return lines(
+      enter(folder),
+      sh`[ -d ${above} ] || exit 0`,
+      sh`find -P ${above} -ignore_readdir_race -type f ${like} -path ${`./${prefix}*`} ${what}`,
+    );
+  };
+
+  const free = async () =>
+    Number(await perform(await reach(), sh`df -PB1 ${folder} | awk 'NR==2 {print $4}'`, 'asking for its room'));
+
+  return {
+    name,
+    free,
+
+    async put(key, body) {
+      const file = place(key);
+      let broken: unknown;
+      body.once('error', error => (broken = error));
+      try {
+        return await putFile(await reach(), file, body);
+      } catch (error) {
+        if (!signal.aborted && error === broken) throw error;
+        throw refused(error, `the store ${name} cannot take ${key}`);
+      } finally {
+        body.destroy();
+      }
+    },
+
+    async get(key) {
+      const file = place(key);
+      const what = `the store ${name} does not give ${key}`;
+      try {
+        const way = await reach();
+        const there = sh`if [ -f ${file} ]; then echo yes; else why=$(stat ${file} 2>&1); case $why in *'Permission denied'*) printf '%s\\n' "$why" >&2; exit 1 ;; esac; fi`;
+        if ((await perform(way, there, `looking for ${key}`)).trim() === 'yes')
+          return flowOf(way, sh`cat ${file}`, `reading ${key} from ${name}`);
+      } catch (error) {
+        throw refused(error, what);
+      }
+      throw new Failure(7, `the store ${name} has no ${key}`, { advice: `look into ${folder} on ${host.name}` });
+    },
+
+    async *list(prefix) {
+      const decoder = new StringDecoder('utf8');
+      let rest = '';
+      try {
+        const command = find(prefix, sh`! -name ${'.*'}`, sh`-printf '%s %p\\0'`);
+        for await (const piece of flowOf(await reach(), command, `looking through ${folder}`)) {
+          const found = (rest + decoder.write(piece)).split('\0');
+          rest = found.pop() ?? '';
+          // no name on a disk is that long
+          if (rest.length > 100_000) throw new Failure(1, 'it lists what is no list of files');
+          for (const one of found) {
+            const [, bytes = '', path = ''] = /^(\d+) \.\/(.*)$/s.exec(one) ?? [];
+            yield { key: path, bytes: Number(bytes) };
+          }
+        }
+      } catch (error) {
+        throw refused(error, `the store ${name} does not tell what it has`);
+      }
+    },
+
+    async remove(key) {
+      place(key);
+      const above = posix.dirname(key);
+      const command = lines(
+        enter(folder),
+        sh`rm -f -- ${key} || exit 1`,
+        // an empty folder is nothing that this store has; others are not empty and stay
+        above !== '.' && sh`rmdir -p --ignore-fail-on-non-empty -- ${above} 2>/dev/null`,
+        script('exit 0'),
+      );
+      try {
+        await perform(await reach(), command, `removing ${key}`);
+      } catch (error) {
+        throw refused(error, `the store ${name} does not remove ${key}`);
+      }
+    },
+
+    async sweep(prefix) {
+      const command = lines(
+        script('set -o pipefail'),
+        sh`{
+${find(prefix, sh`-name ${`${unfinished}*`}`, sh`-delete -printf x`)}
+} | wc -c`,
+      );
+      try {
+        return Number(await perform(await reach(), command, 'sweeping'));
+      } catch (error) {
+        throw refused(error, `the store ${name} does not let unfinished uploads be removed`);
+      }
+    },
+
+    async examine(prefix, needed): Promise<Finding[]> {
+      const way = await reach();
+      const left = await perform(way, find(prefix, sh`-name ${`${unfinished}*`}`, sh`-printf x`), 'looking');
+      return [room(await free(), needed, `${folder} on ${way.host.where}`), leftovers(left.length)];
+    },
+  };
+}
+
+/** Ends well where there is no such folder yet, as then there is nothing in it. */
+function enter(folder: string): Command {
+  return sh`why=$(cd ${folder} 2>&1) || case $why in *'No such file or directory'*) exit 0 ;; *) printf '%s\\n' "$why" >&2; exit 1 ;; esac
+cd ${folder} || exit 1`;
+}
+
+function explain(error: unknown, what: string, folder: string): unknown {
+  if (!(error instanceof Failure)) return error;
+  const { exit, message, detail = '' } = error;
+  const more = (advice: string | undefined) => ({
+    ...(advice ? { advice } : {}),
+    ...(detail ? { detail } : {}),
+    cause: error,
+  });
+  if (exit === 4) {
+    const lost = message.startsWith('connection lost');
+    const advice =
+      'when the line is back, once more: nothing half is listed, and the next backup removes what was left';
+    return new Failure(4, `${what}: ${message}`, more(lost ? advice : error.advice));
+  }
+  if (exit !== 1) return error;
+  const why = detail.split('\n').findLast(line => line.trim()) ?? message;
+  const [, advice] = meanings.find(([pattern]) => pattern.test(why)) ?? [];
+  return new Failure(1, `${what}: ${why}`, more(advice?.(folder)));
+}
+
+const meanings: [RegExp, (folder: string) => string][] = [
+  [/No space left|Disk quota exceeded/, () => 'make room there: npx tsx tasks/backups.ts prune --plan'],
+  [
+    /Permission denied|Operation not permitted|Read-only file system/,
+    folder => `${folder} must belong to the user who connects; there: sudo install -d -m 700 -o <that user> ${folder}`,
+  ],
+  [/Not a directory|No such file/, folder => `is ${folder} the right folder, and its disk mounted?`],
+  [/command not found/, () => 'the host needs bash, coreutils and findutils'],
+];

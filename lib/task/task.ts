@@ -1,0 +1,307 @@
+// How a task starts and ends: flags, context, signals, exit codes. The only file that touches `process`.
+import { realpathSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
+import { basename, extname, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pathToFileURL } from 'node:url';
+import { type Flags, type Reach, type Shape, type Typed, type Values, flagsOf, hasValues, parse } from './args.ts';
+import type { Config } from '../config/load.ts';
+import type { HostSettings, Target } from '../target/target.ts';
+import { type ExitCode, Failure, messageOf } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import type { Report, Voice } from '../report/report.ts';
+
+/** What a task hands back: `text` is for people, `json` is the same for programs; `exit` may be any number for `exec`, whose command decides. */
+export type Result = { text: string; json: unknown; exit?: number };
+
+type Env<R extends Reach> = R extends 'one'
+  ? { env: string; app: string | undefined }
+  : R extends 'optional'
+    ? { env: string | undefined; app: string | undefined }
+    : unknown;
+/** `wait` is in seconds. */
+type Changing<C extends boolean> = C extends true ? { plan: boolean; wait: number | undefined } : unknown;
+
+type Args<F extends Flags, R extends Reach, C extends boolean> = Values<F> &
+  Env<R> &
+  Changing<C> & { config: string | undefined; json: boolean; verbose: boolean };
+
+export type Context<F extends Flags = Record<never, never>, R extends Reach = 'one', C extends boolean = false> = {
+  args: Args<F, R, C>;
+  positionals: string[];
+  /** What stood after `--`. */
+  rest: string[];
+  config: () => Promise<Config>;
+  /** The target that --env and --app name. */
+  target: () => Promise<Target>;
+  /** One connection per host; all are closed when the task ends. */
+  connect: (settings: HostSettings) => Promise<Host>;
+  environment: NodeJS.ProcessEnv;
+  /** Aborted by Ctrl-C, SIGTERM and SIGHUP; its reason is a Failure with the exit code. */
+  signal: AbortSignal;
+  report: Report;
+  /** Standard output, for tasks whose result is a stream: logs, exec. They return an empty text. */
+  output: NodeJS.WritableStream;
+  /** Standard error as it is, for what a command on the host writes there. */
+  errors: NodeJS.WritableStream;
+  /** Standard input. */
+  input: Readable & { isTTY?: boolean };
+  /** `ana@laptop`, or `github:ana` in GitHub Actions; one word. */
+  who: string;
+  /** The folder the person is in. */
+  folder: string;
+};
+
+/** How a task ended, and after how many seconds. */
+export type End = { seconds: number } & ({ result: Result } | { error: unknown });
+
+export type Spec<F extends Flags, R extends Reach, C extends boolean> = Shape & {
+  args?: F;
+  target?: R;
+  changes?: C;
+  run(context: Context<F, R, C>): Promise<Result>;
+  /** Looks back on a run that was not interrupted. Its own failure is a warning: what came of the run is certain by now. */
+  ended?(context: Context<F, R, C>, end: End): Promise<void>;
+};
+
+/** Declares a task, and runs it when its file is the program that was started. */
+export function task<
+  const F extends Flags = Record<never, never>,
+  const R extends Reach = 'one',
+  const C extends boolean = false,
+>(url: string, spec: Spec<F, R, C>): Spec<F, R, C> {
+  const program = process.argv[1];
+  if (program !== undefined && isFile(url, program)) {
+    // Later than the rest of the task's file, so that everything it declares is there.
+    queueMicrotask(() => void start(spec, basename(program, extname(program))));
+  }
+  return spec;
+}
+
+function isFile(url: string, program: string): boolean {
+  try {
+    return pathToFileURL(realpathSync(program)).href === url;
+  } catch {
+    return pathToFileURL(`${program}.ts`).href === url;
+  }
+}
+
+async function start<F extends Flags, R extends Reach, C extends boolean>(spec: Spec<F, R, C>, name: string) {
+  const words = process.argv.slice(2);
+  let typed: Typed | undefined;
+  let refused: unknown;
+  try {
+    const understood = parse(words, spec);
+    if (understood === 'help') return await printHelp(spec, name);
+    typed = understood;
+  } catch (error) {
+    refused = error;
+  }
+
+  // On Node 20 the SDK of the stores would tell whoever reads cron's mail about its plans for Node 22.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
+  const voice = await speak(name, typed, words);
+  const events = listen(voice, spec.changes === true);
+  const hosts = new Map<string, Promise<Host>>();
+  let exit = 0;
+  try {
+    if (!typed) throw refused;
+    const run = runToEnd(spec, contextOf(spec, typed, { report: voice.report, signal: events.signal, hosts }));
+    const result = await Promise.race([run, events.hopeless]);
+    voice.result(result.text, result.json);
+    exit = result.exit ?? 0;
+    await voice.close();
+  } catch (error) {
+    if (!events.unread()) {
+      const told = voice.fail(...events.blame(error));
+      if (voice.report.json) voice.result('', { error: told });
+      exit = told.exit;
+      await voice.close(told);
+    }
+  }
+  await end(exit, hosts);
+}
+
+async function runToEnd<F extends Flags, R extends Reach, C extends boolean>(
+  spec: Spec<F, R, C>,
+  context: Context<F, R, C>,
+): Promise<Result> {
+  const began = performance.now();
+  const end = await spec.run(context).then(
+    result => ({ result }),
+    (error: unknown) => ({ error }),
+  );
+  if (spec.ended && !context.signal.aborted)
+    try {
+      await spec.ended(context, { ...end, seconds: (performance.now() - began) / 1000 });
+    } catch (error) {
+      context.report.warn(messageOf(error));
+    }
+  if ('error' in end) throw end.error;
+  return end.result;
+}
+
+async function printHelp(shape: Shape, name: string) {
+  const { help } = await import('./help.ts');
+  process.stdout.on('error', () => {});
+  process.stdout.write(help(`npx tsx tasks/${name}.ts`, shape));
+}
+
+async function speak(name: string, typed: Typed | undefined, words: string[]): Promise<Voice> {
+  const { createVoice } = await import('../report/report.ts');
+  // Words that could not be understood still say how their refusal is to be told.
+  const asked = (flag: string) => (typed ? typed.values[flag] === true : words.includes(`--${flag}`));
+  const { stdout, stderr, env } = process;
+  // A width of 0 (a pty that nobody sized) would make listr2 wrap after each character.
+  const drawable = stdout.isTTY && stderr.isTTY && stdout.columns > 0 && stderr.columns > 0 && env['TERM'] !== 'dumb';
+  return createVoice({
+    title: `bookops ${name}`,
+    stdout,
+    stderr,
+    screen: drawable ? stderr : undefined,
+    environment: env,
+    json: asked('json'),
+    verbose: asked('verbose'),
+  });
+}
+
+/** What can happen to a running task from outside: signals, a reader that goes away, an error that nobody caught. */
+function listen(voice: Voice, changes: boolean) {
+  const controller = new AbortController();
+  const { signal } = controller;
+  let exit: 130 | 143 | undefined;
+  let since = 0;
+  let unread = false;
+
+  const hopeless = new Promise<never>((_, reject) => {
+    process.on('uncaughtException', reject);
+    const interrupted = (name: NodeJS.Signals) => {
+      if (exit !== undefined) {
+        // One Ctrl-C may come twice: from the terminal, and passed on by npx or tsx.
+        if (name === 'SIGINT' && performance.now() - since > 400) process.exit(130);
+        return;
+      }
+      exit = name === 'SIGINT' ? 130 : 143;
+      since = performance.now();
+      voice.report.warn(changes ? 'interrupted: undoing, press Ctrl-C again to leave it to the server' : 'interrupted');
+      controller.abort(new Failure(exit, `interrupted by ${name}`));
+      // Nothing to undo: what does not listen to the signal is not waited for long.
+      if (!changes) setTimeout(() => reject(signal.reason), 2000).unref();
+    };
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupted);
+  });
+  // It may reject when the race is over.
+  hopeless.catch(() => {});
+
+  // `| head` took what it wanted. A task that changes something goes on to its end all the same.
+  process.stdout.on('error', () => {
+    if (changes || signal.aborted) return;
+    unread = true;
+    controller.abort(new Failure(0, 'nobody reads the output any more'));
+  });
+  process.stderr.on('error', () => {});
+
+  return {
+    signal,
+    hopeless,
+    unread: () => unread,
+    /** The error to tell and the exit code it gets: an interruption's, unless a person is needed (6). */
+    blame(error: unknown): [unknown, ExitCode?] {
+      if (exit === undefined || (error instanceof Failure && error.exit === 6)) return [error];
+      const aborted = error instanceof Error && error.name === 'AbortError';
+      return [aborted ? signal.reason : error, exit];
+    },
+  };
+}
+
+function contextOf<F extends Flags, R extends Reach, C extends boolean>(
+  spec: Spec<F, R, C>,
+  { values, positionals, rest }: Typed,
+  { report, signal, hosts }: { report: Report; signal: AbortSignal; hosts: Map<string, Promise<Host>> },
+): Context<F, R, C> {
+  if (!fits(values, spec)) throw new TypeError('the flags do not have the types that their task declares');
+  const environment = process.env;
+  const folder = process.cwd();
+  let config: Promise<Config> | undefined;
+  let target: Promise<Target> | undefined;
+
+  const load = async () => {
+    const { loadConfig } = await import('../config/load.ts');
+    return loadConfig(resolve(folder, values.config ?? (environment['BOOKOPS_CONFIG'] || 'ops.yml')));
+  };
+  const open = async (settings: HostSettings) => {
+    const { connect } = await import('../host/connect.ts');
+    const { stdin: input, stdout: output } = process;
+    return connect(settings, { environment, signal, terminal: { input, output } });
+  };
+  const find = async () => {
+    const { env, app } = named(values);
+    if (env === undefined) throw new Failure(2, '--env is missing: which environment?', { advice: 'add --env <name>' });
+    return (await context.config()).find(app, env);
+  };
+  const context: Context<F, R, C> = {
+    args: values,
+    positionals,
+    rest,
+    config: () => (config ??= load()),
+    target: () => (target ??= find()),
+    connect(settings) {
+      const host = hosts.get(settings.name) ?? open(settings);
+      hosts.set(settings.name, host);
+      return host;
+    },
+    environment,
+    signal,
+    report,
+    output: process.stdout,
+    errors: process.stderr,
+    // A getter, because touching it makes Node open it.
+    get input() {
+      return process.stdin;
+    },
+    who: who(environment),
+    folder,
+  };
+  return context;
+}
+
+function fits<F extends Flags, R extends Reach, C extends boolean>(
+  values: Typed['values'],
+  spec: Spec<F, R, C>,
+): values is Typed['values'] & Args<F, R, C> {
+  return hasValues(values, flagsOf(spec));
+}
+
+function named({ env, app }: Typed['values']): { env: string | undefined; app: string | undefined } {
+  return { env: env === undefined ? env : String(env), app: app === undefined ? app : String(app) };
+}
+
+/** It becomes the value of `by=` in the release log, so it is one plain word. */
+function who({ GITHUB_ACTIONS, GITHUB_ACTOR, USER }: NodeJS.ProcessEnv): string {
+  if (GITHUB_ACTIONS === 'true' && GITHUB_ACTOR) return oneWord(`github:${GITHUB_ACTOR}`);
+  return oneWord(`${userName() ?? USER ?? process.getuid?.() ?? 'someone'}@${hostname()}`);
+}
+
+function userName(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container may run as a number that no account has.
+    return undefined;
+  }
+}
+
+function oneWord(text: string): string {
+  return text.replace(/[^\p{L}\p{N}.@:_+[\]-]+/gu, '-');
+}
+
+async function end(exit: number, hosts: Map<string, Promise<Host>>) {
+  process.exitCode = exit;
+  for (const stream of [process.stdout, process.stderr])
+    await new Promise<void>(done => {
+      stream.write('', () => done());
+    });
+  // Whatever a library left open must not keep the program: all is said, and on the host the keeper watches.
+  setTimeout(() => process.exit(exit), 1500).unref();
+  await Promise.allSettled([...hosts.values()].map(async host => (await host).close()));
+}
