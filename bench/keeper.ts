@@ -1,7 +1,7 @@
 // Measures the keeper on this machine: how long a step takes through it, how fast it goes back, what it costs to wait.
 import { readFileSync, readdirSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
-import { openKeeper } from '../lib/plan/keeper/keeper.ts';
+import { openKeeper } from '../lib/plan/keeper/open.ts';
 import { host, keeperOf, place, program, sleep, stepOf, until, walk } from '../tests/torture/keeping.ts';
 import { median, milliseconds, timed, type Figure } from './figures.ts';
 

@@ -1,5 +1,4 @@
 // One finding of the doctor: what was looked at, how it is, and what to type next when it is not good.
-import type { Facts } from './release/facts.ts';
 
 export type Finding = {
   check: string;
@@ -12,14 +11,11 @@ export type Finding = {
 export function good(check: string, says: string): Finding {
   return { check, state: 'good', says };
 }
+
 export function warning(check: string, says: string, fix: string): Finding {
   return { check, state: 'warning', says, fix };
 }
+
 export function failure(check: string, says: string, fix: string): Finding {
   return { check, state: 'failure', says, fix };
-}
-
-/** The words of an answer. */
-export function words(facts: Facts, name: string): string[] {
-  return (facts.runtime.get(name) ?? '').split(/\s+/).filter(Boolean);
 }

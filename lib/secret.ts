@@ -1,7 +1,6 @@
 // A value that must never be seen: it prints as [secret] wherever it is put by mistake.
 import { readFile } from 'node:fs/promises';
 import { inspect } from 'node:util';
-import type { SecretReference } from './target/target.ts';
 import { Failure, messageOf } from './errors.ts';
 
 export class Secret {
@@ -50,3 +49,6 @@ export async function readSecret(reference: SecretReference, environment: NodeJS
     throw new Failure(3, `the secret file ${reference.file} cannot be read: ${messageOf(error)}`);
   }
 }
+
+/** Where a secret is to be found on this machine; its value is read only when it is needed. */
+export type SecretReference = { env: string } | { file: string };

@@ -17,14 +17,16 @@ import { manifestName } from '../lib/backup/manifest.ts';
 import { noteDamage } from '../lib/backup/verify/record-damage.ts';
 import { probed } from '../lib/backup/monitor/test-stores.ts';
 import { pruned } from '../lib/backup/prune.ts';
-import { backupsOf, openStores, size } from '../lib/backup/settings.ts';
+import { backupsOf, openStores } from '../lib/backup/settings.ts';
+import { size } from '../lib/size.ts';
 import type { Check } from '../lib/backup/drill/verdict.ts';
 import { afterwards, watched } from '../lib/backup/monitor/watch.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
 import type { Target } from '../lib/target/target.ts';
 import { span } from '../lib/duration.ts';
 import type { Report } from '../lib/report/report.ts';
-import { task, type Context, type Result } from '../lib/task/task.ts';
+import { task, type Context } from '../lib/task/task.ts';
+import { type Result } from '../lib/report/result.ts';
 
 type Asking = Pick<Context, 'connect' | 'report' | 'signal'> & { args: { store: string | undefined } };
 

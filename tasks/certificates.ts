@@ -16,7 +16,7 @@ import {
 } from '../lib/certificate/inspect.ts';
 import { explainLookup, lookUp, publicResolvers, serverAddresses } from '../lib/certificate/dns.ts';
 import { issueSteps, type Wanted } from '../lib/certificate/issue.ts';
-import { askFacts } from '../lib/release/facts.ts';
+import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { changeInSteps } from '../lib/plan/run-steps.ts';
 import { task } from '../lib/task/task.ts';
 

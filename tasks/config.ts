@@ -1,7 +1,8 @@
 // Looks at ops.yml without touching a server: is it right, what does a target come to, what does its unit look like.
 import type { Config } from '../lib/config/load.ts';
 import type { Target } from '../lib/target/target.ts';
-import { type Result, task } from '../lib/task/task.ts';
+import { task } from '../lib/task/task.ts';
+import { type Result } from '../lib/report/result.ts';
 
 export default task(import.meta.url, {
   about: 'Check ops.yml, and show what it comes to',

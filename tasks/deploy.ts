@@ -9,7 +9,7 @@ import { explainWait } from '../lib/deploy/readiness.ts';
 import { switchFor } from '../lib/deploy/switch/switch.ts';
 import { verifyWatchable, watchVisitors } from '../lib/deploy/watch-traffic.ts';
 import { surveyed } from '../lib/runtime/compose/survey.ts';
-import { runtimeOf } from '../lib/runtime/runtime.ts';
+import { runtimeOf } from '../lib/runtime/runtime-of.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {

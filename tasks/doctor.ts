@@ -9,7 +9,7 @@ import { Failure } from '../lib/errors.ts';
 import type { Host } from '../lib/host/host.ts';
 import { sh } from '../lib/host/sh.ts';
 import { resolveCommit } from '../lib/git/clone.ts';
-import { askFacts } from '../lib/release/facts.ts';
+import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { sha7 } from '../lib/release/release.ts';
 import { task } from '../lib/task/task.ts';
 

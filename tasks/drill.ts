@@ -13,10 +13,10 @@ import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
 import { finder } from '../lib/backup/restore/selection.ts';
 import { logVerdict, renderVerdict, verdictName, type Check, type Verdict } from '../lib/backup/drill/verdict.ts';
 import { afterwards } from '../lib/backup/monitor/watch.ts';
-import type { HostSettings } from '../lib/target/target.ts';
+import type { HostSettings } from '../lib/target/host-settings.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
 import { trialOf } from '../lib/database/postgres/restore-test.ts';
-import { runtimeOf } from '../lib/runtime/runtime.ts';
+import { runtimeOf } from '../lib/runtime/runtime-of.ts';
 import { task } from '../lib/task/task.ts';
 
 const here: HostSettings = { name: 'this machine', kind: 'local' };

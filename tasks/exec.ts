@@ -2,9 +2,9 @@
 import { Writable } from 'node:stream';
 import { Failure } from '../lib/errors.ts';
 import { onTerminal, stream } from '../lib/host/stream.ts';
-import { serving } from '../lib/deploy/attempt.ts';
-import { askFacts } from '../lib/release/facts.ts';
-import { runtimeOf } from '../lib/runtime/runtime.ts';
+import { serving } from '../lib/release/serving.ts';
+import { askFacts } from '../lib/deploy/ask-facts.ts';
+import { runtimeOf } from '../lib/runtime/runtime-of.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {

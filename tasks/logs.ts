@@ -3,12 +3,13 @@ import { finished } from 'node:stream/promises';
 import { seconds } from '../lib/duration.ts';
 import { Failure } from '../lib/errors.ts';
 import { stream } from '../lib/host/stream.ts';
-import { serving } from '../lib/deploy/attempt.ts';
-import { askFacts, type Facts } from '../lib/release/facts.ts';
+import { serving } from '../lib/release/serving.ts';
+import { type Facts } from '../lib/release/facts.ts';
+import { askFacts } from '../lib/deploy/ask-facts.ts';
 import type { Release } from '../lib/release/release.ts';
 import { inert } from '../lib/report/github-actions.ts';
 import { lineWriter } from '../lib/report/line-writer.ts';
-import { runtimeOf } from '../lib/runtime/runtime.ts';
+import { runtimeOf } from '../lib/runtime/runtime-of.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {

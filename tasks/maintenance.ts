@@ -10,7 +10,7 @@ import { readFlag } from '../lib/maintenance/flag.ts';
 import { newLink } from '../lib/maintenance/link.ts';
 import { pageOf, readMessage } from '../lib/maintenance/page.ts';
 import { cronRuns, momentOf, readUntil, untilQuestion } from '../lib/maintenance/end-time.ts';
-import { askFacts } from '../lib/release/facts.ts';
+import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { changeInSteps } from '../lib/plan/run-steps.ts';
 import { lines } from '../lib/host/sh.ts';
 import { task } from '../lib/task/task.ts';

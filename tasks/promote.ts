@@ -1,15 +1,16 @@
 // Puts the SHA that one environment serves live in another: what staging ran goes to production, and nothing else.
 import { verifyRestorable } from '../lib/backup/drill/last-proven.ts';
 import { Failure } from '../lib/errors.ts';
-import { attempt, serving } from '../lib/deploy/attempt.ts';
-import { askFacts } from '../lib/release/facts.ts';
+import { attempt } from '../lib/deploy/attempt.ts';
+import { serving } from '../lib/release/serving.ts';
+import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { gather, wholeCommit } from '../lib/deploy/artifacts.ts';
 import { releaseAt, sha7 } from '../lib/release/release.ts';
 import { verifyDisk, verifyEnvironment } from '../lib/deploy/preflight.ts';
 import { explainWait } from '../lib/deploy/readiness.ts';
 import { switchFor } from '../lib/deploy/switch/switch.ts';
 import { surveyed } from '../lib/runtime/compose/survey.ts';
-import { runtimeOf } from '../lib/runtime/runtime.ts';
+import { runtimeOf } from '../lib/runtime/runtime-of.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {

@@ -1,6 +1,6 @@
 // What a person types at exit 6: shows what an attempt left beside what is true now, tries its way back again, or accepts what is there.
 import { Failure } from '../lib/errors.ts';
-import { askFacts } from '../lib/release/facts.ts';
+import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { leftoverQuestion, readLeftover } from '../lib/plan/keeper/leftover.ts';
 import { lookAround } from '../lib/recover/present-state.ts';
 import { acceptPresent, accepts, nothingLeft, shownLeftover, tryAgain } from '../lib/recover/recover.ts';

@@ -1,6 +1,6 @@
 // Lists what was attempted on a target, as its release log says, and shows one attempt whole.
 import { Failure } from '../lib/errors.ts';
-import { askFacts } from '../lib/release/facts.ts';
+import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { goodReleases, type LogLine } from '../lib/release/log.ts';
 import { sha7 } from '../lib/release/release.ts';
 import { task } from '../lib/task/task.ts';

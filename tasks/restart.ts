@@ -1,10 +1,11 @@
 // Starts what serves once more, through the same steps and the same way back as a deploy.
-import { attempt, servingOrRefuse } from '../lib/deploy/attempt.ts';
+import { attempt } from '../lib/deploy/attempt.ts';
+import { servingOrRefuse } from '../lib/release/serving.ts';
 import { verifyEnvironment } from '../lib/deploy/preflight.ts';
 import { explainWait } from '../lib/deploy/readiness.ts';
 import { switchFor } from '../lib/deploy/switch/switch.ts';
 import { surveyed } from '../lib/runtime/compose/survey.ts';
-import { runtimeOf } from '../lib/runtime/runtime.ts';
+import { runtimeOf } from '../lib/runtime/runtime-of.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {

@@ -1,10 +1,11 @@
 // Makes the data of an environment anew from a list of users; what was there is kept as a snapshot, and production is refused.
 import { verifyEnvironment } from '../lib/deploy/preflight.ts';
-import { attempt, servingOrRefuse } from '../lib/deploy/attempt.ts';
+import { attempt } from '../lib/deploy/attempt.ts';
+import { servingOrRefuse } from '../lib/release/serving.ts';
 import { explainWait } from '../lib/deploy/readiness.ts';
 import { switchFor } from '../lib/deploy/switch/switch.ts';
 import { surveyed } from '../lib/runtime/compose/survey.ts';
-import { runtimeOf } from '../lib/runtime/runtime.ts';
+import { runtimeOf } from '../lib/runtime/runtime-of.ts';
 import { fillSteps, seedOf, verifySeedable } from '../lib/seed/fill.ts';
 import { task } from '../lib/task/task.ts';
 

@@ -3,7 +3,7 @@ import type { Target } from '../lib/target/target.ts';
 import { Failure } from '../lib/errors.ts';
 import { frontOf, type Front } from '../lib/proxy/proxies.ts';
 import { applySteps, siteState } from '../lib/proxy/site.ts';
-import { askFacts } from '../lib/release/facts.ts';
+import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { changeInSteps } from '../lib/plan/run-steps.ts';
 import { task } from '../lib/task/task.ts';
 
@@ -82,6 +82,7 @@ function painted(text: string, { red, green, cyan, bold }: Record<'red' | 'green
     .map(line => (paints.find(([mark]) => line.startsWith(mark))?.[1] ?? same)(line))
     .join('\n');
 }
+
 type Paint = (text: string) => string;
 const same = (text: string) => text;
 

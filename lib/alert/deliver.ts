@@ -1,7 +1,7 @@
 // Messages on their way: by HTTP or through this machine's sendmail. What cannot be delivered is said, and never more than that.
 import { spawn } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { AlertSettings } from '../target/target.ts';
+import type { AlertSettings } from '../target/backup-settings.ts';
 import { Failure, messageOf } from '../errors.ts';
 import { programEnvironment } from '../host/environment.ts';
 import { readSecret, type Secret } from '../secret.ts';

@@ -1,13 +1,14 @@
 // The snapshots that deploys take of a SQLite database before they change it, as entries beside the backups: on the host only, and never counted as backups.
-import type { SqliteDatabase, Target } from '../target/target.ts';
+import type { Target } from '../target/target.ts';
+import type { SqliteDatabase } from '../target/database-settings.ts';
 import { span } from '../duration.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import { inItsPlace, snapshotNames } from '../database/snapshot.ts';
 import { parseLog, type LogLine } from '../release/log.ts';
 import { sha7 } from '../release/release.ts';
 import type { Report } from '../report/report.ts';
-import type { Result } from '../task/task.ts';
-import { size } from './settings.ts';
+import type { Result } from '../report/result.ts';
+import { size } from '../size.ts';
 
 export type BeforeDeploy = {
   /** Of the attempt: `20261120-120004`. */

@@ -1,8 +1,9 @@
 // Removing the backups that the planner does not keep, the manifest first, so that none is ever listed half.
 import type { Target } from '../target/target.ts';
-import { pairs } from '../release/log.ts';
+import { pairs } from '../log-line.ts';
 import type { Store } from '../store/store.ts';
-import type { Context, Result } from '../task/task.ts';
+import type { Context } from '../task/task.ts';
+import type { Result } from '../report/result.ts';
 import { spareCopies } from './bucket/unused-copies.ts';
 import { backupsIn, isWhole, type Held } from './catalog.ts';
 import { filesBytes, manifestName, plainName, type Manifest } from './manifest.ts';
@@ -21,6 +22,7 @@ import { backupOf } from './settings.ts';
 type Around = Pick<Context, 'connect' | 'report' | 'who' | 'signal'> & {
   args: { plan: boolean; wait: number | undefined };
 };
+
 type Planned = { store: Store; held: Held[]; plan: RetentionPlan };
 
 export async function pruned(around: Around, target: Target, stores: readonly Store[]): Promise<Result> {

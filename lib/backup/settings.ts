@@ -1,7 +1,9 @@
 // What ops.yml says of a target's backups, for tasks: its stores, opened, and the backups that are in them.
-import type { Backup, Target } from '../target/target.ts';
+import type { Target } from '../target/target.ts';
+import type { Backup } from '../target/backup-settings.ts';
 import { Failure } from '../errors.ts';
-import { openStore, type Around } from '../store/open.ts';
+import { openStore } from '../store/open.ts';
+import { type Around } from '../store/store.ts';
 import type { Store } from '../store/store.ts';
 import { backupsIn, type Held } from './catalog.ts';
 
@@ -39,12 +41,4 @@ export function readAt(text: string): Date {
   throw new Failure(2, `${JSON.stringify(text)} is no moment`, {
     advice: 'write --at 2026-11-20 (its end) or --at 2026-11-20T14:30, both UTC',
   });
-}
-
-/** `4.1 MB` */
-export function size(bytes: number): string {
-  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
-  const step = bytes < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
-  const amount = bytes / 1000 ** step;
-  return `${step && amount < 10 ? amount.toFixed(1) : Math.round(amount)} ${units[step] ?? ''}`;
 }

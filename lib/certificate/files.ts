@@ -1,5 +1,5 @@
 // The certificate that nginx serves: where it stands, the self-signed one before the first real one, and how one takes the place of another.
-import type { Site } from '../target/target.ts';
+import type { Site } from '../target/site-settings.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 
 /** `folder` is a link to one of `pairs`: certificate and key change in the same moment, by one rename. */

@@ -1,7 +1,8 @@
 // The steps from ops.yml to a certificate that visitors are shown, and what it means when one fails.
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { Site, Target } from '../target/target.ts';
+import type { Target } from '../target/target.ts';
+import type { Site } from '../target/site-settings.ts';
 import { Failure } from '../errors.ts';
 import { lines, script, sh } from '../host/sh.ts';
 import type { Step } from '../plan/step.ts';

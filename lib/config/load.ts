@@ -7,7 +7,9 @@ import { buildHost, buildStore, buildTarget } from './build/target.ts';
 import { buildAlert } from './build/alerts.ts';
 import { settingsTree } from './merge.ts';
 import { sourceOf, type Problem, type Source } from './source/problems.ts';
-import { clashes, faultsWithin, type Draft } from './rules/target.ts';
+import { faultsWithin } from './rules/target.ts';
+import { clashes } from './rules/conflicts.ts';
+import { type Draft } from './rules/draft.ts';
 import {
   alertIn,
   faults,
@@ -19,7 +21,7 @@ import {
   storeIn,
   type WrittenStore,
 } from './schema/file.ts';
-import { unknown as unknownName } from './rules/site.ts';
+import { unknown as unknownName } from './rules/unknown.ts';
 import type { Target } from '../target/target.ts';
 import { get, leaves, placeOf, plain, textAt, without, type Scalar, type Tree } from './source/tree.ts';
 import { readYaml } from './source/yaml.ts';

@@ -1,5 +1,6 @@
 // The copy of a database for a backup, whatever kind it is: made beside deploys, counted, and taken away again.
-import type { Database, Target } from '../target/target.ts';
+import type { Target } from '../target/target.ts';
+import type { Database } from '../target/database-settings.ts';
 import { Failure, messageOf } from '../errors.ts';
 import { dumpCommand, readDump } from './postgres/dump.ts';
 import type { Snapshot } from './between-deploys.ts';

@@ -1,9 +1,11 @@
 // The database around a change: a snapshot while the app is stopped, and the exact bytes to put back when the change fails.
-import type { Database, SqliteDatabase, Target } from '../target/target.ts';
+import type { Target } from '../target/target.ts';
+import type { SqliteDatabase } from '../target/database-settings.ts';
+import type { Database } from '../target/database-settings.ts';
 import { bash, sqlite3 } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { keepDumps, liveDump, restoreDump, stoppedDump } from './postgres/snapshot.ts';
-import type { Change } from '../runtime/runtime.ts';
+import type { Change } from '../release/change.ts';
 import { clutter, exactCopy, makeExactCopy, putExactBack, removeCopies, restoredFile } from './sqlite/exact-copy.ts';
 import { inPlace } from '../host/run-as.ts';
 import type { Finish, Step } from '../plan/step.ts';

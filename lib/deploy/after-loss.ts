@@ -3,11 +3,12 @@ import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { Keeper } from '../plan/keeper/keeper.ts';
-import { askFacts } from '../release/facts.ts';
+import { askFacts } from './ask-facts.ts';
 import type { LogLine } from '../release/log.ts';
 
 /** How long to go on asking a server that does not answer, seconds. */
 const PATIENCE_SECONDS = 25;
+
 /** How long to watch one that answers and is still at it: an undo is tried for a while. */
 const BUSY_SECONDS = 240;
 

@@ -3,44 +3,23 @@ import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { lookAtHealth } from '../health/now.ts';
 import type { Host } from '../host/host.ts';
-import type { StepFailed } from '../plan/keeper/protocol.ts';
-import { openKeeper, type Keeper } from '../plan/keeper/keeper.ts';
+import { type Keeper } from '../plan/keeper/keeper.ts';
+import { openKeeper } from '../plan/keeper/open.ts';
 import type { Report } from '../report/report.ts';
-import { runtimeOf, type Change } from '../runtime/runtime.ts';
-import type { Result } from '../task/task.ts';
+import { type Change } from '../release/change.ts';
+import { runtimeOf } from '../runtime/runtime-of.ts';
+import type { Result } from '../report/result.ts';
 import { aftermath } from './after-loss.ts';
 import { withBootLine } from './reboot-line.ts';
-import { askFacts, type Facts } from '../release/facts.ts';
+import { type Facts } from '../release/facts.ts';
+import { askFacts } from './ask-facts.ts';
 import { recoverCommand } from '../plan/keeper/leftover.ts';
-import { goodReleases, pairs } from '../release/log.ts';
-import { adoptedName, attemptId, commitIn, sameCommit, sha7, type Release } from '../release/release.ts';
-import type { Plan, Step } from '../plan/step.ts';
+import { pairs } from '../log-line.ts';
+import { attemptId, sha7 } from '../release/release.ts';
 import { walk } from './run-plan.ts';
-
-/** What an attempt needs of the task's context. */
-export type Surroundings = {
-  args: { plan: boolean; wait: number | undefined; verbose: boolean };
-  report: Report;
-  signal: AbortSignal;
-  who: string;
-};
-
-/** Nothing is to be done: the commit serves, which is looked at before it is said; or for the reason given. */
-export type Idle = { already: string } | { nothing: string };
-
-export type Intention = {
-  action: 'deploy' | 'rollback' | 'promote' | 'restart' | 'seed' | 'restore';
-  /** Pre-flight: the release to put live, or why there is nothing to do. Throws a Failure for what speaks against it. */
-  choose(facts: Facts): Promise<Release | Idle>;
-  /** The steps, in the order in which a person would do them. */
-  plan(change: Change): Promise<Plan>;
-  /** The target whose log has to be read along: it must be on the same host. */
-  required?: Target | undefined;
-  /** What to try when the attempt failed, or failed at that step; default: the logs. */
-  advice?: string | ((step: Step | undefined) => string | undefined) | undefined;
-  /** Explains a failed step; undefined: its output speaks for itself. */
-  explain?(step: Step, error: StepFailed): { message: string; detail: string } | undefined;
-};
+import type { Surroundings } from '../plan/context.ts';
+import type { Intention, Ready } from './request.ts';
+import { serving } from '../release/serving.ts';
 
 /** Runs an intention on a target. @returns the result for the task. @throws Failure with the exit codes of design §6. */
 export async function attempt(around: Surroundings, host: Host, target: Target, intention: Intention): Promise<Result> {
@@ -102,37 +81,6 @@ export async function attempt(around: Surroundings, host: Host, target: Target, 
       advice: `npx tsx tasks/restart.ts --env ${environment} --app ${app} starts it anew; npx tsx tasks/logs.ts --env ${environment} --app ${app} shows what it says`,
     });
   }
-}
-
-export type Ready = { change: Change; plan: Plan };
-
-/** What serves now, as a release. Layouts that other tools left count too. */
-export function serving(target: Target, facts: Facts): Release | undefined {
-  const { colour } = facts;
-  const at = (name: string, sha: string): Release => ({
-    name,
-    sha,
-    folder: `${target.paths.releases}/${name}`,
-    colour,
-  });
-  const good = goodReleases(facts.log).at(-1);
-  const { linked, current } = facts;
-  // a person's word counts more than where a link points that could not be turned
-  const isAccepted = good?.line?.outcome === 'accepted' && good.sha === current;
-  if (linked && linked !== good?.release && !isAccepted)
-    return at(linked, facts.log.findLast(line => line.release === linked)?.sha ?? commitIn(linked) ?? linked);
-  if (!current) return undefined;
-  const name = good && sameCommit(good.sha, current) ? good.release : undefined;
-  return at(name ?? adoptedName(current), current);
-}
-
-/** @throws Failure 2 when nothing serves yet. */
-export function servingOrRefuse(target: Target, facts: Facts): Release {
-  const now = serving(target, facts);
-  if (now) return now;
-  throw new Failure(2, `nothing is deployed to ${target.app} ${target.environment} yet`, {
-    advice: `npx tsx tasks/deploy.ts --env ${target.environment}`,
-  });
 }
 
 function attemptOf(target: Target, change: Change, { action }: Intention, who: string, wait: number) {

@@ -1,7 +1,8 @@
 // Which releases stay on the host for a rollback, and the step that removes the others.
 import type { Target } from '../target/target.ts';
 import { sh } from '../host/sh.ts';
-import { runtimeOf, type Change } from '../runtime/runtime.ts';
+import { type Change } from '../release/change.ts';
+import { runtimeOf } from '../runtime/runtime-of.ts';
 import type { Facts } from '../release/facts.ts';
 import { everServed, folderOf } from '../release/history.ts';
 import { sameCommit } from '../release/release.ts';

@@ -1,10 +1,12 @@
 // The step that waits until a version is ready, and why one never was.
-import type { Health, Probe, Target } from '../target/target.ts';
+import type { Target } from '../target/target.ts';
+import type { Probe } from '../target/health-settings.ts';
+import type { Health } from '../target/health-settings.ts';
 import { keepPassed } from '../health/passed-probes.ts';
 import { explain, judge, waitUntilReady, type Asked } from '../health/probes.ts';
-import type { StepFailed } from '../plan/keeper/protocol.ts';
+import type { StepFailed } from '../plan/keeper/step-failed.ts';
 import { lines, sh } from '../host/sh.ts';
-import { runtimeOf } from '../runtime/runtime.ts';
+import { runtimeOf } from '../runtime/runtime-of.ts';
 import type { Facts } from '../release/facts.ts';
 import type { Release } from '../release/release.ts';
 import type { Step } from '../plan/step.ts';

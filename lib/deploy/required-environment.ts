@@ -1,8 +1,9 @@
 // The log of the environment that has to go first: read along on the same host, or asked for on its own.
 import type { Config } from '../config/load.ts';
-import type { HostSettings, Target } from '../target/target.ts';
+import type { Target } from '../target/target.ts';
+import type { HostSettings } from '../target/host-settings.ts';
 import type { Host } from '../host/host.ts';
-import { askFacts } from '../release/facts.ts';
+import { askFacts } from './ask-facts.ts';
 import type { LogLine } from '../release/log.ts';
 
 type Reach = { config(): Promise<Config>; connect(settings: HostSettings): Promise<Host> };

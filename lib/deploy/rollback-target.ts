@@ -1,7 +1,7 @@
 // Which release a rollback goes to: the last good one before the one that serves, or the good one that was named.
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
-import { serving } from './attempt.ts';
+import { serving } from '../release/serving.ts';
 import type { Facts } from '../release/facts.ts';
 import { everServed, folderOf, goodUpTo } from '../release/history.ts';
 import type { Good } from '../release/log.ts';

@@ -1,14 +1,17 @@
 // Walks a plan through the keeper and shows it: step by step, then the record, or the one way back.
 import type { Target } from '../target/target.ts';
 import { Failure, messageOf } from '../errors.ts';
-import { StepFailed } from '../plan/keeper/protocol.ts';
+import { StepFailed } from '../plan/keeper/step-failed.ts';
 import type { Keeper, Outcome } from '../plan/keeper/keeper.ts';
-import type { Change } from '../runtime/runtime.ts';
-import type { Result } from '../task/task.ts';
-import type { Intention, Ready, Surroundings } from './attempt.ts';
+import type { Change } from '../release/change.ts';
+import type { Result } from '../report/result.ts';
+import type { Ready } from './request.ts';
+import type { Intention } from './request.ts';
+import type { Surroundings } from '../plan/context.ts';
 import { readVisits, toldVisits, type Visits } from './switch/public-probe.ts';
 import { goodUpTo } from '../release/history.ts';
-import { goodAfter, liveLine, pairs, type LogLine } from '../release/log.ts';
+import { goodAfter, liveLine, type LogLine } from '../release/log.ts';
+import { pairs } from '../log-line.ts';
 import { sha7 } from '../release/release.ts';
 import type { Finish, Step } from '../plan/step.ts';
 import { recoverCommand } from '../plan/keeper/leftover.ts';

@@ -5,8 +5,9 @@ import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { lines, sh } from '../host/sh.ts';
 import { accessLog, readTraffic, regression, trafficQuestion, type Traffic } from '../proxy/access-log.ts';
-import type { Result } from '../task/task.ts';
-import { attempt, type Surroundings } from './attempt.ts';
+import type { Result } from '../report/result.ts';
+import { attempt } from './attempt.ts';
+import { type Surroundings } from '../plan/context.ts';
 import { sha7 } from '../release/release.ts';
 import { rollback } from './rollback.ts';
 

@@ -3,7 +3,7 @@ import type { Config } from '../config/load.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { serving } from '../deploy/attempt.ts';
+import { serving } from '../release/serving.ts';
 import type { Facts } from '../release/facts.ts';
 import { resolveCommit } from '../git/clone.ts';
 import { gather } from '../deploy/artifacts.ts';

@@ -5,7 +5,7 @@ import type { Target } from '../target/target.ts';
 import { bash } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { fileQuestion } from '../certificate/inspect.ts';
-import { runtimeOf } from '../runtime/runtime.ts';
+import { runtimeOf } from '../runtime/runtime-of.ts';
 import { rightsQuestion } from './rights.ts';
 import { instancesDoctorQuestion } from './instance-findings.ts';
 import { siteDoctorQuestion } from './site-findings.ts';
@@ -23,6 +23,7 @@ export function toolsOf(target: Target): string[] {
 
 /** What steps run as the app's user. */
 export const asAppUser = ['bash', 'test', 'head', 'kill'];
+
 /** What steps run as root on the unit. */
 export const onUnit = ['start', 'stop', 'reset-failed'];
 

@@ -6,7 +6,8 @@ import { lines, script, sh, type Command } from '../host/sh.ts';
 import { instancesFolder } from '../instance/target.ts';
 import type { Facts } from '../release/facts.ts';
 import { releasesRights } from '../runtime/release-folder.ts';
-import { failure, good, words, type Finding } from '../finding.ts';
+import { failure, good, type Finding } from '../finding.ts';
+import { words } from './answers.ts';
 
 /** A line “who <tab> path” for each place. What the app's user owns on purpose is not among them. */
 export function rightsQuestion(target: Target): Command {

@@ -1,7 +1,8 @@
 // What the doctor finds about the runtime: Docker and Compose, or systemd, its unit and the rights that steps need.
 import type { Target } from '../target/target.ts';
 import type { Facts } from '../release/facts.ts';
-import { failure, good, type Finding, warning, words } from '../finding.ts';
+import { failure, good, type Finding, warning } from '../finding.ts';
+import { words } from './answers.ts';
 import { asAppUser, onUnit } from './question.ts';
 
 export function runtimeFindings(target: Target, facts: Facts): Finding[] {

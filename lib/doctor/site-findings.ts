@@ -4,7 +4,8 @@ import type { Target } from '../target/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { siteState } from '../proxy/site.ts';
 import type { Facts } from '../release/facts.ts';
-import { failure, good, type Finding, warning, words } from '../finding.ts';
+import { failure, good, type Finding, warning } from '../finding.ts';
+import { words } from './answers.ts';
 
 /** Lines for askFacts. Programs of root are not in everybody's PATH. */
 export function siteDoctorQuestion(target: Target): Command | undefined {

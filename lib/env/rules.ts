@@ -1,6 +1,8 @@
 // What ops.yml wants an app's environment files to say, and what is wrong with them in words that never contain a value.
 import { closest } from '../did-you-mean.ts';
-import type { CrossCheck, EnvFile, KeyRule } from '../target/target.ts';
+import type { CrossCheck } from '../target/env-rules.ts';
+import type { KeyRule } from '../target/env-rules.ts';
+import type { EnvFile } from '../target/env-rules.ts';
 import { parseEnvFile } from './grammar.ts';
 
 /** Everything that is wrong with a file's text; `undefined`: it is missing. */

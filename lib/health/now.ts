@@ -4,9 +4,10 @@ import { stepFunctions } from '../host/environment.ts';
 import type { Host } from '../host/host.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { healthOf } from '../release/colours.ts';
-import { askFacts, type Facts } from '../release/facts.ts';
+import { type Facts } from '../release/facts.ts';
+import { askFacts } from '../deploy/ask-facts.ts';
 import type { Release } from '../release/release.ts';
-import { runtimeOf } from '../runtime/runtime.ts';
+import { runtimeOf } from '../runtime/runtime-of.ts';
 import { mismatch, readAnswers, readyWords } from './probes.ts';
 
 /** Shell lines for the facts question: `… | fact health`. Changes nothing but a scratch folder of its own. */

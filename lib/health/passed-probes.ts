@@ -1,5 +1,6 @@
 // Which probes a release passed when it went live, kept on the host beside it: a way back to it does not ask for others.
-import type { Probe, Target } from '../target/target.ts';
+import type { Target } from '../target/target.ts';
+import type { Probe } from '../target/health-settings.ts';
 import { sh, type Command } from '../host/sh.ts';
 import type { Release } from '../release/release.ts';
 

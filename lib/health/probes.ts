@@ -1,6 +1,7 @@
 // Probes as shell lines for the host, their answers read back, judged exactly and explained.
 import { readFileSync } from 'node:fs';
-import type { Health, Probe } from '../target/target.ts';
+import type { Probe } from '../target/health-settings.ts';
+import type { Health } from '../target/health-settings.ts';
 import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { sha7 } from '../release/release.ts';
@@ -87,6 +88,7 @@ export function asksVersion(probe: Probe): boolean {
 const most = 65_536;
 
 type Seen = { name: string; status: number; head: string; body: string; why: string };
+
 export type Answers = {
   probes: Seen[];
   dead: string | undefined;

@@ -34,3 +34,17 @@ export type Host = {
   /** Ends the connection. A second call does nothing. */
   close(): Promise<void>;
 };
+
+/** What a host may use of the program around it. */
+export type Around = {
+  environment: NodeJS.ProcessEnv;
+  /** Ends an attempt to connect. What is connected already stays: the way back needs it. */
+  signal?: AbortSignal | undefined;
+  /** The terminal that `Host.terminal` lends; undefined when there is none. */
+  terminal?: Terminal | undefined;
+};
+
+export type Terminal = {
+  input: Readable & { isTTY?: boolean; isRaw?: boolean; setRawMode?(on: boolean): unknown };
+  output: Writable & { isTTY?: boolean; columns?: number; rows?: number };
+};

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { Failure } from '../errors.ts';
 import { askThrough } from './channel.ts';
-import type { Around } from './connect.ts';
+import type { Around } from './host.ts';
 import { programEnvironment, shellWords } from './environment.ts';
 import type { Channel, Host } from './host.ts';
 import type { Command } from './sh.ts';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { PassThrough, Transform, Writable, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Failure } from '../errors.ts';
-import type { HostSettings } from '../target/target.ts';
+import type { HostSettings } from '../target/host-settings.ts';
 import type { Host } from './host.ts';
 import type { Command } from './sh.ts';
 import { pour, stream, withWords } from './stream.ts';

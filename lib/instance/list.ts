@@ -2,8 +2,8 @@
 import type { Target } from '../target/target.ts';
 import { lookAtHealth } from '../health/now.ts';
 import type { Host } from '../host/host.ts';
-import { serving } from '../deploy/attempt.ts';
-import { askFacts } from '../release/facts.ts';
+import { serving } from '../release/serving.ts';
+import { askFacts } from '../deploy/ask-facts.ts';
 import { sha7 } from '../release/release.ts';
 import type { Report } from '../report/report.ts';
 import { copyOf, urlOf } from './target.ts';

@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { readRest, whileAtRest } from '../database/between-deploys.ts';
-import type { InstanceData, SqliteDatabase, Target } from '../target/target.ts';
+import type { Target } from '../target/target.ts';
+import type { InstanceData } from '../target/instance-settings.ts';
+import type { SqliteDatabase } from '../target/database-settings.ts';
 import { cronLine, crontabFunctions } from '../cron/crontab.ts';
 import { copyWith } from '../env/export.ts';
 import { startedClean } from '../host/environment.ts';

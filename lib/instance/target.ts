@@ -1,7 +1,12 @@
 // A throw-away copy of a target as a target of its own: another root, project, ports and name, and nothing that it shares with its base.
 import { posix } from 'node:path';
-import { hostPorts, isPortName, portHere } from '../config/rules/instances.ts';
-import type { Database, Probe, Site, Target } from '../target/target.ts';
+import { portHere } from '../target/ports.ts';
+import { isPortName } from '../target/ports.ts';
+import { hostPorts } from '../target/ports.ts';
+import type { Target } from '../target/target.ts';
+import type { Site } from '../target/site-settings.ts';
+import type { Probe } from '../target/health-settings.ts';
+import type { Database } from '../target/database-settings.ts';
 import { Failure } from '../errors.ts';
 
 /** A label of a domain and a part of a Compose project. @throws Failure 2 */

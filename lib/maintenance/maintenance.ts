@@ -1,7 +1,8 @@
 // Maintenance mode: the flag file that the proxy tests on each request, and what stands beside it.
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
-import type { Maintenance, Target } from '../target/target.ts';
+import type { Target } from '../target/target.ts';
+import type { Maintenance } from '../target/site-settings.ts';
 import { cronLine, crontabFunctions } from '../cron/crontab.ts';
 import { startedClean } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';

@@ -1,6 +1,6 @@
 // What visitors get while maintenance is on: the page with message and time in it, and the same as JSON.
 import { readFileSync } from 'node:fs';
-import type { Maintenance } from '../target/target.ts';
+import type { Maintenance } from '../target/site-settings.ts';
 import { Failure, messageOf } from '../errors.ts';
 import type { Moment } from './end-time.ts';
 

@@ -2,12 +2,13 @@
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { StepFailed } from './keeper/protocol.ts';
-import { openKeeper, type Keeper } from './keeper/keeper.ts';
-import type { Result } from '../task/task.ts';
-import type { Surroundings } from '../deploy/attempt.ts';
+import { StepFailed } from './keeper/step-failed.ts';
+import { type Keeper } from './keeper/keeper.ts';
+import { openKeeper } from './keeper/open.ts';
+import type { Result } from '../report/result.ts';
+import type { Surroundings } from './context.ts';
 import { recoverCommand } from './keeper/leftover.ts';
-import { pairs } from '../release/log.ts';
+import { pairs } from '../log-line.ts';
 import type { Step } from './step.ts';
 import { showUndos, shownSteps, type Progress } from './progress.ts';
 

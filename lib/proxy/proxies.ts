@@ -1,6 +1,7 @@
 // The proxies that can stand in front of an app: which files each reads, how it is tied to them, how it tests and takes them.
 import { readFileSync } from 'node:fs';
-import type { Site, Target } from '../target/target.ts';
+import type { Target } from '../target/target.ts';
+import type { Site } from '../target/site-settings.ts';
 import { Failure } from '../errors.ts';
 import { script, sh, type Command } from '../host/sh.ts';
 import { caddyConfig } from './caddy.ts';

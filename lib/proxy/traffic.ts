@@ -1,5 +1,5 @@
 // Which colour visitors reach: one file that the proxy looks for on each request, and the end of the connections to a colour.
-import type { Site } from '../target/target.ts';
+import type { Site } from '../target/site-settings.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import type { Step } from '../plan/step.ts';
 import { portsOf, type Colour } from '../release/colours.ts';

@@ -1,4 +1,5 @@
 // releases.log: one line per attempt, read and written; and what the lines say about current, previous and good.
+import { readPairs } from '../log-line.ts';
 import { sameCommit } from './release.ts';
 
 /** One line. `outcome` is live for lines that arsvent's own scripts wrote: they only wrote after success. */
@@ -24,7 +25,6 @@ export type LogLine = {
 
 // with s, because U+2028 is no end of a line in a file
 const stamp = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) (.*)$/s;
-const pair = /([\w-]+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))(?: |$)/sy;
 
 /** Reads one line; undefined for a line that is none (half-written by a full disk, a comment). */
 export function parseLine(text: string): LogLine | undefined {
@@ -51,39 +51,9 @@ export function parseLine(text: string): LogLine | undefined {
   };
 }
 
-/** What `pairs` has written, read back. */
-export function readPairs(text: string): Record<string, string> {
-  const keys: Record<string, string> = {};
-  pair.lastIndex = 0;
-  for (;;) {
-    const found = pair.exec(text);
-    if (!found?.[1]) return keys;
-    keys[found[1]] =
-      found[2] === undefined ? (found[3] ?? '') : found[2].replace(/\\(.)/gs, (_, one) => (one === 'n' ? '\n' : one));
-  }
-}
-
 /** All lines of a log that can be read, oldest first. */
 export function parseLog(text: string): LogLine[] {
   return text.split('\n').flatMap(line => parseLine(line) ?? []);
-}
-
-/** `key=value` pairs for a line, values quoted where they need it; empty and missing ones are left out. */
-export function pairs(keys: Record<string, string | number | undefined>): string {
-  return Object.entries(keys)
-    .filter(([, value]) => value !== undefined && value !== '')
-    .map(([key, value]) => `${key}=${logWord(String(value))}`)
-    .join(' ');
-}
-
-function logWord(value: string): string {
-  if (/^[\w@%+=:,./-]+$/.test(value)) return value;
-  // eslint-disable-next-line no-control-regex
-  const clean = value
-    .replace(/[\0-\x09\x0b-\x1f\x7f]/g, ' ')
-    .replace(/[\\"]/g, '\\$&')
-    .replaceAll('\n', '\\n');
-  return `"${clean}"`;
 }
 
 /** The line that an attempt would leave if it went live now. */

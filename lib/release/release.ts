@@ -61,3 +61,7 @@ export function attemptId(now: Date, taken: readonly (string | undefined)[]): st
 export function isReleaseName(name: string): boolean {
   return commitIn(name) !== undefined || /^adopted_[\w.-]{1,60}$/.test(name);
 }
+
+export function samePlace(one: Release, other: Release | undefined): boolean {
+  return one.folder === other?.folder && one.colour === other.colour;
+}

@@ -1,6 +1,6 @@
 // How far something is on its way, as people read it: how much of it, how fast, and how long it still takes.
 import { span } from '../duration.ts';
-import { size } from '../backup/settings.ts';
+import { size } from '../size.ts';
 
 const firstMs = 2000;
 const everyMs = 5000;

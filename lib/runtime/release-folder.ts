@@ -7,7 +7,8 @@ import { lines, sh, written, type Command } from '../host/sh.ts';
 import { isOthers } from '../release/history.ts';
 import type { Release } from '../release/release.ts';
 import type { Step } from '../plan/step.ts';
-import type { Change, LogQuestion, Materials } from './runtime.ts';
+import type { LogQuestion, Materials } from './runtime.ts';
+import type { Change } from '../release/change.ts';
 
 /** What is done inside a folder of the app's, by the user whose files are in it. */
 export const insideFolder = readFileSync(new URL('./release-folder.sh', import.meta.url), 'utf8');

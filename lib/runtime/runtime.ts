@@ -1,16 +1,13 @@
 // What a runtime has to offer: pure builders of steps and commands, the same for compose, systemd and process.
 import type { Readable } from 'node:stream';
-import type { Site, Target } from '../target/target.ts';
+import type { Site } from '../target/site-settings.ts';
 import type { WayBack } from '../health/previous.ts';
 import type { Command } from '../host/sh.ts';
-import type { Facts } from '../release/facts.ts';
 import type { Release } from '../release/release.ts';
 import type { Step } from '../plan/step.ts';
 import type { Secret } from '../secret.ts';
-import { composeRuntime } from './compose/compose.ts';
 import type { TakeOver } from './compose/foreign-release.ts';
-import { processRuntime } from './process/process.ts';
-import { systemdRuntime } from './systemd/systemd.ts';
+import type { Change } from '../release/change.ts';
 
 /** What only this machine has: the commit's archive, the compose file of that commit, the registry's password. */
 export type Materials = {
@@ -21,18 +18,6 @@ export type Materials = {
   takeOver?: TakeOver;
   /** The host had this release before, and what it had of it is gone. */
   again?: true;
-};
-
-/** What judges learn while the plan runs; it ends up in the line of releases.log. */
-export type Notes = Record<string, string>;
-
-export type Change = {
-  facts: Facts;
-  next: Release;
-  /** What serves now; undefined on the first deploy. */
-  was: Release | undefined;
-  id: string;
-  notes: Notes;
 };
 
 export type LogQuestion = {
@@ -86,10 +71,3 @@ export type Colours = {
   /** Stops a version that has no visitors any more, and removes its place. */
   leave(release: Release): Command;
 };
-
-export function runtimeOf(target: Target): Runtime {
-  const { runtime } = target;
-  if (runtime.kind === 'compose') return composeRuntime(target, runtime);
-  if (runtime.kind === 'systemd') return systemdRuntime(target, runtime);
-  return processRuntime(target, runtime);
-}

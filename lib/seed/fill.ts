@@ -1,10 +1,12 @@
 // Making a target's data anew: who must never be seeded, and the steps that do it with the app's own commands.
 import { parseEnvFile } from '../env/grammar.ts';
-import type { Seed, Target } from '../target/target.ts';
+import type { Target } from '../target/target.ts';
+import type { Seed } from '../target/instance-settings.ts';
 import { Failure } from '../errors.ts';
 import type { Facts } from '../release/facts.ts';
 import type { Step } from '../plan/step.ts';
-import { runtimeOf, type Change } from '../runtime/runtime.ts';
+import { type Change } from '../release/change.ts';
+import { runtimeOf } from '../runtime/runtime-of.ts';
 import type { Users } from './users.ts';
 
 /** @throws Failure 3 when ops.yml does not say in so many words that this may be seeded. */

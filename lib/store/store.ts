@@ -1,6 +1,9 @@
 // What every place for backups can do, whatever it is made of: take, give, tell and forget whole objects.
 import type { Readable } from 'node:stream';
 import type { Finding } from '../finding.ts';
+import type { Host } from '../host/host.ts';
+import type { HostSettings } from '../target/host-settings.ts';
+import type { S3Around } from './s3/client.ts';
 
 /**
  * Keys are words of letters, digits and `.` `_` `-`, joined by `/`; those that begin with a dot are the store's own.
@@ -37,3 +40,6 @@ export function verifyKey(key: string): void {
 export function folderAbove(prefix: string): string {
   return prefix.slice(0, Math.max(0, prefix.lastIndexOf('/')));
 }
+
+/** `connect` is the task's own, so that one connection serves a host and a store on it, and ends with the task. */
+export type Around = S3Around & { connect: (settings: HostSettings) => Promise<Host> };

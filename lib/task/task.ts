@@ -6,19 +6,19 @@ import type { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { type Flags, type Reach, type Shape, type Typed, type Values, flagsOf, hasValues, parse } from './args.ts';
 import type { Config } from '../config/load.ts';
-import type { HostSettings, Target } from '../target/target.ts';
+import type { Target } from '../target/target.ts';
+import type { HostSettings } from '../target/host-settings.ts';
 import { type ExitCode, Failure, messageOf } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { Report, Voice } from '../report/report.ts';
-
-/** What a task hands back: `text` is for people, `json` is the same for programs; `exit` may be any number for `exec`, whose command decides. */
-export type Result = { text: string; json: unknown; exit?: number };
+import type { Result } from '../report/result.ts';
 
 type Env<R extends Reach> = R extends 'one'
   ? { env: string; app: string | undefined }
   : R extends 'optional'
     ? { env: string | undefined; app: string | undefined }
     : unknown;
+
 /** `wait` is in seconds. */
 type Changing<C extends boolean> = C extends true ? { plan: boolean; wait: number | undefined } : unknown;
 

@@ -4,10 +4,11 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { connect as dial, createServer, type Socket } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import type { HostSettings } from '../../lib/target/target.ts';
+import type { HostSettings } from '../../lib/target/host-settings.ts';
 import { freePort } from '../free-port.ts';
 
 export type KeyType = 'ed25519' | 'rsa' | 'ecdsa';
+
 export type Sshd = {
   port: number;
   /** `user@127.0.0.1:port` */
@@ -17,7 +18,9 @@ export type Sshd = {
   log(): string;
   stop(): void;
 };
+
 export type Home = { folder: string; environment: NodeJS.ProcessEnv; file(name: string): string; remove(): void };
+
 export const me = userInfo().username;
 
 /** A home with ~/.ssh and the key id_ed25519, and nothing of the person who runs the tests. */

@@ -1,6 +1,6 @@
 // A client of the keeper that exists to be killed: it walks the steps it reads, and tells each that is done.
 import { text } from 'node:stream/consumers';
-import { openKeeper } from '../../lib/plan/keeper/keeper.ts';
+import { openKeeper } from '../../lib/plan/keeper/open.ts';
 import { host, shas, stepOf, type Plain } from './keeping.ts';
 
 const { attempt, steps, finish } = JSON.parse(await text(process.stdin)) as {

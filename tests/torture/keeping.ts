@@ -13,7 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '../../lib/host/connect.ts';
-import { openKeeper, type Attempt, type Happening, type Outcome } from '../../lib/plan/keeper/keeper.ts';
+import { type Attempt, type Happening, type Outcome } from '../../lib/plan/keeper/keeper.ts';
+import { openKeeper } from '../../lib/plan/keeper/open.ts';
 import { script } from '../../lib/host/sh.ts';
 import type { Step } from '../../lib/plan/step.ts';
 

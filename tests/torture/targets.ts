@@ -1,13 +1,18 @@
 // Sample targets of every runtime, and the plans that a first deploy, a second, a rollback and a restart make for them.
 import { Readable } from 'node:stream';
-import type { ComposeSettings, ProcessSettings, SystemdSettings, Target } from '../../lib/target/target.ts';
-import { factsCommand, readFacts, type Facts } from '../../lib/release/facts.ts';
+import type { Target } from '../../lib/target/target.ts';
+import type { ProcessSettings } from '../../lib/target/runtime-settings.ts';
+import type { SystemdSettings } from '../../lib/target/runtime-settings.ts';
+import type { ComposeSettings } from '../../lib/target/runtime-settings.ts';
+import { readFacts, type Facts } from '../../lib/release/facts.ts';
+import { factsCommand } from '../../lib/deploy/ask-facts.ts';
 import { healthQuestion } from '../../lib/health/now.ts';
 import { withBootLine } from '../../lib/deploy/reboot-line.ts';
 import { releaseAt, type Release } from '../../lib/release/release.ts';
 import type { Plan } from '../../lib/plan/step.ts';
 import { switchFor } from '../../lib/deploy/switch/switch.ts';
-import { runtimeOf, type Change } from '../../lib/runtime/runtime.ts';
+import { type Change } from '../../lib/release/change.ts';
+import { runtimeOf } from '../../lib/runtime/runtime-of.ts';
 import { Secret } from '../../lib/secret.ts';
 
 export const compose: ComposeSettings = {
@@ -20,6 +25,7 @@ export const compose: ComposeSettings = {
   registry: { server: 'ghcr.io', username: 'ana', password: { env: 'TOKEN' } },
   stopSeconds: 10,
 };
+
 export const systemd: SystemdSettings = {
   kind: 'systemd',
   unit: 'book',
@@ -28,6 +34,7 @@ export const systemd: SystemdSettings = {
   install: 'npm ci && echo "it\'s done"',
   start: '/usr/bin/node server.mjs',
 };
+
 export const process: ProcessSettings = {
   kind: 'process',
   start: 'exec node server.mjs',
@@ -78,6 +85,7 @@ export function sample(more: Partial<Target> = {}, root = "/srv/it's a book/stag
 }
 
 export const [first, second, third] = ['1', '2', '3'].map(letter => letter.repeat(40)) as [string, string, string];
+
 export const when = new Date('2026-11-20T12:00:04Z');
 
 /** Facts as they are read from the host's answer. */

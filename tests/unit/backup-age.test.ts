@@ -8,7 +8,7 @@ import { identityFor, type Identity } from '../../lib/backup/encryption.ts';
 import { isWhole, type Whole } from '../../lib/backup/catalog.ts';
 import { leaveGuide } from '../../lib/backup/restore-guide.ts';
 import type { Manifest } from '../../lib/backup/manifest.ts';
-import type { SecretReference } from '../../lib/target/target.ts';
+import type { SecretReference } from '../../lib/secret.ts';
 import { Secret } from '../../lib/secret.ts';
 import { contentOf, makeNights, type Nights } from '../task/nights.ts';
 import { failure } from '../ssh/failing.ts';
@@ -17,6 +17,7 @@ const nights: Nights = makeNights({}, { recipients: [], identity: undefined });
 test.after(() => nights.clean());
 
 const file = (name: string) => join(nights.folder, name);
+
 function keygen(name: string): string {
   const said = spawnSync('age-keygen', ['-o', file(name)], { encoding: 'utf8' });
   const [key] = /age1\w+/.exec(said.stderr) ?? [];

@@ -28,7 +28,7 @@ import { readSent } from '../../lib/backup/files/archive.ts';
 import { manifestName, type Part } from '../../lib/backup/manifest.ts';
 import { inspectPacks } from '../../lib/backup/files/packs.ts';
 import { layersOf } from '../../lib/backup/files/unpack.ts';
-import type { BackupFiles } from '../../lib/target/target.ts';
+import type { BackupFiles } from '../../lib/target/backup-settings.ts';
 import { Failure } from '../../lib/errors.ts';
 import { contentOf, makeNights, type Nights } from '../task/nights.ts';
 import { failure } from '../ssh/failing.ts';

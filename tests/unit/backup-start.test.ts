@@ -7,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readStart, startApp, type Restored } from '../../lib/backup/drill/start-app.ts';
 import { loadConfig } from '../../lib/config/load.ts';
-import type { DrillStart } from '../../lib/target/target.ts';
+import type { DrillStart } from '../../lib/target/backup-settings.ts';
 import { makeBibliotheca } from '../apps/bibliotheca.ts';
 import { release } from '../apps/running.ts';
 import { compose, process as plain, sample, systemd } from '../torture/targets.ts';

@@ -13,11 +13,12 @@ import { memoryFile, readMemory, readRemembered, remember, untell, type Seen } f
 import { metricsOf, writeMetrics } from '../../lib/backup/monitor/metrics.ts';
 import { isProven, proofInWords, proofOf, readDrills, verifyRestorable } from '../../lib/backup/drill/last-proven.ts';
 import { logVerdict, type Verdict } from '../../lib/backup/drill/verdict.ts';
-import type { AlertSettings, Backup } from '../../lib/target/target.ts';
+import type { AlertSettings } from '../../lib/target/backup-settings.ts';
+import type { Backup } from '../../lib/target/backup-settings.ts';
 import { ageOf } from '../../lib/duration.ts';
 import { Failure } from '../../lib/errors.ts';
 import { lines, script, type Command } from '../../lib/host/sh.ts';
-import { factsCommand } from '../../lib/release/facts.ts';
+import { factsCommand } from '../../lib/deploy/ask-facts.ts';
 import { folderStore } from '../../lib/store/folder/store.ts';
 import { receiver } from '../alert/receiver.ts';
 import { factsOf, first, sample, when } from '../torture/targets.ts';
@@ -31,6 +32,7 @@ const watched = (name: string, more: Partial<Backup> = {}) =>
 const bash = (command: Command) => execFileSync('bash', ['-c', command.text], { encoding: 'utf8' });
 
 const began = Math.floor(Date.now() / 1000);
+
 /** As `date` would say it that many hours later, to the second. */
 const later = (hours: number, command: Command): Command =>
   lines(script(`date() { echo ${began + hours * 3600}; }`), command);

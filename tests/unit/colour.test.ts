@@ -5,13 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Site, Target } from '../../lib/target/target.ts';
+import type { Target } from '../../lib/target/target.ts';
+import type { Site } from '../../lib/target/site-settings.ts';
 import { Failure } from '../../lib/errors.ts';
 import { drain, moveTo, servingColour } from '../../lib/proxy/traffic.ts';
-import { serving } from '../../lib/deploy/attempt.ts';
+import { serving } from '../../lib/release/serving.ts';
 import { blueGreenSwitch } from '../../lib/deploy/switch/blue-green.ts';
 import { healthOf, portVariables, probesAround } from '../../lib/release/colours.ts';
-import { runtimeOf, type Change } from '../../lib/runtime/runtime.ts';
+import { type Change } from '../../lib/release/change.ts';
+import { runtimeOf } from '../../lib/runtime/runtime-of.ts';
 import { renderUnit } from '../../lib/runtime/systemd/unit.ts';
 import { compose, factsOf, sample, second, systemd, textsOf, third } from '../torture/targets.ts';
 

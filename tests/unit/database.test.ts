@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { SqliteDatabase } from '../../lib/target/target.ts';
+import type { SqliteDatabase } from '../../lib/target/database-settings.ts';
 import { keepSnapshots, snapshotFile, snapshotStep } from '../../lib/database/snapshot.ts';
 import type { Command } from '../../lib/host/sh.ts';
 import { changeOf, sample } from '../torture/targets.ts';

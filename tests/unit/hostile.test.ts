@@ -12,9 +12,10 @@ import { Failure } from '../../lib/errors.ts';
 import { probeLines, readyWords } from '../../lib/health/probes.ts';
 import { lines, script } from '../../lib/host/sh.ts';
 import { resolveCommit } from '../../lib/git/clone.ts';
-import { pairs, parseLine } from '../../lib/release/log.ts';
+import { parseLine } from '../../lib/release/log.ts';
+import { pairs } from '../../lib/log-line.ts';
 import { attemptId, fullSha, isReleaseName, releaseAt } from '../../lib/release/release.ts';
-import { runtimeOf } from '../../lib/runtime/runtime.ts';
+import { runtimeOf } from '../../lib/runtime/runtime-of.ts';
 import { hostile, pick, seeded } from '../torture/hostile.ts';
 import { sample, when } from '../torture/targets.ts';
 
@@ -25,6 +26,7 @@ mkdirSync(work);
 const random = seeded(3);
 const some = (count: number, more: { nul?: boolean; oneLine?: boolean } = {}) =>
   Array.from({ length: count }, () => hostile(random, canary, more));
+
 /** At most so long, and no half of a character at the end: no file can hold one. */
 const cut = (value: string, most: number) => value.slice(0, most).replace(/\p{Cs}/gu, '');
 let tried = 0;

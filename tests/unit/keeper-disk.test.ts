@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openKeeper } from '../../lib/plan/keeper/keeper.ts';
+import { openKeeper } from '../../lib/plan/keeper/open.ts';
 import { parseLine } from '../../lib/release/log.ts';
 import { failure } from '../ssh/failing.ts';
 import { host, place, shas, stepOf, walk } from '../torture/keeping.ts';
@@ -17,6 +17,7 @@ const disk = (name: string, size: string) => {
   assert.is(made.status, 0, made.stderr.toString());
   return at;
 };
+
 /** Without root no disk of our own can be made, and there is nothing to try. */
 const root = process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'true']).status === 0;
 const fill = (at: string) => spawnSync('bash', ['-c', 'cat /dev/zero >"$1/filler"', 'bash', at]);

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Failure } from '../../lib/errors.ts';
-import { openKeeper } from '../../lib/plan/keeper/keeper.ts';
+import { openKeeper } from '../../lib/plan/keeper/open.ts';
 import { parseLine } from '../../lib/release/log.ts';
 import { failure } from '../ssh/failing.ts';
 import { host, keeperOf, place, program, shas, stepOf, until, walk, type Place } from '../torture/keeping.ts';

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { keeperSource } from '../../lib/plan/keeper/keeper.ts';
+import { keeperSource } from '../../lib/plan/keeper/open.ts';
 
 const keeper = keeperSource();
 const words = ['next_line', 'pause'].map(

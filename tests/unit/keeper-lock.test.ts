@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../lib/errors.ts';
-import { openKeeper } from '../../lib/plan/keeper/keeper.ts';
+import { openKeeper } from '../../lib/plan/keeper/open.ts';
 import { parseLine } from '../../lib/release/log.ts';
 import { failure } from '../ssh/failing.ts';
 import { host, place, shas, sleep, stepOf, until, walk } from '../torture/keeping.ts';
@@ -46,6 +46,7 @@ test('of 20 at once one runs, 19 are told who holds the lock, since when and at 
   here.remove();
 });
 let lost = 0;
+
 async function walkOn(file: string): Promise<void> {
   const { writeFile } = await import('node:fs/promises');
   await writeFile(file, '');

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Failure } from '../../lib/errors.ts';
-import { openKeeper } from '../../lib/plan/keeper/keeper.ts';
+import { openKeeper } from '../../lib/plan/keeper/open.ts';
 import { sh } from '../../lib/host/sh.ts';
 import { parseLine } from '../../lib/release/log.ts';
 import {

@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../lib/errors.ts';
 import type { Host } from '../../lib/host/host.ts';
-import { openKeeper } from '../../lib/plan/keeper/keeper.ts';
+import { openKeeper } from '../../lib/plan/keeper/open.ts';
 import { sh } from '../../lib/host/sh.ts';
 import { parseLine } from '../../lib/release/log.ts';
 import { alive, host, keeperOf, place, program, until, type Place } from '../torture/keeping.ts';

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../lib/errors.ts';
-import { serving } from '../../lib/deploy/attempt.ts';
+import { serving } from '../../lib/release/serving.ts';
 import { earlierRelease } from '../../lib/deploy/rollback-target.ts';
 import { prune } from '../../lib/deploy/prune-releases.ts';
 import { attemptId, fullSha, isReleaseName, releaseAt } from '../../lib/release/release.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { PostgresDatabase } from '../../lib/target/target.ts';
+import type { PostgresDatabase } from '../../lib/target/database-settings.ts';
 import type { Command } from '../../lib/host/sh.ts';
 import { exchangeDumps, sweepDumps } from '../../lib/database/postgres/swap.ts';
 import { dumpFile } from '../../lib/database/postgres/snapshot.ts';
@@ -32,6 +32,7 @@ const database: PostgresDatabase = {
   keep: 2,
 };
 const target = sample({ database, env: [{ file, keys: {}, checks: [] }] });
+
 /** Each point with BOOKOPS_TORTURE=1, each second one otherwise. */
 const stride = process.env['BOOKOPS_TORTURE'] === '1' ? 1 : 2;
 const change = (id: string) => changeOf(target, id);

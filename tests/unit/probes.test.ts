@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Health, Probe } from '../../lib/target/target.ts';
+import type { Probe } from '../../lib/target/health-settings.ts';
+import type { Health } from '../../lib/target/health-settings.ts';
 import { Failure } from '../../lib/errors.ts';
 import { explain, judge, mismatch, readAnswers, waitUntilReady } from '../../lib/health/probes.ts';
 

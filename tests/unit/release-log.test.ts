@@ -1,7 +1,8 @@
 // releases.log: lines of arsvent's scripts and ours are read, hostile reasons come back, and previous is always a good release.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { everLive, goodReleases, pairs, parseLine, parseLog } from '../../lib/release/log.ts';
+import { everLive, goodReleases, parseLine, parseLog } from '../../lib/release/log.ts';
+import { pairs } from '../../lib/log-line.ts';
 import { below, hostile, pick, seeded } from '../torture/hostile.ts';
 
 const sha = (letter: string) => letter.repeat(40);

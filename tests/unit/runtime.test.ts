@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { environmentFile, exportEnvironment } from '../../lib/env/export.ts';
 import { Failure } from '../../lib/errors.ts';
 import { lines, script } from '../../lib/host/sh.ts';
-import { runtimeOf } from '../../lib/runtime/runtime.ts';
+import { runtimeOf } from '../../lib/runtime/runtime-of.ts';
 import { compose, sample, stories, systemd, textsOf, third } from '../torture/targets.ts';
 
 const folder = mkdtempSync(join(tmpdir(), "bookops-it's a runtime-"));

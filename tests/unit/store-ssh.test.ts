@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { HostSettings } from '../../lib/target/target.ts';
+import type { HostSettings } from '../../lib/target/host-settings.ts';
 import { Failure } from '../../lib/errors.ts';
 import { connect } from '../../lib/host/connect.ts';
 import type { Host } from '../../lib/host/host.ts';
@@ -28,6 +28,7 @@ const MiB = 1024 * 1024;
 const settings = (port = server.port) =>
   settingsFor(`${server.address.replace(/\d+$/, String(port))}`, { hostKeys: [server.keys['ed25519'] ?? ''] });
 const here: HostSettings = { name: 'here', kind: 'local' };
+
 /** A store on a host, which is connected to once. */
 function storeOn(host: HostSettings, folder: string, { signal = never, environment = home.environment } = {}) {
   const word = JSON.stringify([host, environment['PATH']]);
@@ -64,11 +65,13 @@ const files = (folder: string): string[] => {
 };
 const put = (store: ReturnType<typeof storeOn>, key: string, text: string) =>
   store.put(key, Readable.from([Buffer.from(text)]));
+
 async function listed(store: ReturnType<typeof storeOn>): Promise<string[]> {
   const found: string[] = [];
   for await (const { key } of store.list('')) found.push(key);
   return found;
 }
+
 /** A body of so many MiB, with something done after each. */
 const steady = (count: number, after: (sent: number) => unknown = () => {}) =>
   Readable.from(

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { PostgresDatabase } from '../../lib/target/target.ts';
+import type { PostgresDatabase } from '../../lib/target/database-settings.ts';
 import { exchangeDumps } from '../../lib/database/postgres/swap.ts';
 import { dumpFile } from '../../lib/database/postgres/snapshot.ts';
 import { keepSnapshots, restoreStep, snapshotStep } from '../../lib/database/snapshot.ts';

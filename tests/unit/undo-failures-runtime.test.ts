@@ -19,7 +19,8 @@ import { lines, sh, type Command } from '../../lib/host/sh.ts';
 import { releaseAt } from '../../lib/release/release.ts';
 import type { Step } from '../../lib/plan/step.ts';
 import { removeFolder } from '../../lib/runtime/release-folder.ts';
-import { runtimeOf, type Change } from '../../lib/runtime/runtime.ts';
+import { type Change } from '../../lib/release/change.ts';
+import { runtimeOf } from '../../lib/runtime/runtime-of.ts';
 import { answering, makeEngine } from '../torture/engine.ts';
 import { changeOf, compose, factsOf, first, process as ofProcess, sample, second, systemd, when } from '../torture/targets.ts'; // prettier-ignore
 import { forward, judge, keeping, listed, makeScratch, ofEngine, ofPrograms, removeScratch, run, whole } from '../torture/undo-failures.ts'; // prettier-ignore

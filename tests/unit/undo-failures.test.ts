@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { exchangeDatabase, exchangeFiles, type PutBack } from '../../lib/backup/restore/replace.ts';
-import type { SqliteDatabase } from '../../lib/target/target.ts';
+import type { SqliteDatabase } from '../../lib/target/database-settings.ts';
 import { databaseEnds, exactCopy } from '../../lib/database/sqlite/exact-copy.ts';
 import { restoreStep, snapshotFile, snapshotStep } from '../../lib/database/snapshot.ts';
 import type { Step } from '../../lib/plan/step.ts';
@@ -256,6 +256,7 @@ function migratedOn(disk: string, way: string) {
   const here = migrated(way, disk);
   return { ...here, now: () => here.parts(here.file), was: here.bytes as unknown };
 }
+
 function exchangedOn(disk: string, stepOf: (back: PutBack) => Step) {
   const here = restoring(disk);
   const was = here.now();

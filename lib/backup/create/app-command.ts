@@ -1,11 +1,13 @@
 // The app's own way of making a backup: its command is run once, and what it gives is a part like the others.
-import type { BackupFiles, OwnWay, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { OwnWay } from '../../target/backup-settings.ts';
+import type { BackupFiles } from '../../target/backup-settings.ts';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
-import { serving } from '../../deploy/attempt.ts';
-import { askFacts } from '../../release/facts.ts';
+import { serving } from '../../release/serving.ts';
+import { askFacts } from '../../deploy/ask-facts.ts';
 import type { Item } from '../../report/report.ts';
-import { runtimeOf } from '../../runtime/runtime.ts';
+import { runtimeOf } from '../../runtime/runtime-of.ts';
 import { packedWell, packing, recipientsOf } from '../encryption.ts';
 import { whileOpening } from '../verify/damage.ts';
 import { readSent, sendFiles } from '../files/archive.ts';

@@ -2,9 +2,9 @@
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 import type { Report } from '../../report/report.ts';
-import { serving } from '../../deploy/attempt.ts';
-import { askFacts } from '../../release/facts.ts';
-import { runtimeOf } from '../../runtime/runtime.ts';
+import { serving } from '../../release/serving.ts';
+import { askFacts } from '../../deploy/ask-facts.ts';
+import { runtimeOf } from '../../runtime/runtime-of.ts';
 import type { Whole } from '../catalog.ts';
 import { perform, type Way } from '../../host/run.ts';
 import { readReferences, referencesCommand } from './references.ts';

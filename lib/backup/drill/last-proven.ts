@@ -4,7 +4,7 @@ import { span } from '../../duration.ts';
 import { Failure } from '../../errors.ts';
 import { sh, type Command } from '../../host/sh.ts';
 import type { Facts } from '../../release/facts.ts';
-import { readPairs } from '../../release/log.ts';
+import { readPairs } from '../../log-line.ts';
 import { memoryFile, readMemory } from '../../alert/state.ts';
 
 /** One line of drills.log. */

@@ -1,6 +1,10 @@
 // The app of the release that serves, started from what a drill restored: on a port of its own, seeing none of the real data, and always ended.
 import { posix } from 'node:path';
-import type { ComposeSettings, DrillStart, ProcessSettings, SystemdSettings, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { DrillStart } from '../../target/backup-settings.ts';
+import type { ProcessSettings } from '../../target/runtime-settings.ts';
+import type { SystemdSettings } from '../../target/runtime-settings.ts';
+import type { ComposeSettings } from '../../target/runtime-settings.ts';
 import { bash } from '../../host/environment.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { hostPrograms, makeEmptyImage } from '../../host/run-as.ts';

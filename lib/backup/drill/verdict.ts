@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import * as v from 'valibot';
 import { lines, sh, type Command } from '../../host/sh.ts';
-import { pairs } from '../../release/log.ts';
+import { pairs } from '../../log-line.ts';
 import type { Target } from '../../target/target.ts';
 import { sealOf, stampOf } from '../manifest.ts';
 import { drillsLog } from './last-proven.ts';
@@ -22,6 +22,7 @@ const schema = v.object({
 });
 
 export type Verdict = v.InferOutput<typeof schema>;
+
 export type Check = Verdict['checks'][number];
 
 export function verdictName({ time }: Verdict): string {

@@ -1,5 +1,6 @@
 // The files of a backup: an archive of those that a list names, as a stream, and what tar had to say of it.
-import type { BackupFiles, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { BackupFiles } from '../../target/backup-settings.ts';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { inPlace } from '../../host/run-as.ts';

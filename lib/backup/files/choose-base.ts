@@ -1,5 +1,5 @@
 // Which full pack the changes of a night are made against, decided per store from its listing; without one, all files go along.
-import type { BackupFiles } from '../../target/target.ts';
+import type { BackupFiles } from '../../target/backup-settings.ts';
 import { span } from '../../duration.ts';
 import { isWhole, type Held, type Whole } from '../catalog.ts';
 import { manifestName, partOf, type Manifest } from '../manifest.ts';
@@ -11,6 +11,7 @@ export type Base = {
   inventory: string;
   files: NonNullable<Manifest['files']>;
 };
+
 type Choice = { base: Base } | { why: string };
 
 const day = 86_400;

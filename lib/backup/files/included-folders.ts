@@ -1,6 +1,7 @@
 // The folders that backup.files names: none may be missing, be a link, or have a store in it, and each pattern says how much it leaves out.
 import { posix } from 'node:path';
-import type { BackupFiles, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { BackupFiles } from '../../target/backup-settings.ts';
 import { Failure } from '../../errors.ts';
 import { bash } from '../../host/environment.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';

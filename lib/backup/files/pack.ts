@@ -1,5 +1,6 @@
 // The files on their way into one store: all of them, or what is different since the last full pack there.
-import type { BackupFiles, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { BackupFiles } from '../../target/backup-settings.ts';
 import { span } from '../../duration.ts';
 import type { Command } from '../../host/sh.ts';
 import { recipientsOf } from '../encryption.ts';
@@ -20,6 +21,7 @@ import type { Manifest, Part } from '../manifest.ts';
 import { lookThrough, type Survey } from './survey.ts';
 
 type Say = (line: string) => void;
+
 /**
  * Lets what a command of `packing` prints flow into the store, under the part's name; `atMost` is a guess of its bytes from
  * above, `raw` the checksum that it must unpack to: missing for an archive, whose bytes tar counts.
@@ -30,6 +32,7 @@ export type Send = (
   atMost?: number,
   raw?: string,
 ) => Promise<{ name: string; bytes: number; sha256: string; said: string }>;
+
 type Packed = {
   parts: Part[];
   files: NonNullable<Manifest['files']>;

@@ -1,6 +1,7 @@
 // The look through the files of a backup: one pass of `find`, judged by the rule that a restore refuses by, so that nothing is stored that cannot come back.
 import { Readable, Transform } from 'node:stream';
-import type { BackupFiles, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { BackupFiles } from '../../target/backup-settings.ts';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { readable, refusal } from './inspect-archive.ts';

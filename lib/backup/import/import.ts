@@ -1,11 +1,14 @@
 // A backup that Bibliotheca's own scripts made, taken into the stores as one of ours: counted, packed, and listed by its own time.
 import { copyFile, cp, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { HostSettings, SqliteDatabase, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { SqliteDatabase } from '../../target/database-settings.ts';
+import type { HostSettings } from '../../target/host-settings.ts';
 import { Failure } from '../../errors.ts';
-import { pairs } from '../../release/log.ts';
+import { pairs } from '../../log-line.ts';
 import type { Store } from '../../store/store.ts';
-import type { Context, Result } from '../../task/task.ts';
+import type { Context } from '../../task/task.ts';
+import type { Result } from '../../report/result.ts';
 import { recipientsOf } from '../encryption.ts';
 import { perform, type Way } from '../../host/run.ts';
 import { placesOf, readLayout } from './bibliotheca.ts';

@@ -1,12 +1,15 @@
 // How a target's backups stand, store by store: whether there are young ones, whole ones, proven ones, and room for the next.
-import type { StoreSettings, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { StoreSettings } from '../../target/backup-settings.ts';
 import { span } from '../../duration.ts';
 import { Failure, messageOf } from '../../errors.ts';
-import { openStore, type Around } from '../../store/open.ts';
+import { openStore } from '../../store/open.ts';
+import { type Around } from '../../store/store.ts';
 import type { Store } from '../../store/store.ts';
 import { backupsIn, isWhole, type Held, type Whole } from '../catalog.ts';
 import { isProven, standingProofs, type Drilled } from '../drill/last-proven.ts';
-import { backupOf, size } from '../settings.ts';
+import { backupOf } from '../settings.ts';
+import { size } from '../../size.ts';
 
 /** One thing that is well or not; `says` is for whom it concerns, in either case. */
 export type Concern = { subject: string; bad: boolean; says: string; advice?: string; seconds?: number };

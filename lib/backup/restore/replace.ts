@@ -1,6 +1,7 @@
 // Restored data in the place of the present ones: brought beside it while the app runs, then exchanged by renaming, with a way back.
 import { posix } from 'node:path';
-import type { SqliteDatabase, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { SqliteDatabase } from '../../target/database-settings.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { sweepDumps } from '../../database/postgres/swap.ts';
 import { databaseEnds } from '../../database/sqlite/exact-copy.ts';

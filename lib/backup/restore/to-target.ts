@@ -1,17 +1,19 @@
 // A restore in the place of an environment's data: all is brought and checked while the app runs, then exchanged while it is stopped.
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
-import { attempt, serving } from '../../deploy/attempt.ts';
-import { askFacts } from '../../release/facts.ts';
-import { pairs } from '../../release/log.ts';
+import { attempt } from '../../deploy/attempt.ts';
+import { serving } from '../../release/serving.ts';
+import { askFacts } from '../../deploy/ask-facts.ts';
+import { pairs } from '../../log-line.ts';
 import type { Step } from '../../plan/step.ts';
 import { changeInSteps } from '../../plan/run-steps.ts';
 import { explainWait } from '../../deploy/readiness.ts';
 import { switchFor } from '../../deploy/switch/switch.ts';
 import { bringDump, exchangeDumps } from '../../database/postgres/swap.ts';
 import { surveyed } from '../../runtime/compose/survey.ts';
-import { runtimeOf } from '../../runtime/runtime.ts';
-import type { Context, Result } from '../../task/task.ts';
+import { runtimeOf } from '../../runtime/runtime-of.ts';
+import type { Context } from '../../task/task.ts';
+import type { Result } from '../../report/result.ts';
 import type { Identity } from '../encryption.ts';
 import { bucketBack } from '../bucket/restore.ts';
 import { indexName } from '../bucket/object-list.ts';

@@ -15,7 +15,7 @@ import { plainName, type Manifest, type Part } from '../manifest.ts';
 import { inspectPacks, isFullPack, isOfFiles, neededFor, packsOf, scratchFlags, type Packs } from '../files/packs.ts';
 import { layersOf, unpacking, withoutMarks } from '../files/unpack.ts';
 import { ownItems } from '../create/app-command.ts';
-import { size } from '../settings.ts';
+import { size } from '../../size.ts';
 import type { Check } from '../drill/verdict.ts';
 import type { Finder } from '../restore/selection.ts';
 

@@ -1,29 +1,27 @@
 // A Target from settings that passed every rule.
 import { posix } from 'node:path';
 import { ageOf, seconds } from '../../duration.ts';
-import { rangeOf } from '../rules/instances.ts';
+import { rangeOf } from '../../target/ports.ts';
 import { local } from '../merge.ts';
-import type { Draft } from '../rules/target.ts';
+import type { Draft } from '../rules/draft.ts';
 import type { Settings, WrittenHost, WrittenStore } from '../schema/file.ts';
 import { watchOf } from './alerts.ts';
-import type {
-  AlertSettings,
-  Backup,
-  CrossCheck,
-  Database,
-  EnvFile,
-  HostSettings,
-  Instances,
-  KeyRule,
-  OwnWay,
-  Probe,
-  Route,
-  SecretReference,
-  Seed,
-  Site,
-  StoreSettings,
-  Target,
-} from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { Seed } from '../../target/instance-settings.ts';
+import type { Instances } from '../../target/instance-settings.ts';
+import type { StoreSettings } from '../../target/backup-settings.ts';
+import type { OwnWay } from '../../target/backup-settings.ts';
+import type { AlertSettings } from '../../target/backup-settings.ts';
+import type { Backup } from '../../target/backup-settings.ts';
+import type { Route } from '../../target/site-settings.ts';
+import type { Site } from '../../target/site-settings.ts';
+import type { Probe } from '../../target/health-settings.ts';
+import type { Database } from '../../target/database-settings.ts';
+import type { CrossCheck } from '../../target/env-rules.ts';
+import type { KeyRule } from '../../target/env-rules.ts';
+import type { EnvFile } from '../../target/env-rules.ts';
+import type { HostSettings } from '../../target/host-settings.ts';
+import type { SecretReference } from '../../secret.ts';
 
 type Part<K extends keyof Settings> = NonNullable<Settings[K]>;
 

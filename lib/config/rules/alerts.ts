@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import type { Say } from '../source/problems.ts';
 import type { Settings } from '../schema/file.ts';
-import { unknown } from './site.ts';
+import { unknown } from './unknown.ts';
 
 export function watchFaults(
   { backup, database, systemd, process, root = '/' }: Settings,

@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import { excludeFaults, storeFaults, type Places } from './backup-files.ts';
 import type { Say } from '../source/problems.ts';
 import type { Settings, WrittenStore } from '../schema/file.ts';
-import { unknown } from './site.ts';
+import { unknown } from './unknown.ts';
 
 export function backupFaults(settings: Settings, places: Places, { wrong, from }: Say): void {
   const { stores } = places;

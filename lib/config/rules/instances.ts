@@ -1,8 +1,9 @@
 // What can only be wrong about copies and made-up data as a whole: what a copy would share, and what production must never have.
 import type { Place, Say } from '../source/problems.ts';
-import type { Draft } from './target.ts';
+import type { Draft } from './draft.ts';
 import type { Settings } from '../schema/file.ts';
-import { unknown } from './site.ts';
+import { unknown } from './unknown.ts';
+import { hostPorts, portHere, rangeOf } from '../../target/ports.ts';
 
 export function copyFaults({ environment, settings }: Draft, { wrong, from }: Say): void {
   const { instances, seed, runtime } = settings;
@@ -69,39 +70,4 @@ function portsOf({ site, compose, health }: Settings): number[] {
     variables: compose?.variables ?? {},
     urls: (health?.probes ?? []).map(({ url }) => url),
   });
-}
-
-/** Every port on the server that one version of a compose app takes, each once, in the order of ops.yml. */
-export function hostPorts({
-  upstreams,
-  variables,
-  urls,
-}: {
-  upstreams: number[];
-  variables: Record<string, unknown>;
-  urls: (string | undefined)[];
-}): number[] {
-  const named = Object.entries(variables).flatMap(([name, value]) => (isPortName(name) ? [Number(value)] : []));
-  const probed = urls.flatMap(url => portHere(url) ?? []).map(Number);
-  return [...new Set([...upstreams, ...named, ...probed])].filter(port => port > 0);
-}
-
-/** Whether a variable of the compose file is a port on the server. */
-export function isPortName(name: string): boolean {
-  return /(^|_)PORT$/.test(name);
-}
-
-/** The port of an address on the host itself; other addresses may well be shared behind one proxy. */
-export function portHere(url: string | undefined): string | undefined {
-  if (!url || !URL.canParse(url)) return undefined;
-  const { hostname, port } = new URL(url);
-  if (!/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) return undefined;
-  // A URL without a port means 80 or 443: the proxy's, which tells its sites apart by name.
-  return port || undefined;
-}
-
-/** `8400-8499` as numbers. */
-export function rangeOf(text: string | undefined): { first: number; last: number } | undefined {
-  const [first, last] = (text ?? '').split('-').map(Number);
-  return first && last ? { first, last } : undefined;
 }

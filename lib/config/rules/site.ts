@@ -1,7 +1,7 @@
 // What can only be wrong in a site as a whole: routes that lead nowhere, and switches that the rest does not allow.
-import { closest } from '../../did-you-mean.ts';
 import type { Say } from '../source/problems.ts';
 import type { Settings } from '../schema/file.ts';
+import { unknown } from './unknown.ts';
 
 export function siteFaults(settings: Settings, { wrong, from }: Say): void {
   const { site } = settings;
@@ -49,10 +49,4 @@ export function siteFaults(settings: Settings, { wrong, from }: Say): void {
       if (typeof one === 'number' || one.green === undefined || one.variable === undefined)
         wrong(['site', 'upstreams', name], 'needs port, green and variable for the switch blue-green');
   }
-}
-
-export function unknown(what: string, word: string, candidates: readonly string[]): string {
-  const meant = closest(word, candidates);
-  if (meant) return `unknown ${what} ${word}, did you mean ${meant}?`;
-  return candidates.length ? `unknown ${what} ${word}; known: ${candidates.join(', ')}` : `unknown ${what} ${word}`;
 }

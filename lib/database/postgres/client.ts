@@ -1,6 +1,7 @@
 // Postgres' own programs, run where a target's database is reached: in the container of its service, or with the URL that the host has.
 import { readFileSync } from 'node:fs';
-import type { PostgresDatabase, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { PostgresDatabase } from '../../target/database-settings.ts';
 import { environmentReader } from '../../env/export.ts';
 import { bash, startAs } from '../../host/environment.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';

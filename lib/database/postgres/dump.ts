@@ -2,7 +2,8 @@
 import { packedWell, packing, recipientsOf } from '../../backup/encryption.ts';
 import { readRest, whileAtRest, type Snapshot } from '../between-deploys.ts';
 import { summing } from '../../host/checksum.ts';
-import type { PostgresDatabase, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { PostgresDatabase } from '../../target/database-settings.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { giveWay, withClient } from './client.ts';
 import { counting, readPostgres } from './counts.ts';

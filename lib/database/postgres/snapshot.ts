@@ -1,5 +1,6 @@
 // A Postgres database around a deploy: a dump that stays, and while the app is stopped a copy of it that takes its place when the change fails.
-import type { PostgresDatabase, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { PostgresDatabase } from '../../target/database-settings.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
 import { withClient } from './client.ts';
 import { plainDump } from './dump.ts';

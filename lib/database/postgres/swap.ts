@@ -1,7 +1,8 @@
 // A dump restored beside the present database while the app runs, and the two exchanged by renaming while it is stopped.
 import { perform, type Way } from '../../host/run.ts';
 import type { PostgresFacts } from '../../backup/manifest.ts';
-import type { PostgresDatabase, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { PostgresDatabase } from '../../target/database-settings.ts';
 import { Failure } from '../../errors.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
 import type { Step } from '../../plan/step.ts';

@@ -1,5 +1,6 @@
 // A consistent copy of a live database for a backup, and what can be counted in a copy.
-import type { SqliteDatabase, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { SqliteDatabase } from '../../target/database-settings.ts';
 import { Failure } from '../../errors.ts';
 import { sqlite3 } from '../../host/environment.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';

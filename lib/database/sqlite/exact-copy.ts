@@ -1,5 +1,5 @@
 // The exact bytes of a stopped SQLite database: how they are kept, and how they come back. No copy goes before the place was compared with it.
-import type { SqliteDatabase } from '../../target/target.ts';
+import type { SqliteDatabase } from '../../target/database-settings.ts';
 import { isThere } from '../../host/environment.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
 

@@ -4,14 +4,15 @@ import { Failure } from '../../errors.ts';
 import { lines } from '../../host/sh.ts';
 import { drain, moveTo } from '../../proxy/traffic.ts';
 import { isTied } from '../../proxy/site.ts';
-import { runtimeOf, type Change } from '../../runtime/runtime.ts';
+import { type Change } from '../../release/change.ts';
+import { runtimeOf } from '../../runtime/runtime-of.ts';
 import { otherColour, probesAround, type Colour } from '../../release/colours.ts';
 import { keepSnapshots, liveSnapshotStep } from '../../database/snapshot.ts';
 import { sha7 } from '../../release/release.ts';
 import { present, type Finish, type Plan, type Step } from '../../plan/step.ts';
 import { prune } from '../prune-releases.ts';
 import { passedBy, readyStep } from '../readiness.ts';
-import type { SwitchOptions } from './switch.ts';
+import type { SwitchOptions } from './options.ts';
 
 /** Finishing steps have 300 s each, and the app needs some of them to stop. */
 const longestDrain = 240;

@@ -1,6 +1,7 @@
 // The switch `hold`: one file that makes requests wait in the proxy, and the page for those that waited too long.
 import { posix } from 'node:path';
-import type { Site, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { Site } from '../../target/site-settings.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import type { Finish, Step } from '../../plan/step.ts';
 import { jsonOf, pageOf } from '../../maintenance/page.ts';

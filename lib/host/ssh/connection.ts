@@ -1,10 +1,10 @@
 // One ssh connection to a host, opened by the first question and kept until the end; it never asks and never guesses.
 import type { Duplex } from 'node:stream';
 import type { Client } from 'ssh2';
-import type { HostSettings } from '../../target/target.ts';
+import type { HostSettings } from '../../target/host-settings.ts';
 import { Failure, messageOf } from '../../errors.ts';
 import { askThrough, interrupted, makeMark } from '../channel.ts';
-import type { Around } from '../connect.ts';
+import type { Around } from '../host.ts';
 import { refuseJoined, shellFromInput, shellWith } from '../environment.ts';
 import type { Channel, Host } from '../host.ts';
 import { lines, sh } from '../sh.ts';
@@ -21,8 +21,10 @@ type Connection = { client: Client; lost: Promise<never>; alive(): boolean; end(
 
 const handshakeSeconds = 20;
 const keepaliveSeconds = 3;
+
 /** Answers that may be missing before the connection counts as lost. */
 const keepaliveCount = 3;
+
 /** sshd's MaxSessions is 10; two are left for what ends a moment later there than here. */
 const mostSessions = 8;
 

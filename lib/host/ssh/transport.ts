@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { existsSync } from 'node:fs';
-import type { HostSettings } from '../../target/target.ts';
+import type { HostSettings } from '../../target/host-settings.ts';
 import { Failure, messageOf } from '../../errors.ts';
 import { interrupted } from '../channel.ts';
-import type { Around } from '../connect.ts';
+import type { Around } from '../host.ts';
 import { sshEnvironment } from '../environment.ts';
 import { configOption, endpoint, homeMoved, missing, parseAddress, resolveAddress, sshCommand, type Route } from './config.ts'; // prettier-ignore
 import { knownKeys, mistrust, pinnedKeys } from './known-hosts.ts';

@@ -7,10 +7,12 @@ import type { Attempt, Happening, Keeper, Outcome } from './keeper.ts';
 import { Events, Later } from './deferred.ts';
 import { sh } from '../../host/sh.ts';
 import { Spoken } from './step-output.ts';
+import { StepFailed } from './step-failed.ts';
 
 /** Characters of one line; the longest of the protocol brings what a step answered. */
 const mostOfLine = 16_000_000;
 const BEAT_MS = 2000;
+
 /** The keeper says that it lives as often as we do: so many beats without a byte of it, and it is given up. */
 const SILENT_BEATS = 10;
 
@@ -281,21 +283,6 @@ export async function converse(
 const ofStep = (index: number) => `step ${index}`;
 const ofUndo = (index: number) => `undo of step ${index}`;
 const ofFinish = (index: number) => `finishing step ${index}`;
-
-/** A step's command ended with a code; the one who knows the step explains it. */
-export class StepFailed extends Error {
-  readonly title: string;
-  readonly code: number;
-  /** What the command wrote to descriptor 3. */
-  readonly answer: string;
-  constructor(title: string, code: number, answer: string, message: string) {
-    super(message);
-    this.name = 'StepFailed';
-    this.title = title;
-    this.code = code;
-    this.answer = answer;
-  }
-}
 
 function locked(holder: string, attempt: Attempt): Failure {
   const said = Object.fromEntries(

@@ -1,5 +1,6 @@
 // Two versions of a compose app at once: a project and a network for each colour, the same volumes, the same services that stay.
-import type { ComposeSettings, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { ComposeSettings } from '../../target/runtime-settings.ts';
 import { environmentFile } from '../../env/export.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
 import { portVariables, type Colour } from '../../release/colours.ts';

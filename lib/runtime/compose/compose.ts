@@ -1,5 +1,6 @@
 // The compose runtime: one project per environment, images pulled by tag and kept by digest, services that stay untouched.
-import type { ComposeSettings, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { ComposeSettings } from '../../target/runtime-settings.ts';
 import type { WayBack } from '../../health/previous.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import type { Release } from '../../release/release.ts';
@@ -7,8 +8,10 @@ import { composeColours } from './colours.ts';
 import { composePreparation } from './prepare.ts';
 import { composeWords, placeOf } from './functions.ts';
 import { asTyped, chosenLines } from '../release-folder.ts';
-import { leaveColour, samePlace } from '../../release/place.ts';
-import type { Change, Runtime } from '../runtime.ts';
+import { leaveColour } from '../colours.ts';
+import { samePlace } from '../../release/release.ts';
+import type { Runtime } from '../runtime.ts';
+import type { Change } from '../../release/change.ts';
 
 export function composeRuntime(target: Target, settings: ComposeSettings): Runtime {
   const { project, stopSeconds } = settings;

@@ -1,5 +1,6 @@
 // The question that lets Compose on the host say what a compose file means there; it changes nothing.
-import type { ComposeSettings, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { ComposeSettings } from '../../target/runtime-settings.ts';
 import { get } from '../../config/source/tree.ts';
 import { readYaml } from '../../config/source/yaml.ts';
 import { Failure } from '../../errors.ts';

@@ -1,5 +1,6 @@
 // The words that steps of the compose runtime are written in: compose for a folder, images held, containers made permanent.
-import type { ComposeSettings, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { ComposeSettings } from '../../target/runtime-settings.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
 import { portVariables, type Colour } from '../../release/colours.ts';
 import { hostPrograms, makeEmptyImage } from '../../host/run-as.ts';

@@ -1,5 +1,7 @@
 // How a compose release comes onto the host before any downtime: its folder, its images by digest, the services that stay.
-import type { ComposeSettings, Limits, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { Limits } from '../../target/runtime-settings.ts';
+import type { ComposeSettings } from '../../target/runtime-settings.ts';
 import { Failure } from '../../errors.ts';
 import { environmentFile } from '../../env/export.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
@@ -7,8 +9,9 @@ import { sha7, type Release } from '../../release/release.ts';
 import type { TakeOver } from './foreign-release.ts';
 import type { Step } from '../../plan/step.ts';
 import { composeWords, variablesOf } from './functions.ts';
-import { samePlace } from '../../release/place.ts';
-import type { Change, Runtime } from '../runtime.ts';
+import { samePlace } from '../../release/release.ts';
+import type { Runtime } from '../runtime.ts';
+import type { Change } from '../../release/change.ts';
 
 export function composePreparation(
   target: Target,

@@ -1,7 +1,8 @@
 // Asks Compose on the host what a commit's file means there, before anything is changed: what it would share, and what it replaces.
 import { posix } from 'node:path';
 import { sourceOf } from '../../config/source/problems.ts';
-import type { ComposeSettings, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { ComposeSettings } from '../../target/runtime-settings.ts';
 import { readYaml } from '../../config/source/yaml.ts';
 import { Failure } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
@@ -15,7 +16,8 @@ import { readModel, type Model } from './model.ts';
 import { askDocker, composeConfig, describe, modelOf, wordsOf } from './config-question.ts';
 import { differences, replaced, type Origin, type TakeOver } from './foreign-release.ts';
 import { variablesOf } from './functions.ts';
-import type { Change, Materials } from '../runtime.ts';
+import type { Materials } from '../runtime.ts';
+import type { Change } from '../../release/change.ts';
 
 type Around = {
   config(): Promise<{ targets: readonly Target[] }>;

@@ -1,5 +1,6 @@
 // The process runtime: a supervised child with a pid file, for a machine without root and without Docker.
-import type { ProcessSettings, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { ProcessSettings } from '../../target/runtime-settings.ts';
 import { exportEnvironment } from '../../env/export.ts';
 import { bash, isThere } from '../../host/environment.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';

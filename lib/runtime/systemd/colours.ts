@@ -1,5 +1,6 @@
 // Two versions of a systemd app at once: two instances of a template unit, and the files that say which of them may start.
-import type { SystemdSettings, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { SystemdSettings } from '../../target/runtime-settings.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
 import { portVariables, type Colour } from '../../release/colours.ts';
 import type { Release } from '../../release/release.ts';

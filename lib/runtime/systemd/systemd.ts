@@ -1,5 +1,6 @@
 // The systemd runtime: a folder per release owned by the app's user, `current` swapped by rename, one unit.
-import type { SystemdSettings, Target } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import type { SystemdSettings } from '../../target/runtime-settings.ts';
 import { exportEnvironment } from '../../env/export.ts';
 import { bash } from '../../host/environment.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
@@ -14,7 +15,7 @@ import {
   recheckFolder,
   removeFolder,
 } from '../release-folder.ts';
-import { leaveColour } from '../../release/place.ts';
+import { leaveColour } from '../colours.ts';
 import type { Runtime } from '../runtime.ts';
 import { forgetFailure, serviceOf, startAtBoot, systemdColours } from './colours.ts';
 

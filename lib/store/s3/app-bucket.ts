@@ -1,6 +1,6 @@
 // A bucket that an app keeps its uploads in: told object by object, read with what belongs to each, and filled again.
 import { Readable } from 'node:stream';
-import type { BucketSource } from '../../target/target.ts';
+import type { BucketSource } from '../../target/backup-settings.ts';
 import { Failure } from '../../errors.ts';
 import { openClient, type S3Around } from './client.ts';
 import { isMissing, refusal } from './errors.ts';

@@ -1,10 +1,11 @@
 // The only maker of an S3 client: with the settings that stores beside Amazon's need, and an end when the task is to end.
 import { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
-import type { StoreSettings } from '../../target/target.ts';
+import type { StoreSettings } from '../../target/backup-settings.ts';
 import { readSecret } from '../../secret.ts';
 
 export type S3Settings = Extract<StoreSettings, { kind: 's3' }>;
+
 /** `signal` ends an upload that is under way, and its parts are taken away. */
 export type S3Around = { environment: NodeJS.ProcessEnv; signal: AbortSignal };
 

@@ -2,11 +2,11 @@
 import { posix } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { flowOf, perform, wayTo } from '../../host/run.ts';
-import type { StoreSettings } from '../../target/target.ts';
+import type { StoreSettings } from '../../target/backup-settings.ts';
 import type { Finding } from '../../finding.ts';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
-import type { Around } from '../open.ts';
+import type { Around } from '../store.ts';
 import { leftovers, room } from '../checks.ts';
 import { putFile } from './put.ts';
 import { folderAbove, unfinished, verifyKey, type Store } from '../store.ts';

@@ -1,0 +1,26 @@
+// What a deploy, rollback or restart asks for, and what is ready to be run for it.
+import type { StepFailed } from '../plan/keeper/step-failed.ts';
+import type { Plan, Step } from '../plan/step.ts';
+import type { Change } from '../release/change.ts';
+import type { Facts } from '../release/facts.ts';
+import type { Release } from '../release/release.ts';
+import type { Target } from '../target/target.ts';
+
+export type Intention = {
+  action: 'deploy' | 'rollback' | 'promote' | 'restart' | 'seed' | 'restore';
+  /** Pre-flight: the release to put live, or why there is nothing to do. Throws a Failure for what speaks against it. */
+  choose(facts: Facts): Promise<Release | Idle>;
+  /** The steps, in the order in which a person would do them. */
+  plan(change: Change): Promise<Plan>;
+  /** The target whose log has to be read along: it must be on the same host. */
+  required?: Target | undefined;
+  /** What to try when the attempt failed, or failed at that step; default: the logs. */
+  advice?: string | ((step: Step | undefined) => string | undefined) | undefined;
+  /** Explains a failed step; undefined: its output speaks for itself. */
+  explain?(step: Step, error: StepFailed): { message: string; detail: string } | undefined;
+};
+
+export type Ready = { change: Change; plan: Plan };
+
+/** Nothing is to be done: the commit serves, which is looked at before it is said; or for the reason given. */
+export type Idle = { already: string } | { nothing: string };

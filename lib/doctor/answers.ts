@@ -1,0 +1,7 @@
+// The words of one answer of a host, for the doctor.
+import type { Facts } from '../release/facts.ts';
+
+/** The words of an answer. */
+export function words(facts: Facts, name: string): string[] {
+  return (facts.runtime.get(name) ?? '').split(/\s+/).filter(Boolean);
+}

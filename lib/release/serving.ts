@@ -1,0 +1,35 @@
+// Which release serves, by the record of the target.
+import { Failure } from '../errors.ts';
+import type { Target } from '../target/target.ts';
+import type { Facts } from './facts.ts';
+import { goodReleases } from './log.ts';
+import { type Release, commitIn, sameCommit, adoptedName } from './release.ts';
+
+/** What serves now, as a release. Layouts that other tools left count too. */
+export function serving(target: Target, facts: Facts): Release | undefined {
+  const { colour } = facts;
+  const at = (name: string, sha: string): Release => ({
+    name,
+    sha,
+    folder: `${target.paths.releases}/${name}`,
+    colour,
+  });
+  const good = goodReleases(facts.log).at(-1);
+  const { linked, current } = facts;
+  // a person's word counts more than where a link points that could not be turned
+  const isAccepted = good?.line?.outcome === 'accepted' && good.sha === current;
+  if (linked && linked !== good?.release && !isAccepted)
+    return at(linked, facts.log.findLast(line => line.release === linked)?.sha ?? commitIn(linked) ?? linked);
+  if (!current) return undefined;
+  const name = good && sameCommit(good.sha, current) ? good.release : undefined;
+  return at(name ?? adoptedName(current), current);
+}
+
+/** @throws Failure 2 when nothing serves yet. */
+export function servingOrRefuse(target: Target, facts: Facts): Release {
+  const now = serving(target, facts);
+  if (now) return now;
+  throw new Failure(2, `nothing is deployed to ${target.app} ${target.environment} yet`, {
+    advice: `npx tsx tasks/deploy.ts --env ${target.environment}`,
+  });
+}

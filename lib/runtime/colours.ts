@@ -1,0 +1,9 @@
+// The place that a target leaves when it has no colours any more.
+import type { Step } from '../plan/step.ts';
+import type { Release } from '../release/release.ts';
+import type { Colours } from './runtime.ts';
+
+/** When a target has no colours any more: the place that the last one had. */
+export function leaveColour(colours: Colours, was: Release | undefined): Step[] {
+  return was?.colour ? [{ title: `Remove the ${was.colour} place`, run: colours.leave(was) }] : [];
+}
