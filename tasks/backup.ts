@@ -1,5 +1,5 @@
 // Backs up an environment: the database as it is at one moment, then the files, into each of its stores.
-import { recipientsOf } from '../lib/backup/encryption.ts';
+import { recipientsOf } from '../lib/target/backup-settings.ts';
 import type { Snapshot } from '../lib/database/between-deploys.ts';
 import { copyForBackup, copyTools, nameOfDatabase, takeCopyAway } from '../lib/database/copy.ts';
 import { lookAhead } from '../lib/backup/files/included-folders.ts';
@@ -23,7 +23,8 @@ import { sh } from '../lib/host/sh.ts';
 import { pairs } from '../lib/log-line.ts';
 import { runtimeOf } from '../lib/runtime/runtime-of.ts';
 import type { Store } from '../lib/store/store.ts';
-import { task, type Context } from '../lib/task/task.ts';
+import { task } from '../lib/task/task.ts';
+import { type Context } from '../lib/task/context.ts';
 
 /** How long a deploy is waited for when nobody says. */
 const patience = 600;

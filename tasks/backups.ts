@@ -1,4 +1,5 @@
 // The backups of an environment: what there is and when it was last proven, whether it is undamaged, and which may go.
+import type { Check } from '../lib/finding.ts';
 import { resolve } from 'node:path';
 import {
   beforeDeployQuestion,
@@ -19,13 +20,13 @@ import { probed } from '../lib/backup/monitor/test-stores.ts';
 import { pruned } from '../lib/backup/prune.ts';
 import { backupsOf, openStores } from '../lib/backup/settings.ts';
 import { size } from '../lib/size.ts';
-import type { Check } from '../lib/backup/drill/verdict.ts';
 import { afterwards, watched } from '../lib/backup/monitor/watch.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
 import type { Target } from '../lib/target/target.ts';
 import { span } from '../lib/duration.ts';
 import type { Report } from '../lib/report/report.ts';
-import { task, type Context } from '../lib/task/task.ts';
+import { task } from '../lib/task/task.ts';
+import { type Context } from '../lib/task/context.ts';
 import { type Result } from '../lib/report/result.ts';
 
 type Asking = Pick<Context, 'connect' | 'report' | 'signal'> & { args: { store: string | undefined } };

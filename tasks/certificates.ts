@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import type { Target } from '../lib/target/target.ts';
 import { Failure } from '../lib/errors.ts';
-import { authorityOf } from '../lib/certificate/files.ts';
+import { authorityOf } from '../lib/proxy/certificate-files.ts';
 import {
   type Certificate,
   certificateQuestion,

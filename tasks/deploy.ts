@@ -1,5 +1,5 @@
 // Puts a commit of an app live. A step that fails is undone with all before it, also when this program is gone.
-import { verifyRestorable } from '../lib/backup/drill/last-proven.ts';
+import { proofQuestion, verifyRestorable } from '../lib/backup/drill/last-proven.ts';
 import { attempt } from '../lib/deploy/attempt.ts';
 import { chooseCommit, gather } from '../lib/deploy/artifacts.ts';
 import { releaseAt, sha7 } from '../lib/release/release.ts';
@@ -47,6 +47,7 @@ export default task(import.meta.url, {
     const result = await attempt(context, host, target, {
       action: 'deploy',
       required: required.sameHost,
+      asks: proofQuestion(target),
       explain: explainWait(target, sha),
 
       // Pre-flight. No impact yet.

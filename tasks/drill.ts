@@ -1,4 +1,5 @@
 // Proves a backup: restores it into scratch space, opens it, counts it, and writes down with its date whether it was good.
+import type { Check } from '../lib/finding.ts';
 import { Readable } from 'node:stream';
 import { identityFor } from '../lib/backup/encryption.ts';
 import { fewObjects } from '../lib/backup/bucket/verify.ts';
@@ -11,7 +12,7 @@ import { proveFurther } from '../lib/backup/drill/app-checks.ts';
 import { baseAnywhere, baseOn, openScratch } from '../lib/backup/scratch.ts';
 import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
 import { finder } from '../lib/backup/restore/selection.ts';
-import { logVerdict, renderVerdict, verdictName, type Check, type Verdict } from '../lib/backup/drill/verdict.ts';
+import { logVerdict, renderVerdict, verdictName, type Verdict } from '../lib/backup/drill/verdict.ts';
 import { afterwards } from '../lib/backup/monitor/watch.ts';
 import type { HostSettings } from '../lib/target/host-settings.ts';
 import { Failure, messageOf } from '../lib/errors.ts';

@@ -1,5 +1,5 @@
 // Puts the SHA that one environment serves live in another: what staging ran goes to production, and nothing else.
-import { verifyRestorable } from '../lib/backup/drill/last-proven.ts';
+import { proofQuestion, verifyRestorable } from '../lib/backup/drill/last-proven.ts';
 import { Failure } from '../lib/errors.ts';
 import { attempt } from '../lib/deploy/attempt.ts';
 import { serving } from '../lib/release/serving.ts';
@@ -46,6 +46,7 @@ export default task(import.meta.url, {
     const host = await context.connect(target.host);
     return attempt(context, host, target, {
       action: 'promote',
+      asks: proofQuestion(target),
       explain: explainWait(target, sha),
 
       async choose(facts) {

@@ -1,4 +1,5 @@
 // Puts a backup back: into an empty folder here, or in the place of an environment's data, which are moved aside first.
+import type { Check } from '../lib/finding.ts';
 import { resolve } from 'node:path';
 import { identityFor } from '../lib/backup/encryption.ts';
 import { choose } from '../lib/backup/catalog.ts';
@@ -8,7 +9,6 @@ import { intoFolder } from '../lib/backup/restore/to-folder.ts';
 import { intoTarget } from '../lib/backup/restore/to-target.ts';
 import { noteDamage, notingDamage } from '../lib/backup/verify/record-damage.ts';
 import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
-import type { Check } from '../lib/backup/drill/verdict.ts';
 import { wantedOf } from '../lib/backup/restore/selection.ts';
 import { Failure } from '../lib/errors.ts';
 import { span } from '../lib/duration.ts';

@@ -1,8 +1,8 @@
 // Tells what serves on every target, since when, whether it is healthy, and what is going on.
-import { proofAsData, proofInWords, proofOf } from '../lib/backup/drill/last-proven.ts';
+import { proofAsData, proofInWords, proofOf, proofQuestion } from '../lib/backup/drill/last-proven.ts';
 import type { Target } from '../lib/target/target.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
-import { lookAtHealth } from '../lib/health/now.ts';
+import { lookAtHealth } from '../lib/deploy/health-now.ts';
 import { certificateState, fileQuestion } from '../lib/certificate/inspect.ts';
 import { readFlag } from '../lib/maintenance/flag.ts';
 import { serving } from '../lib/release/serving.ts';
@@ -12,6 +12,7 @@ import { recoverCommand } from '../lib/plan/keeper/leftover.ts';
 import { sha7 } from '../lib/release/release.ts';
 import { task } from '../lib/task/task.ts';
 import type { Host } from '../lib/host/host.ts';
+import { lines } from '../lib/host/sh.ts';
 
 export default task(import.meta.url, {
   about: 'Tell what serves where, since when, and how it is',
@@ -74,7 +75,7 @@ function names(target: Target) {
 
 async function look(host: Host, target: Target) {
   // What serves is known only after the facts; its health needs its folder: two questions, one connection.
-  const facts = await askFacts(host, target, undefined, fileQuestion(target));
+  const facts = await askFacts(host, target, undefined, lines(fileQuestion(target), proofQuestion(target)));
   const now = serving(target, facts);
   const { healthy, words } = await lookAtHealth(host, target, now);
   const live = facts.log.findLast(line => line.sha === now?.sha && line.outcome === 'live');

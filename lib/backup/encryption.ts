@@ -11,43 +11,6 @@ import { summing } from '../host/checksum.ts';
 /** What opens an encrypted backup, and where it was found. */
 export type Identity = { secret: Secret; place: string };
 
-type Packing = {
-  recipients: readonly string[];
-  /** How what it unpacks to is told: its checksum, or how many bytes. */
-  tells: 'sum' | 'bytes';
-  /** It comes compressed already. */
-  compressed?: boolean;
-};
-
-/**
- * What `from` gives (the words before the first program of the pipe), compressed, and encrypted when there are recipients, on
- * standard output. It is unpacked again on its way: `unpacked` and what that gave, and `packed` and the checksum of all that
- * was written, are told on standard error, for whom it reaches. Sets `codes`, how the programs of the pipe ended.
- */
-export function packing(from: Command, { recipients, tells, compressed = false }: Packing): Command {
-  // it has to end well as well: without its checksum a frame gives all its bytes
-  const unpacking = sh`>(if told=$(nice zstd -dqc 2>/dev/null | { ${tells === 'sum' ? summing : sh`wc -c`}; }); then echo "unpacked $told"; else echo 'unpacked not'; fi >&9)`;
-  const counting = sh`>({ ${summing}; } | sed 's/^/packed /' >&9)`;
-  const first = compressed ? sh`cat` : sh`nice zstd -q -3 -T0 -c`;
-  const rest = recipients.length
-    ? sh`tee -p ${unpacking} | nice age --encrypt ${recipients.flatMap(one => ['-r', one])} | tee -p ${counting}`
-    : sh`tee -p ${unpacking} ${counting}`;
-  return lines(
-    script('set -o pipefail; exec 8>&1'),
-    // the substitution ends when everything in it has ended, also what only listens
-    sh`told=$(exec 9>&1
-${from} ${first} | ${rest} >&8
-echo "codes \${PIPESTATUS[*]}")`,
-    sh`read -ra codes <<<"$(sed -n 's/^codes //p' <<<"$told")"`,
-    sh`printf '%s\n' "$told" >&2`,
-  );
-}
-
-/** The end of such a text: it ended well when all programs did. */
-export const packedWell: Command = script(
-  'for code in "${codes[@]}"; do ((code == 0)) || { echo "packing ended with code $code" >&2; exit 1; }; done',
-);
-
 /**
  * Holds what a pipe told against what arrived and what was read: a checksum, or tar's count. @throws Failure 7 when a start-up
  * file printed into it, say, or when it does not unpack to what went into it.
@@ -67,10 +30,6 @@ export function verifyPacked(name: string, said: string, sha256: string, raw: st
 /** What a part is called in the store. */
 export function storedName(name: string, recipients: readonly string[]): string {
   return recipients.length ? `${name}.age` : name;
-}
-
-export function recipientsOf({ backup }: Target): readonly string[] {
-  return backup?.encrypt?.recipients ?? [];
 }
 
 export function isEncrypted({ name }: Pick<Part, 'name'>): boolean {

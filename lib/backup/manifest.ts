@@ -1,13 +1,9 @@
 // The manifest of a backup: what it consists of and what must come out of it. A backup without one does not exist.
 import { createHash, randomBytes } from 'node:crypto';
 import * as v from 'valibot';
+import { count, databaseFacts } from '../database/facts.ts';
 import { Failure, messageOf } from '../errors.ts';
 
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-// a record of valibot's loses a table that is called constructor
-const counts = v.custom<Record<string, number>>(
-  value => typeof value === 'object' && value !== null && Object.values(value).every(one => Number.isFinite(one)),
-);
 const sum = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 const idForm = /^\d{8}T\d{6}Z-[0-9a-f]{6}$/;
 
@@ -42,31 +38,7 @@ const schema = v.object({
       rawSha256: v.nullable(sum),
     }),
   ),
-  database: v.nullable(
-    v.variant('kind', [
-      v.object({
-        kind: v.literal('sqlite'),
-        tables: counts,
-        /** The highest rowid of each table that has one and a row. */
-        highWater: counts,
-        /** null: the schema itself is at odds, so that they cannot be counted. */
-        foreignKeyFaults: v.nullable(count),
-      }),
-      v.object({
-        kind: v.literal('postgres'),
-        /** `15.18` */
-        server: v.string(),
-        encoding: v.pipe(v.string(), v.regex(/^\w+$/)),
-        /** What the schema names and a dump does not bring: roles of policies, extensions. */
-        roles: v.array(v.string()),
-        extensions: v.array(v.string()),
-        tables: counts,
-        /** The highest key of each table whose primary key is one whole number. */
-        highWater: counts,
-        constraints: v.object({ count, notValid: count }),
-      }),
-    ]),
-  ),
+  database: v.nullable(databaseFacts),
   files: v.nullable(
     v.object({
       include: v.array(v.string()),
@@ -111,10 +83,8 @@ const schema = v.object({
 });
 
 export type Manifest = v.InferOutput<typeof schema>;
+
 export type Part = Manifest['parts'][number];
-export type DatabaseFacts = NonNullable<Manifest['database']>;
-export type SqliteFacts = Extract<DatabaseFacts, { kind: 'sqlite' }>;
-export type PostgresFacts = Extract<DatabaseFacts, { kind: 'postgres' }>;
 
 export const manifestName = 'manifest.json';
 

@@ -2,7 +2,7 @@
 import type { Target } from '../target/target.ts';
 import { pairs } from '../log-line.ts';
 import type { Store } from '../store/store.ts';
-import type { Context } from '../task/task.ts';
+import type { Context } from '../task/context.ts';
 import type { Result } from '../report/result.ts';
 import { spareCopies } from './bucket/unused-copies.ts';
 import { backupsIn, isWhole, type Held } from './catalog.ts';

@@ -4,7 +4,7 @@ import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import type { Facts } from '../release/facts.ts';
-import { certificatePlaces, certbotPlaces } from './files.ts';
+import { certificatePlaces, certbotPlaces } from '../proxy/certificate-files.ts';
 
 export type Certificate = {
   /** As a person would say it: `Let's Encrypt R11`. */

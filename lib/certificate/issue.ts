@@ -7,7 +7,15 @@ import { Failure } from '../errors.ts';
 import { lines, script, sh } from '../host/sh.ts';
 import type { Step } from '../plan/step.ts';
 import { askEverywhere, explainSeen } from './http-challenge.ts';
-import { authorityOf, certificatePlaces, install, installBefore, obtain, serveInstalled, tidy } from './files.ts';
+import {
+  authorityOf,
+  certificatePlaces,
+  install,
+  installBefore,
+  obtain,
+  serveInstalled,
+  tidy,
+} from '../proxy/certificate-files.ts';
 import type { Lookup } from './dns.ts';
 
 export type Wanted = {

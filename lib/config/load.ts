@@ -6,7 +6,7 @@ import { Failure, messageOf } from '../errors.ts';
 import { buildHost, buildStore, buildTarget } from './build/target.ts';
 import { buildAlert } from './build/alerts.ts';
 import { settingsTree } from './merge.ts';
-import { sourceOf, type Problem, type Source } from './source/problems.ts';
+import { sourceOf, type Problem, type Source } from '../yaml/problems.ts';
 import { faultsWithin } from './rules/target.ts';
 import { clashes } from './rules/conflicts.ts';
 import { type Draft } from './rules/draft.ts';
@@ -23,8 +23,8 @@ import {
 } from './schema/file.ts';
 import { unknown as unknownName } from './rules/unknown.ts';
 import type { Target } from '../target/target.ts';
-import { get, leaves, placeOf, plain, textAt, without, type Scalar, type Tree } from './source/tree.ts';
-import { readYaml } from './source/yaml.ts';
+import { get, leaves, placeOf, plain, textAt, without, type Scalar, type Tree } from '../yaml/tree.ts';
+import { readYaml } from '../yaml/yaml.ts';
 
 export type Config = {
   /** Absolute. */
@@ -49,7 +49,7 @@ export async function loadConfig(file: string): Promise<Config> {
   const source = sourceOf(file, text);
   const { tree, problems } = readYaml(text);
   if (!tree) source.refuse(problems);
-  if (!tree) throw new TypeError('no tree and no problem: a bug in lib/config/source/yaml.ts');
+  if (!tree) throw new TypeError('no tree and no problem: a bug in lib/yaml/yaml.ts');
 
   const folder = dirname(resolve(file));
   const written = faultsOf(tree);

@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join as joinLocal, posix, resolve } from 'node:path';
 import { presets } from './schema/file.ts';
-import { builtIn, change, get, merge, textAt, treeOf, type Tree } from './source/tree.ts';
+import { builtIn, change, get, merge, textAt, treeOf, type Tree } from '../yaml/tree.ts';
 
 /** The settings of `app` in `environment`, in the words of ops.yml, as a tree in which nothing is left to guess. */
 export function settingsTree(file: Tree, app: string, environment: string, folder: string): Tree {

@@ -1,8 +1,8 @@
 // Copying a database beside deploys: looked at before and after, done again when one came in between, and what its answer says.
+import type { DatabaseFacts } from './facts.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
-import type { DatabaseFacts } from '../backup/manifest.ts';
 
 /** A copy on the host, what was counted in it, and how it is sent. */
 export type Snapshot = {

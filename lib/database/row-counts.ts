@@ -1,7 +1,7 @@
 // How many rows each table has and where it ends, as a host tells it, and held against what was promised.
+import type { DatabaseFacts } from './facts.ts';
+import type { Check } from '../finding.ts';
 import { Failure } from '../errors.ts';
-import type { DatabaseFacts } from '../backup/manifest.ts';
-import type { Check } from '../backup/drill/verdict.ts';
 
 type Tables = Pick<DatabaseFacts, 'tables' | 'highWater'>;
 

@@ -1,9 +1,8 @@
 // Everything a task needs to know about a target, asked in one round trip that changes nothing.
-import { proofQuestion } from '../backup/drill/last-proven.ts';
 import { crontabQuestion } from '../cron/crontab.ts';
 import { largestFile } from '../env/grammar.ts';
 import { Failure } from '../errors.ts';
-import { passedQuestion } from '../health/passed-probes.ts';
+import { passedQuestion } from '../release/passed-probes.ts';
 import type { Host } from '../host/host.ts';
 import { type Command, lines, script, sh } from '../host/sh.ts';
 import { siteQuestion } from '../proxy/site.ts';
@@ -38,7 +37,6 @@ export function factsCommand(target: Target, required?: Target, more?: Command):
     target.database?.kind === 'sqlite' && sh`stat -c %s ${target.database.file} 2>/dev/null | fact database`,
     required && sh`tail -c 400000 ${`${required.paths.releases}/releases.log`} 2>/dev/null | fact required`,
     passedQuestion(target),
-    proofQuestion(target),
     siteQuestion(target),
     runtimeOf(target).facts(),
     more,

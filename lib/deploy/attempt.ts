@@ -1,7 +1,7 @@
 // One attempt on a target: facts, plan, lock, and a plan made anew when the target changed before the lock was ours.
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
-import { lookAtHealth } from '../health/now.ts';
+import { lookAtHealth } from './health-now.ts';
 import type { Host } from '../host/host.ts';
 import { type Keeper } from '../plan/keeper/keeper.ts';
 import { openKeeper } from '../plan/keeper/open.ts';
@@ -24,7 +24,7 @@ import { serving } from '../release/serving.ts';
 /** Runs an intention on a target. @returns the result for the task. @throws Failure with the exit codes of design §6. */
 export async function attempt(around: Surroundings, host: Host, target: Target, intention: Intention): Promise<Result> {
   const begun = performance.now();
-  let ready = await prepare(await askFacts(host, target, intention.required));
+  let ready = await prepare(await askFacts(host, target, intention.required, intention.asks));
   if ('nothing' in ready) return ready.nothing;
   if (around.args.plan) return shownPlan(target, ready, around.report);
 
@@ -34,7 +34,7 @@ export async function attempt(around: Surroundings, host: Host, target: Target, 
   // so it is let go, and taken again with a plan made anew; it was our turn, so a moment's patience is always due.
   while (keeper.stamp !== ready.change.facts.stamp) {
     await keeper.quit();
-    ready = await prepare(await askFacts(host, target, intention.required));
+    ready = await prepare(await askFacts(host, target, intention.required, intention.asks));
     if ('nothing' in ready) return ready.nothing;
     wait = Math.max(10, (around.args.wait ?? 0) - (performance.now() - begun) / 1000);
     keeper = await open(ready, wait);

@@ -2,7 +2,7 @@
 import type { Target } from '../target/target.ts';
 import type { Probe } from '../target/health-settings.ts';
 import type { Health } from '../target/health-settings.ts';
-import { keepPassed } from '../health/passed-probes.ts';
+import { keepPassed } from '../release/passed-probes.ts';
 import { explain, judge, waitUntilReady, type Asked } from '../health/probes.ts';
 import type { StepFailed } from '../plan/keeper/step-failed.ts';
 import { lines, sh } from '../host/sh.ts';

@@ -1,4 +1,5 @@
 // What a deploy, rollback or restart asks for, and what is ready to be run for it.
+import type { Command } from '../host/sh.ts';
 import type { StepFailed } from '../plan/keeper/step-failed.ts';
 import type { Plan, Step } from '../plan/step.ts';
 import type { Change } from '../release/change.ts';
@@ -14,6 +15,8 @@ export type Intention = {
   plan(change: Change): Promise<Plan>;
   /** The target whose log has to be read along: it must be on the same host. */
   required?: Target | undefined;
+  /** What else `choose` has to know of the host: lines of the facts question. */
+  asks?: Command | undefined;
   /** What to try when the attempt failed, or failed at that step; default: the logs. */
   advice?: string | ((step: Step | undefined) => string | undefined) | undefined;
   /** Explains a failed step; undefined: its output speaks for itself. */

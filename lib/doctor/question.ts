@@ -6,6 +6,7 @@ import { bash } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { fileQuestion } from '../certificate/inspect.ts';
 import { runtimeOf } from '../runtime/runtime-of.ts';
+import { proofQuestion } from '../backup/drill/last-proven.ts';
 import { rightsQuestion } from './rights.ts';
 import { instancesDoctorQuestion } from './instance-findings.ts';
 import { siteDoctorQuestion } from './site-findings.ts';
@@ -50,6 +51,7 @@ export function doctorQuestion(target: Target): Command {
     siteDoctorQuestion(target),
     fileQuestion(target),
     instancesDoctorQuestion(target),
+    proofQuestion(target),
   );
 }
 

@@ -1,6 +1,6 @@
 // How the throw-away copies of a target are: what each serves, how long it still lives, and whether it is well.
 import type { Target } from '../target/target.ts';
-import { lookAtHealth } from '../health/now.ts';
+import { lookAtHealth } from '../deploy/health-now.ts';
 import type { Host } from '../host/host.ts';
 import { serving } from '../release/serving.ts';
 import { askFacts } from '../deploy/ask-facts.ts';

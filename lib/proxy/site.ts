@@ -4,7 +4,7 @@ import type { Target } from '../target/target.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import type { Facts } from '../release/facts.ts';
 import type { Step } from '../plan/step.ts';
-import { selfSigned } from '../certificate/files.ts';
+import { selfSigned } from './certificate-files.ts';
 import { difference } from '../report/difference.ts';
 import { frontOf, type Front } from './proxies.ts';
 

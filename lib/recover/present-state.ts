@@ -1,7 +1,7 @@
 // What is true of a target whatever its journal says: which release serves, how it is, and what an attempt made beside it.
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
-import { healthQuestion, readLook, type Look } from '../health/now.ts';
+import { healthQuestion, readLook, type Look } from '../deploy/health-now.ts';
 import type { Host } from '../host/host.ts';
 import { lines, sh } from '../host/sh.ts';
 import { serving } from '../release/serving.ts';

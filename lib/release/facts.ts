@@ -1,7 +1,7 @@
 // Everything a task needs to know about a target, asked in one round trip that changes nothing.
 import type { Target } from '../target/target.ts';
 import type { Probe } from '../target/health-settings.ts';
-import { readPassed } from '../health/passed-probes.ts';
+import { readPassed } from './passed-probes.ts';
 import type { Colour } from './colours.ts';
 import { parseLog, type LogLine } from './log.ts';
 import { isReleaseName } from './release.ts';

@@ -2,11 +2,11 @@
 import { open } from 'node:fs/promises';
 import * as v from 'valibot';
 import { mustBe, yes } from '../config/schema/values.ts';
-import { sourceOf, type Problem } from '../config/source/problems.ts';
+import { sourceOf, type Problem } from '../yaml/problems.ts';
 import { faults } from '../config/schema/file.ts';
 import { shape } from '../config/schema/combinators.ts';
-import { placeOf, plain, textAt } from '../config/source/tree.ts';
-import { readYaml } from '../config/source/yaml.ts';
+import { placeOf, plain, textAt } from '../yaml/tree.ts';
+import { readYaml } from '../yaml/yaml.ts';
 import { closest } from '../did-you-mean.ts';
 import { Failure, messageOf } from '../errors.ts';
 import { Secret } from '../secret.ts';

@@ -58,7 +58,7 @@ export type AlertSettings =
 export type BackupFiles = {
   /** Relative to the root; none is inside another, and none has the database in it. */
   include: string[];
-  /** Patterns as ops.yml has them, which lib/backup/files/exclude-patterns.ts reads. */
+  /** Patterns as ops.yml has them, which lib/target/exclude-patterns.ts reads. */
   exclude: string[];
   /** The user who may read and write them; undefined: the user who deploys. */
   as: string | undefined;
@@ -112,3 +112,8 @@ export type StoreSettings =
       key: SecretReference;
       secret: SecretReference;
     };
+
+/** Who can open what is packed for a target; nobody: it is not encrypted. */
+export function recipientsOf({ backup }: { backup?: Backup }): readonly string[] {
+  return backup?.encrypt?.recipients ?? [];
+}

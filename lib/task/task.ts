@@ -2,9 +2,8 @@
 import { realpathSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { basename, extname, resolve } from 'node:path';
-import type { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
-import { type Flags, type Reach, type Shape, type Typed, type Values, flagsOf, hasValues, parse } from './args.ts';
+import { type Flags, type Reach, type Shape, type Typed, flagsOf, hasValues, parse } from './args.ts';
 import type { Config } from '../config/load.ts';
 import type { Target } from '../target/target.ts';
 import type { HostSettings } from '../target/host-settings.ts';
@@ -12,57 +11,7 @@ import { type ExitCode, Failure, messageOf } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { Report, Voice } from '../report/report.ts';
 import type { Result } from '../report/result.ts';
-
-type Env<R extends Reach> = R extends 'one'
-  ? { env: string; app: string | undefined }
-  : R extends 'optional'
-    ? { env: string | undefined; app: string | undefined }
-    : unknown;
-
-/** `wait` is in seconds. */
-type Changing<C extends boolean> = C extends true ? { plan: boolean; wait: number | undefined } : unknown;
-
-type Args<F extends Flags, R extends Reach, C extends boolean> = Values<F> &
-  Env<R> &
-  Changing<C> & { config: string | undefined; json: boolean; verbose: boolean };
-
-export type Context<F extends Flags = Record<never, never>, R extends Reach = 'one', C extends boolean = false> = {
-  args: Args<F, R, C>;
-  positionals: string[];
-  /** What stood after `--`. */
-  rest: string[];
-  config: () => Promise<Config>;
-  /** The target that --env and --app name. */
-  target: () => Promise<Target>;
-  /** One connection per host; all are closed when the task ends. */
-  connect: (settings: HostSettings) => Promise<Host>;
-  environment: NodeJS.ProcessEnv;
-  /** Aborted by Ctrl-C, SIGTERM and SIGHUP; its reason is a Failure with the exit code. */
-  signal: AbortSignal;
-  report: Report;
-  /** Standard output, for tasks whose result is a stream: logs, exec. They return an empty text. */
-  output: NodeJS.WritableStream;
-  /** Standard error as it is, for what a command on the host writes there. */
-  errors: NodeJS.WritableStream;
-  /** Standard input. */
-  input: Readable & { isTTY?: boolean };
-  /** `ana@laptop`, or `github:ana` in GitHub Actions; one word. */
-  who: string;
-  /** The folder the person is in. */
-  folder: string;
-};
-
-/** How a task ended, and after how many seconds. */
-export type End = { seconds: number } & ({ result: Result } | { error: unknown });
-
-export type Spec<F extends Flags, R extends Reach, C extends boolean> = Shape & {
-  args?: F;
-  target?: R;
-  changes?: C;
-  run(context: Context<F, R, C>): Promise<Result>;
-  /** Looks back on a run that was not interrupted. Its own failure is a warning: what came of the run is certain by now. */
-  ended?(context: Context<F, R, C>, end: End): Promise<void>;
-};
+import type { Args, Context, Spec } from './context.ts';
 
 /** Declares a task, and runs it when its file is the program that was started. */
 export function task<

@@ -1,4 +1,5 @@
 // Backups of a folder of files night after night without a task around them: taken into a store, opened, and compared.
+import type { Check } from '../../lib/finding.ts';
 import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +11,6 @@ import { backupId, type Manifest } from '../../lib/backup/manifest.ts';
 import { openBackup } from '../../lib/backup/verify/open.ts';
 import { surveyFiles } from '../../lib/backup/files/pack.ts';
 import { take } from '../../lib/backup/create/write.ts';
-import type { Check } from '../../lib/backup/drill/verdict.ts';
 import { finder } from '../../lib/backup/restore/selection.ts';
 import type { Target } from '../../lib/target/target.ts';
 import type { BackupFiles } from '../../lib/target/backup-settings.ts';

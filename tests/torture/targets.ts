@@ -6,7 +6,7 @@ import type { SystemdSettings } from '../../lib/target/runtime-settings.ts';
 import type { ComposeSettings } from '../../lib/target/runtime-settings.ts';
 import { readFacts, type Facts } from '../../lib/release/facts.ts';
 import { factsCommand } from '../../lib/deploy/ask-facts.ts';
-import { healthQuestion } from '../../lib/health/now.ts';
+import { healthQuestion } from '../../lib/deploy/health-now.ts';
 import { withBootLine } from '../../lib/deploy/reboot-line.ts';
 import { releaseAt, type Release } from '../../lib/release/release.ts';
 import type { Plan } from '../../lib/plan/step.ts';

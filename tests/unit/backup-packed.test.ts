@@ -1,4 +1,5 @@
 // What was packed is unpacked once and held against what was read; what cannot be opened later is damage, with exit code 7, and a full disk is none.
+import type { Check } from '../../lib/finding.ts';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,12 +8,13 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { packedWell, packing, verifyPacked } from '../../lib/backup/encryption.ts';
+import { verifyPacked } from '../../lib/backup/encryption.ts';
+import { packedWell } from '../../lib/host/packing.ts';
+import { packing } from '../../lib/host/packing.ts';
 import { backupsIn, isWhole, keyOf } from '../../lib/backup/catalog.ts';
 import { asDamage } from '../../lib/backup/verify/damage.ts';
 import { backupId, manifestName, renderManifest, timeOf, type Manifest, type Part } from '../../lib/backup/manifest.ts';
 import { openBackup } from '../../lib/backup/verify/open.ts';
-import type { Check } from '../../lib/backup/drill/verdict.ts';
 import { finder } from '../../lib/backup/restore/selection.ts';
 import { Failure } from '../../lib/errors.ts';
 import { lines, sh } from '../../lib/host/sh.ts';

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { isWhole } from '../../lib/backup/catalog.ts';
 import { foldersQuestion, lookAhead } from '../../lib/backup/files/included-folders.ts';
 import { intoFolder } from '../../lib/backup/restore/to-folder.ts';
-import { leavesOut, readPattern } from '../../lib/backup/files/exclude-patterns.ts';
+import { leavesOut, readPattern } from '../../lib/target/exclude-patterns.ts';
 import { lookThrough } from '../../lib/backup/files/survey.ts';
 import { wantedOf } from '../../lib/backup/restore/selection.ts';
 import { proofFindings } from '../../lib/doctor/proof-findings.ts';
@@ -21,17 +21,20 @@ const open: Nights[] = [];
 test.after(() => {
   for (const one of open) execFileSync('rm', ['-rf', one.folder]);
 });
+
 function nightsOf(...more: Parameters<typeof makeNights>): Nights {
   const made = makeNights(...more);
   open.push(made);
   return made;
 }
+
 function write(nights: Nights, ...paths: string[]): void {
   for (const path of paths) {
     mkdirSync(join(nights.root, path, '..'), { recursive: true });
     writeFileSync(join(nights.root, path), path);
   }
 }
+
 /** The files below the root that the newest backup has. */
 async function filesIn(nights: Nights): Promise<string[]> {
   const { files } = await nights.open();

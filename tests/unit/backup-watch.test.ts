@@ -11,7 +11,14 @@ import type { Held } from '../../lib/backup/catalog.ts';
 import { standing } from '../../lib/backup/monitor/freshness.ts';
 import { memoryFile, readMemory, readRemembered, remember, untell, type Seen } from '../../lib/alert/state.ts';
 import { metricsOf, writeMetrics } from '../../lib/backup/monitor/metrics.ts';
-import { isProven, proofInWords, proofOf, readDrills, verifyRestorable } from '../../lib/backup/drill/last-proven.ts';
+import {
+  isProven,
+  proofInWords,
+  proofOf,
+  proofQuestion,
+  readDrills,
+  verifyRestorable,
+} from '../../lib/backup/drill/last-proven.ts';
 import { logVerdict, type Verdict } from '../../lib/backup/drill/verdict.ts';
 import type { AlertSettings } from '../../lib/target/backup-settings.ts';
 import type { Backup } from '../../lib/target/backup-settings.ts';
@@ -309,9 +316,11 @@ test('what drills.log says is what was written there, whatever a reason has in i
     ],
   );
   assert.is(found[0]?.taken.toISOString(), '2026-11-18T12:00:04.000Z');
-  const asked = spawnSync('bash', ['-c', factsCommand(target).text], { encoding: 'utf8' }).stdout;
+  const asked = spawnSync('bash', ['-c', factsCommand(target, undefined, proofQuestion(target)).text], {
+    encoding: 'utf8',
+  }).stdout;
   assert.match(asked, new RegExp(`^drills ${Buffer.from(log).toString('base64').replace(/[+]/g, '\\+')}$`, 'm'));
-  assert.not.match(factsCommand(sample()).text, 'drills.log');
+  assert.not.match(factsCommand(sample(), undefined, proofQuestion(sample())).text, 'drills.log');
 });
 
 test('how long ago a backup was proven is told by the host’s clock, with the drill that failed since', () => {

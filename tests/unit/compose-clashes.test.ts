@@ -1,9 +1,9 @@
 // What a compose file fixes and somebody else on the host has: told with its line; what is shared on purpose is let be.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { sourceOf } from '../../lib/config/source/problems.ts';
+import { sourceOf } from '../../lib/yaml/problems.ts';
 import type { Target } from '../../lib/target/target.ts';
-import { readYaml } from '../../lib/config/source/yaml.ts';
+import { readYaml } from '../../lib/yaml/yaml.ts';
 import { clashesOf } from '../../lib/runtime/compose/conflicts.ts';
 import { readDocker } from '../../lib/runtime/compose/docker-state.ts';
 import { readModel } from '../../lib/runtime/compose/model.ts';

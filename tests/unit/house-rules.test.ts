@@ -1,6 +1,6 @@
 // The rules of this code base that no linter knows.
 import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
@@ -32,6 +32,75 @@ function breaking(files: File[], rule: RegExp, allowed: string[] = []): string[]
 
 test('there is code to look at', () => {
   assert.ok(lib.length > 10);
+});
+
+/** The rooms, from those that people call down to what everything stands on: a room imports from rooms below it only. */
+const rooms = [
+  ['tasks'],
+  ['doctor', 'recover'],
+  ['instance'],
+  ['backup', 'seed'],
+  ['deploy'],
+  ['task'],
+  ['config'],
+  ['certificate', 'database', 'maintenance'],
+  ['cron'],
+  ['runtime'],
+  ['proxy', 'env', 'git'],
+  ['plan'],
+  ['health'],
+  ['release'],
+  ['alert', 'store', 'yaml'],
+  ['report'],
+  ['host'],
+  ['target'],
+  ['lib'],
+];
+const roomOf = (path: string) => /^lib\/([\w-]+)\//.exec(path)?.[1] ?? path.split('/')[0] ?? '';
+const importsOf = ({ path, code }: File) =>
+  [...code.matchAll(/(?:from|import\()\s*'(\.[^']+\.ts)'/g)].map(([, to = '']) => posix.join(posix.dirname(path), to));
+
+test('each room imports from rooms below it only, types included', () => {
+  const floor = (path: string) => rooms.findIndex(names => names.includes(roomOf(path)));
+  const wrong = both.flatMap(file =>
+    floor(file.path) < 0
+      ? [`${file.path}: its room has no place in the list above`]
+      : importsOf(file)
+          .filter(to => roomOf(to) !== roomOf(file.path) && floor(to) <= floor(file.path))
+          .map(to => `${file.path} imports ${to}`),
+  );
+  assert.equal(wrong, []);
+});
+
+test('no file imports itself on any way, types included', () => {
+  const imports = new Map(both.map(file => [file.path, importsOf(file)]));
+  const ended = new Set<string>();
+  const circle = (path: string, way: string[]): string[] | undefined => {
+    if (way.includes(path)) return [...way.slice(way.indexOf(path)), path];
+    if (ended.has(path)) return undefined;
+    for (const to of imports.get(path) ?? []) {
+      const found = circle(to, [...way, path]);
+      if (found) return found;
+    }
+    ended.add(path);
+    return undefined;
+  };
+  assert.equal(
+    both.flatMap(({ path }) => circle(path, []) ?? []),
+    [],
+  );
+});
+
+test('no folder has more than sixteen files', () => {
+  const counts = new Map<string, number>();
+  for (const name of readdirSync(join(root, 'lib'), { recursive: true, encoding: 'utf8' }).filter(name =>
+    /\.\w+$/.test(name),
+  ))
+    counts.set(posix.dirname(name), (counts.get(posix.dirname(name)) ?? 0) + 1);
+  assert.equal(
+    [...counts].filter(([, count]) => count > 16),
+    [],
+  );
 });
 
 test('every file says in its first line what it owns', () => {

@@ -4,7 +4,8 @@ import { pipeline } from 'node:stream/promises';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
-import { packedWell, packing } from '../encryption.ts';
+import { packedWell } from '../../host/packing.ts';
+import { packing } from '../../host/packing.ts';
 import type { Source, Told } from '../../store/s3/app-bucket.ts';
 import type { Store } from '../../store/store.ts';
 import { copiesOf, copyName, indexName, readIndex, renderLine, type IndexLine } from './object-list.ts';
@@ -20,14 +21,15 @@ const atOnce = 4;
 const tries = 3;
 
 type Facts = NonNullable<Manifest['bucket']>;
+
 type Wish = {
   target: Target;
   source: Source;
   /** On the host, for the index while it grows. */
   scratch: string;
 };
-/** Stores what a command on the host prints. */
 
+/** Stores what a command on the host prints. */
 type Put = (
   name: Part['name'],
   command: Command,

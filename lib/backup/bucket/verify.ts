@@ -1,4 +1,5 @@
 // The copies of a bucket's objects, held against a backup's index: all of them there with their sizes, and some read again.
+import type { Check } from '../../finding.ts';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Item } from '../../report/report.ts';
@@ -6,7 +7,6 @@ import { copiesOf, readIndex, type IndexLine } from './object-list.ts';
 import type { Whole } from '../catalog.ts';
 import { measure, type Way } from '../../host/run.ts';
 import type { Manifest, Part } from '../manifest.ts';
-import type { Check } from '../drill/verdict.ts';
 
 type Facts = NonNullable<Manifest['bucket']>;
 

@@ -1,4 +1,5 @@
 // The app's own way of making a backup: its command is run once, and what it gives is a part like the others.
+import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';
 import type { OwnWay } from '../../target/backup-settings.ts';
 import type { BackupFiles } from '../../target/backup-settings.ts';
@@ -8,7 +9,9 @@ import { serving } from '../../release/serving.ts';
 import { askFacts } from '../../deploy/ask-facts.ts';
 import type { Item } from '../../report/report.ts';
 import { runtimeOf } from '../../runtime/runtime-of.ts';
-import { packedWell, packing, recipientsOf } from '../encryption.ts';
+import { recipientsOf } from '../../target/backup-settings.ts';
+import { packedWell } from '../../host/packing.ts';
+import { packing } from '../../host/packing.ts';
 import { whileOpening } from '../verify/damage.ts';
 import { readSent, sendFiles } from '../files/archive.ts';
 import { perform, type Way } from '../../host/run.ts';
@@ -18,7 +21,6 @@ import { archived, surveyFiles, type Send } from '../files/pack.ts';
 import { inspectPacks, scratchFlags } from '../files/packs.ts';
 import { withoutMarks } from '../files/unpack.ts';
 import { summing, sumOf } from '../../host/checksum.ts';
-import type { Check } from '../drill/verdict.ts';
 
 type Facts = NonNullable<Manifest['own']>;
 

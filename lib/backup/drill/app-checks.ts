@@ -1,4 +1,5 @@
 // What a drill looks at when a backup has been restored and is as promised: the files that it speaks of, and the app itself.
+import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 import type { Report } from '../../report/report.ts';
@@ -9,7 +10,6 @@ import type { Whole } from '../catalog.ts';
 import { perform, type Way } from '../../host/run.ts';
 import { readReferences, referencesCommand } from './references.ts';
 import { readStart, startApp, type Restored } from './start-app.ts';
-import type { Check } from './verdict.ts';
 
 export type Opened = {
   target: Target;

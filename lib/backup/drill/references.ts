@@ -1,8 +1,8 @@
 // Whether the files that a restored database speaks of are among the restored files: asked of SQLite itself, which sees both.
+import type { Check } from '../../finding.ts';
 import { randomBytes } from 'node:crypto';
 import { sqlite3 } from '../../host/environment.ts';
 import { sh, type Command } from '../../host/sh.ts';
-import type { Check } from './verdict.ts';
 
 /** How many of those that are missing are named. */
 const mostNamed = 20;

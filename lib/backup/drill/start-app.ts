@@ -1,4 +1,5 @@
 // The app of the release that serves, started from what a drill restored: on a port of its own, seeing none of the real data, and always ended.
+import type { Check } from '../../finding.ts';
 import { posix } from 'node:path';
 import type { Target } from '../../target/target.ts';
 import type { DrillStart } from '../../target/backup-settings.ts';
@@ -11,7 +12,6 @@ import { hostPrograms, makeEmptyImage } from '../../host/run-as.ts';
 import type { Release } from '../../release/release.ts';
 import { insideFolder } from '../../runtime/release-folder.ts';
 import { composeWords, placeOf } from '../../runtime/compose/functions.ts';
-import type { Check } from './verdict.ts';
 
 /** What it is to be started from: `folder` has database.sqlite and files/ as they were restored. */
 export type Restored = { target: Target; release: Release; folder: string; start: DrillStart };

@@ -23,8 +23,6 @@ const schema = v.object({
 
 export type Verdict = v.InferOutput<typeof schema>;
 
-export type Check = Verdict['checks'][number];
-
 export function verdictName({ time }: Verdict): string {
   const at = new Date(time);
   // of several in one second the last is the newest by its name too: first the milliseconds, then chance

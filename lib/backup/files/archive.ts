@@ -4,7 +4,7 @@ import type { BackupFiles } from '../../target/backup-settings.ts';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { inPlace } from '../../host/run-as.ts';
-import { packing } from '../encryption.ts';
+import { packing } from '../../host/packing.ts';
 
 /** `reads`: the text gets the standard input. */
 export function inTheirPlace(target: Target, files: BackupFiles, text: Command, reads = false): Command {

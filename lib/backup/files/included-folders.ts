@@ -7,7 +7,8 @@ import { bash } from '../../host/environment.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { inTheirPlace } from './archive.ts';
 import { perform, type Way } from '../../host/run.ts';
-import { leavesOut, leftOutBy, readPatterns, type Pattern } from './exclude-patterns.ts';
+import { leavesOut, readPatterns, type Pattern } from '../../target/exclude-patterns.ts';
+import { leftOutBy } from './left-out.ts';
 
 /** How many paths a pattern of ops.yml leaves out, and not how much is in them. */
 export type Excluded = { pattern: string; count: number };

@@ -2,7 +2,8 @@
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
-import { packedWell, packing } from '../encryption.ts';
+import { packedWell } from '../../host/packing.ts';
+import { packing } from '../../host/packing.ts';
 import { sumOf } from '../../host/checksum.ts';
 
 /**
@@ -14,6 +15,7 @@ import { sumOf } from '../../host/checksum.ts';
 export type Inventory = { count: number; bytes: number };
 
 const tab = '\t';
+
 /** From a line to its path, without the / of a folder. */
 const toPath = `s#/\\{0,1\\}${tab}[^${tab}]*$##`;
 

@@ -3,7 +3,7 @@ import type { Target } from '../../target/target.ts';
 import type { BackupFiles } from '../../target/backup-settings.ts';
 import { span } from '../../duration.ts';
 import type { Command } from '../../host/sh.ts';
-import { recipientsOf } from '../encryption.ts';
+import { recipientsOf } from '../../target/backup-settings.ts';
 import { chooseBase, type Base } from './choose-base.ts';
 import type { Held } from '../catalog.ts';
 import { readSent, sendFiles, type Sent } from './archive.ts';

@@ -1,4 +1,5 @@
 // The archives that the files of a backup come from: a full pack, and the changes that are unpacked over it.
+import type { Check } from '../../finding.ts';
 import { StringDecoder } from 'node:string_decoder';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -16,7 +17,6 @@ import type { Whole } from '../catalog.ts';
 import { asDamage } from '../verify/damage.ts';
 import { flowOf, type Way } from '../../host/run.ts';
 import { partOf, plainName, type Part } from '../manifest.ts';
-import type { Check } from '../drill/verdict.ts';
 
 /** `full` may belong to an earlier backup; `changes` and `gone` come together, or not at all. */
 export type Packs = { full: Part; count: number; changes: { archive: Part; gone: Part } | undefined };

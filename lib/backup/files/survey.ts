@@ -9,7 +9,8 @@ import { inTheirPlace } from './archive.ts';
 import { countsIn, verifyFolders, verifying, verifyStores, type Excluded } from './included-folders.ts';
 import { flowOf, perform, pourInto, type Way } from '../../host/run.ts';
 import { finishInventory, readInventory, type Inventory } from './inventory.ts';
-import { leftOutBy, readPatterns, type Pattern } from './exclude-patterns.ts';
+import { readPatterns, type Pattern } from '../../target/exclude-patterns.ts';
+import { leftOutBy } from './left-out.ts';
 
 /** How many files and folders there are and what they hold; `noted` is for people. */
 export type Survey = Inventory & { noted: string[]; excluded: Excluded[] };

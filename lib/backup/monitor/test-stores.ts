@@ -5,7 +5,7 @@ import { Failure } from '../../errors.ts';
 import { probeStore } from '../../store/self-test.ts';
 import type { Source } from '../../store/s3/app-bucket.ts';
 import type { Store } from '../../store/store.ts';
-import type { Context } from '../../task/task.ts';
+import type { Context } from '../../task/context.ts';
 import type { Result } from '../../report/result.ts';
 import { backupsIn } from '../catalog.ts';
 import { prefixOf } from '../manifest.ts';

@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline/promises';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
-import type { Context } from '../../task/task.ts';
+import type { Context } from '../../task/context.ts';
 
 /** @throws Failure 2 when the person does not say, by flag or by hand, that this target is meant. */
 export async function confirmRestore(

@@ -1,11 +1,12 @@
 // A restore into a folder on this machine: an empty one, and nothing in it until everything was checked.
+import type { Check } from '../../finding.ts';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HostSettings } from '../../target/host-settings.ts';
 import { Failure } from '../../errors.ts';
 import { sh } from '../../host/sh.ts';
 import { canTry } from '../../database/postgres/restore-test.ts';
-import type { Context } from '../../task/task.ts';
+import type { Context } from '../../task/context.ts';
 import type { Result } from '../../report/result.ts';
 import type { Identity } from '../encryption.ts';
 import { bucketIntoFolder } from '../bucket/restore.ts';
@@ -19,7 +20,6 @@ import { isOfFiles, packsOf } from '../files/packs.ts';
 import { layersOf, unpacking } from '../files/unpack.ts';
 import { openScratch } from '../scratch.ts';
 import { size } from '../../size.ts';
-import type { Check } from '../drill/verdict.ts';
 import { finder, type Wanted } from './selection.ts';
 
 const here: HostSettings = { name: 'this machine', kind: 'local' };

@@ -1,4 +1,5 @@
 // A restore in the place of an environment's data: all is brought and checked while the app runs, then exchanged while it is stopped.
+import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 import { attempt } from '../../deploy/attempt.ts';
@@ -12,7 +13,7 @@ import { switchFor } from '../../deploy/switch/switch.ts';
 import { bringDump, exchangeDumps } from '../../database/postgres/swap.ts';
 import { surveyed } from '../../runtime/compose/survey.ts';
 import { runtimeOf } from '../../runtime/runtime-of.ts';
-import type { Context } from '../../task/task.ts';
+import type { Context } from '../../task/context.ts';
 import type { Result } from '../../report/result.ts';
 import type { Identity } from '../encryption.ts';
 import { bucketBack } from '../bucket/restore.ts';
@@ -34,7 +35,6 @@ import {
   type PutBack,
 } from './replace.ts';
 import { baseOn, openScratch } from '../scratch.ts';
-import type { Check } from '../drill/verdict.ts';
 import { finder, type Wanted } from './selection.ts';
 
 type Around = Pick<Context, 'config' | 'connect' | 'environment' | 'report' | 'signal' | 'who'> & {

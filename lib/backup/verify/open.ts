@@ -1,4 +1,5 @@
 // A backup opened in scratch space, step by step as people see it; the first thing that is not as promised ends it.
+import type { Check } from '../../finding.ts';
 import { Failure } from '../../errors.ts';
 import { lines, sh } from '../../host/sh.ts';
 import type { Item, Report } from '../../report/report.ts';
@@ -16,7 +17,6 @@ import { inspectPacks, isFullPack, isOfFiles, neededFor, packsOf, scratchFlags, 
 import { layersOf, unpacking, withoutMarks } from '../files/unpack.ts';
 import { ownItems } from '../create/app-command.ts';
 import { size } from '../../size.ts';
-import type { Check } from '../drill/verdict.ts';
 import type { Finder } from '../restore/selection.ts';
 
 type Wanted = {

@@ -1,4 +1,6 @@
 // A backup taken out of its store into scratch space and looked at: every part against what the manifest promised.
+import type { SqliteFacts } from '../../database/facts.ts';
+import type { Check } from '../../finding.ts';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Failure } from '../../errors.ts';
@@ -9,13 +11,13 @@ import { isEncrypted, notOpened, openingInto, type Identity } from '../encryptio
 import { isWhole, keyOf, type Held, type Whole } from '../catalog.ts';
 import { isTrouble } from './damage.ts';
 import { measure, pourInto, type Way } from '../../host/run.ts';
-import { plainName, type Part, type SqliteFacts } from '../manifest.ts';
+import { plainName, type Part } from '../manifest.ts';
 import { isFullPack, isPack, listingBeside, neededFor, unpackingAtOnce } from '../files/packs.ts';
 import { progress } from '../../report/transfer-progress.ts';
 import { countsOf, readCounts } from '../../database/sqlite/copy.ts';
 import { compareRows } from '../../database/row-counts.ts';
 import { sumOf } from '../../host/checksum.ts';
-import { isVerdictName, readVerdict, type Check } from '../drill/verdict.ts';
+import { isVerdictName, readVerdict } from '../drill/verdict.ts';
 
 type Say = (line: string) => void;
 const otherSum = 'its checksum is another';

@@ -1,11 +1,12 @@
 // Damage that is met before or outside of a drill, in a listing, by `backups verify` or a restore: a verdict beside the backup and in drills.log.
+import type { Check } from '../../finding.ts';
 import { Readable } from 'node:stream';
 import type { Target } from '../../target/target.ts';
 import { messageOf } from '../../errors.ts';
 import type { Report } from '../../report/report.ts';
 import { Damaged, keyOf, type Held } from '../catalog.ts';
 import { perform, type Way } from '../../host/run.ts';
-import { logVerdict, renderVerdict, verdictName, type Check, type Verdict } from '../drill/verdict.ts';
+import { logVerdict, renderVerdict, verdictName, type Verdict } from '../drill/verdict.ts';
 
 export type Damage = {
   held: Held;

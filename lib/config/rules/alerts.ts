@@ -1,6 +1,6 @@
 // What can only be wrong as a whole in how backups are watched and proven: alerts that are none, questions without a database.
 import { posix } from 'node:path';
-import type { Say } from '../source/problems.ts';
+import type { Say } from '../../yaml/problems.ts';
 import type { Settings } from '../schema/file.ts';
 import { unknown } from './unknown.ts';
 

@@ -1,8 +1,8 @@
 // What backup.files takes, held against what it leaves out and where the stores are: nothing at all, or a store within itself.
 import { posix } from 'node:path';
-import { leavesOut, readPattern } from '../../backup/files/exclude-patterns.ts';
+import { leavesOut, readPattern } from '../../target/exclude-patterns.ts';
 import { local } from '../merge.ts';
-import type { Say } from '../source/problems.ts';
+import type { Say } from '../../yaml/problems.ts';
 import type { Settings, WrittenHost, WrittenStore } from '../schema/file.ts';
 
 export type Places = {

@@ -1,7 +1,7 @@
 // What can only be wrong in a backup as a whole: stores that are none, nothing to take, folders that are in each other's way.
 import { posix } from 'node:path';
 import { excludeFaults, storeFaults, type Places } from './backup-files.ts';
-import type { Say } from '../source/problems.ts';
+import type { Say } from '../../yaml/problems.ts';
 import type { Settings, WrittenStore } from '../schema/file.ts';
 import { unknown } from './unknown.ts';
 

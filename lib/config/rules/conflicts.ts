@@ -1,6 +1,6 @@
 // What two targets of one host cannot both have: folders, ports, names.
-import type { Place, Problem } from '../source/problems.ts';
-import { builtIn, get } from '../source/tree.ts';
+import type { Place, Problem } from '../../yaml/problems.ts';
+import { builtIn, get } from '../../yaml/tree.ts';
 import type { Draft } from './draft.ts';
 import { rangeOf } from '../../target/ports.ts';
 import { portHere } from '../../target/ports.ts';

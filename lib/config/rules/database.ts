@@ -1,6 +1,6 @@
 // What can only be wrong in a database as a whole: two kinds at once, a server that a deploy would stop, a URL that nobody writes.
 import { posix } from 'node:path';
-import type { Say } from '../source/problems.ts';
+import type { Say } from '../../yaml/problems.ts';
 import type { Settings } from '../schema/file.ts';
 import { unknown } from './unknown.ts';
 

@@ -1,5 +1,5 @@
 // What can only be wrong about copies and made-up data as a whole: what a copy would share, and what production must never have.
-import type { Place, Say } from '../source/problems.ts';
+import type { Place, Say } from '../../yaml/problems.ts';
 import type { Draft } from './draft.ts';
 import type { Settings } from '../schema/file.ts';
 import { unknown } from './unknown.ts';

@@ -1,5 +1,5 @@
 // What can only be wrong in a site as a whole: routes that lead nowhere, and switches that the rest does not allow.
-import type { Say } from '../source/problems.ts';
+import type { Say } from '../../yaml/problems.ts';
 import type { Settings } from '../schema/file.ts';
 import { unknown } from './unknown.ts';
 

@@ -3,12 +3,12 @@ import { seconds } from '../../duration.ts';
 import { backupFaults } from './backup.ts';
 import { copyFaults } from './instances.ts';
 import { databaseFaults } from './database.ts';
-import type { Problem, Say, Source } from '../source/problems.ts';
+import type { Problem, Say, Source } from '../../yaml/problems.ts';
 import type { WrittenHost, WrittenStore } from '../schema/file.ts';
 import { siteFaults } from './site.ts';
 import { unknown } from './unknown.ts';
 import { watchFaults } from './alerts.ts';
-import { builtIn, get } from '../source/tree.ts';
+import { builtIn, get } from '../../yaml/tree.ts';
 import type { Draft } from './draft.ts';
 
 export type Known = {

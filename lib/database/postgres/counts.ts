@@ -1,5 +1,5 @@
 // What can be counted in a Postgres database, in one transaction: rows, highest keys, constraints, and what a restore elsewhere needs.
-import type { PostgresFacts } from '../../backup/manifest.ts';
+import type { PostgresFacts } from '../facts.ts';
 import { readTables } from '../row-counts.ts';
 import { Failure } from '../../errors.ts';
 

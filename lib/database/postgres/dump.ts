@@ -1,5 +1,7 @@
 // A dump of a Postgres database, known to be whole: pg_dump's exit code, what was counted at the same moment, and its list of contents.
-import { packedWell, packing, recipientsOf } from '../../backup/encryption.ts';
+import { recipientsOf } from '../../target/backup-settings.ts';
+import { packedWell } from '../../host/packing.ts';
+import { packing } from '../../host/packing.ts';
 import { readRest, whileAtRest, type Snapshot } from '../between-deploys.ts';
 import { summing } from '../../host/checksum.ts';
 import type { Target } from '../../target/target.ts';

@@ -1,9 +1,9 @@
 // A dump restored into a server of its own, thrown away afterwards: a container of the service's image, or a cluster on the host.
+import type { PostgresFacts } from '../facts.ts';
+import type { Check } from '../../finding.ts';
 import { readFileSync } from 'node:fs';
 import { perform, type Way } from '../../host/run.ts';
-import type { PostgresFacts } from '../../backup/manifest.ts';
 import { compareRows } from '../row-counts.ts';
-import type { Check } from '../../backup/drill/verdict.ts';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 import { bash } from '../../host/environment.ts';

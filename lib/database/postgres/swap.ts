@@ -1,6 +1,6 @@
 // A dump restored beside the present database while the app runs, and the two exchanged by renaming while it is stopped.
+import type { PostgresFacts } from '../facts.ts';
 import { perform, type Way } from '../../host/run.ts';
-import type { PostgresFacts } from '../../backup/manifest.ts';
 import type { Target } from '../../target/target.ts';
 import type { PostgresDatabase } from '../../target/database-settings.ts';
 import { Failure } from '../../errors.ts';

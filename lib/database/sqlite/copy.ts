@@ -1,4 +1,5 @@
 // A consistent copy of a live database for a backup, and what can be counted in a copy.
+import type { SqliteFacts } from '../facts.ts';
 import type { Target } from '../../target/target.ts';
 import type { SqliteDatabase } from '../../target/database-settings.ts';
 import { Failure } from '../../errors.ts';
@@ -6,9 +7,10 @@ import { sqlite3 } from '../../host/environment.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
 import { inItsPlace, passingCopy } from '../snapshot.ts';
 import { inPlace } from '../../host/run-as.ts';
-import { packedWell, packing, recipientsOf } from '../../backup/encryption.ts';
+import { recipientsOf } from '../../target/backup-settings.ts';
+import { packedWell } from '../../host/packing.ts';
+import { packing } from '../../host/packing.ts';
 import { readRest, whileAtRest, type Snapshot } from '../between-deploys.ts';
-import type { SqliteFacts } from '../../backup/manifest.ts';
 import { sumOf } from '../../host/checksum.ts';
 import { readTables } from '../row-counts.ts';
 

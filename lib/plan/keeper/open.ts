@@ -1,7 +1,7 @@
 // Starts a keeper on the host: its program, the lock, and the first answer.
-import { readFileSync } from 'fs';
+import { readFileSync } from 'node:fs';
 import { startAgain, stepFunctions } from '../../host/environment.ts';
-import { randomBytes } from 'crypto';
+import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'zlib';
 import type { Host } from '../../host/host.ts';
 import { quote, script } from '../../host/sh.ts';

@@ -1,8 +1,8 @@
 // The question that lets Compose on the host say what a compose file means there; it changes nothing.
 import type { Target } from '../../target/target.ts';
 import type { ComposeSettings } from '../../target/runtime-settings.ts';
-import { get } from '../../config/source/tree.ts';
-import { readYaml } from '../../config/source/yaml.ts';
+import { get } from '../../yaml/tree.ts';
+import { readYaml } from '../../yaml/yaml.ts';
 import { Failure } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';

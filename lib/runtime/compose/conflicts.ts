@@ -1,7 +1,7 @@
 // What a compose file fixes and another project of the host has already: names, ports and folders, each with its line.
-import type { Problem } from '../../config/source/problems.ts';
+import type { Problem } from '../../yaml/problems.ts';
 import type { Target } from '../../target/target.ts';
-import { get, type Tree } from '../../config/source/tree.ts';
+import { get, type Tree } from '../../yaml/tree.ts';
 import type { DockerHost } from './docker-state.ts';
 import type { Model } from './model.ts';
 import { named, projectsOf, targetOf, who } from './owner.ts';

@@ -1,7 +1,7 @@
 // Ports and folders of the host that a service would have together with somebody else, and where they stand in the file.
 import { posix } from 'node:path';
 import type { Target } from '../../target/target.ts';
-import { get, type Tree } from '../../config/source/tree.ts';
+import { get, type Tree } from '../../yaml/tree.ts';
 import type { Container } from './docker-state.ts';
 import type { Mount, Published, Service } from './model.ts';
 import { targetOf, who } from './owner.ts';

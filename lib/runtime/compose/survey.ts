@@ -1,9 +1,9 @@
 // Asks Compose on the host what a commit's file means there, before anything is changed: what it would share, and what it replaces.
 import { posix } from 'node:path';
-import { sourceOf } from '../../config/source/problems.ts';
+import { sourceOf } from '../../yaml/problems.ts';
 import type { Target } from '../../target/target.ts';
 import type { ComposeSettings } from '../../target/runtime-settings.ts';
-import { readYaml } from '../../config/source/yaml.ts';
+import { readYaml } from '../../yaml/yaml.ts';
 import { Failure } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import { sh } from '../../host/sh.ts';

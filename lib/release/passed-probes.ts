@@ -2,7 +2,7 @@
 import type { Target } from '../target/target.ts';
 import type { Probe } from '../target/health-settings.ts';
 import { sh, type Command } from '../host/sh.ts';
-import type { Release } from '../release/release.ts';
+import type { Release } from './release.ts';
 
 const folderOf = (target: Target) => `${target.paths.releases}/.keeper/probes`;
 

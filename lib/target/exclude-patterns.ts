@@ -1,6 +1,5 @@
 // What backup.files.exclude leaves out: one reading of its patterns, by which ops.yml is checked and `find` looks through the files.
 import { posix } from 'node:path';
-import { sh, type Command } from '../../host/sh.ts';
 
 export type Pattern = {
   /** As it stands in ops.yml. */
@@ -42,15 +41,6 @@ export function leavesOut({ globs, foldersOnly }: Pattern, path: string, isFolde
   for (let at = path; at !== '.' && at !== '/'; at = posix.dirname(at))
     if ((!foldersOnly || at !== path || isFolder) && matching.some(one => one.test(at))) return true;
   return false;
-}
-
-/** Words for `find` that hold for what is left out, and print `-` and the pattern's number for it. */
-export function leftOutBy(patterns: readonly Pattern[]): Command {
-  const one = ({ globs, foldersOnly }: Pattern, index: number) => {
-    const paths = globs.flatMap((glob, at) => [...(at ? ['-o'] : []), '-path', glob]);
-    return sh`${foldersOnly ? ['-type', 'd'] : []} '(' ${paths} ')' -printf ${`-${index}\\0`}`;
-  };
-  return patterns.map(one).reduce((all, next) => sh`${all} -o ${next}`);
 }
 
 function literal(path: string): string {

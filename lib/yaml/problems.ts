@@ -1,6 +1,6 @@
 // What is wrong in ops.yml, said with line and column, the line itself and a caret; all at once, as one Failure.
 import { relative } from 'node:path';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../errors.ts';
 import { builtIn } from './tree.ts';
 
 /** `at` is an offset in the file; `path` is empty when the YAML itself is broken. */

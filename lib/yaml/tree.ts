@@ -7,6 +7,7 @@ export type Tree =
   | { kind: 'map'; at: number; path: string; keys: Map<string, Key> }
   | { kind: 'list'; at: number; path: string; items: Tree[] }
   | { kind: 'value'; at: number; path: string; value: Scalar };
+
 type Key = { at: number; value: Tree };
 
 export const builtIn = -1;

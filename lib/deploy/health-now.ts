@@ -5,10 +5,10 @@ import type { Host } from '../host/host.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { healthOf } from '../release/colours.ts';
 import { type Facts } from '../release/facts.ts';
-import { askFacts } from '../deploy/ask-facts.ts';
+import { askFacts } from './ask-facts.ts';
 import type { Release } from '../release/release.ts';
 import { runtimeOf } from '../runtime/runtime-of.ts';
-import { mismatch, readAnswers, readyWords } from './probes.ts';
+import { mismatch, readAnswers, readyWords } from '../health/probes.ts';
 
 /** Shell lines for the facts question: `… | fact health`. Changes nothing but a scratch folder of its own. */
 export function healthQuestion(target: Target, serving: Release | undefined): Command {
