@@ -1,7 +1,7 @@
 // The word a person most likely meant, for every "did you mean".
 
 /** The candidate nearest to `word`: a slip or two away, or one that it begins (`prod` → `production`). */
-export function closest(word: string, candidates: readonly string[]): string | undefined {
+export function didYouMean(word: string, candidates: readonly string[]): string | undefined {
   const typed = word.slice(0, 100).toLowerCase();
   const allowed = Math.max(1, Math.floor(typed.length / 3));
   let nearest: { candidate: string; distance: number } | undefined;

@@ -14,11 +14,9 @@ export type Check = { name: string; good: boolean; found: string };
 export function good(check: string, says: string): Finding {
   return { check, state: 'good', says };
 }
-
 export function warning(check: string, says: string, fix: string): Finding {
   return { check, state: 'warning', says, fix };
 }
-
 export function failure(check: string, says: string, fix: string): Finding {
   return { check, state: 'failure', says, fix };
 }

@@ -29,7 +29,7 @@ export function secretLine(secret: Secret): string {
 }
 
 /** Where a secret is, as a person knows it. */
-export function placeOf(reference: SecretReference): string {
+export function secretPlace(reference: SecretReference): string {
   return 'env' in reference ? reference.env : reference.file;
 }
 

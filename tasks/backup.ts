@@ -1,10 +1,10 @@
 // Backs up an environment: the database as it is at one moment, then the files, into each of its stores.
-import { recipientsOf } from '../lib/target/backup-settings.ts';
+import { recipientsOf, type BackupFiles } from '../lib/target/backup-settings.ts';
 import type { Snapshot } from '../lib/database/between-deploys.ts';
 import { copyForBackup, copyTools, nameOfDatabase, takeCopyAway } from '../lib/database/copy.ts';
 import { lookAhead } from '../lib/backup/files/included-folders.ts';
 import type { Survey } from '../lib/backup/files/survey.ts';
-import { perform, type Way } from '../lib/host/run.ts';
+import { run, type Remote } from '../lib/host/run.ts';
 import { leaveGuide } from '../lib/backup/restore-guide.ts';
 import { backupId, type Manifest } from '../lib/backup/manifest.ts';
 import { makeOwn, type OwnMade } from '../lib/backup/create/app-command.ts';
@@ -13,10 +13,9 @@ import { rememberStore, verifyNotLost } from '../lib/backup/create/known-stores.
 import { baseOn, openScratch } from '../lib/backup/scratch.ts';
 import { backupOf, openStores } from '../lib/backup/settings.ts';
 import { size } from '../lib/size.ts';
-import { take, tidy, type Material } from '../lib/backup/create/write.ts';
+import { writeBackup, removeUnfinished, type Material } from '../lib/backup/create/write.ts';
 import { afterwards } from '../lib/backup/monitor/watch.ts';
 import type { Target } from '../lib/target/target.ts';
-import type { BackupFiles } from '../lib/target/backup-settings.ts';
 import type { Database } from '../lib/target/database-settings.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
 import { sh } from '../lib/host/sh.ts';
@@ -71,7 +70,7 @@ export default task(import.meta.url, {
 
     const began = performance.now();
     const host = await context.connect(target.host);
-    const way: Way = { host, signal, appUser: runtimeOf(target).appUser };
+    const way: Remote = { host, signal, appUser: runtimeOf(target).appUser };
     const scratch = await openScratch(host, {
       base: baseOn(target),
       alone: { wait: args.wait ?? 1, holder: pairs({ by: who, action: 'backup' }) },
@@ -86,7 +85,7 @@ export default task(import.meta.url, {
     const failures: { store: Store; error: unknown }[] = [];
     // what the first one has is listed while the database is copied; why it cannot be is told when its turn comes
     const [firstStore] = stores;
-    const listing = firstStore && tidy(firstStore, target);
+    const listing = firstStore && removeUnfinished(firstStore, target);
     listing?.catch(() => {});
     try {
       const id = backupId(scratch.now);
@@ -132,7 +131,7 @@ export default task(import.meta.url, {
         throw new Failure(7, `${name} has nothing to back up: there is ${nothing(database)} yet`);
       if (database && !snapshot) report.warn(`there is ${nothing(database)} yet: only the files are backed up`);
       const release = (
-        await perform(way, sh`cat ${`${target.paths.releases}/current_release`} 2>/dev/null || true`, 'asking')
+        await run(way, sh`cat ${`${target.paths.releases}/current_release`} 2>/dev/null || true`, 'asking')
       ).trim();
       const material: Material = {
         target,
@@ -153,12 +152,12 @@ export default task(import.meta.url, {
             {
               title: `Send it to ${store.name}`,
               run: async say => {
-                const before = await ((store === firstStore && listing) || tidy(store, target));
+                const before = await ((store === firstStore && listing) || removeUnfinished(store, target));
                 await verifyNotLost(way, target, store, before);
                 const holds = () => {
                   if (!scratch.held()) throw new Failure(4, `${host.where} was lost, and with it the lock`);
                 };
-                done.push({ store: store.name, manifest: await take(way, store, material, before, holds, say) });
+                done.push({ store: store.name, manifest: await writeBackup(way, store, material, before, holds, say) });
                 await rememberStore(way, target, store);
                 const trouble = await leaveGuide(store);
                 if (trouble) report.warn(`${store.name}: RESTORE.md could not be written: ${trouble}`);
@@ -220,7 +219,7 @@ async function ahead(
   files: BackupFiles,
 ): Promise<string[]> {
   try {
-    const way: Way = { host: await connect(target.host), signal, appUser: runtimeOf(target).appUser };
+    const way: Remote = { host: await connect(target.host), signal, appUser: runtimeOf(target).appUser };
     const excluded = await lookAhead(way, target, files);
     return excluded.map(({ pattern, count }) => `without what ${pattern} matches: ${count || 'nothing there'}`);
   } catch (error) {

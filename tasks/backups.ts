@@ -10,9 +10,9 @@ import {
   shownSnapshot,
   type BeforeDeploy,
 } from '../lib/backup/before-deploy.ts';
-import { choose, type Held, type Whole } from '../lib/backup/catalog.ts';
+import { choose, type StoredBackup, type CompleteBackup } from '../lib/backup/catalog.ts';
 import { reread } from '../lib/backup/verify/parts.ts';
-import { perform, wayTo } from '../lib/host/run.ts';
+import { run, remoteOn } from '../lib/host/run.ts';
 import { imported } from '../lib/backup/import/import.ts';
 import { manifestName } from '../lib/backup/manifest.ts';
 import { noteDamage } from '../lib/backup/verify/record-damage.ts';
@@ -122,7 +122,7 @@ export default task(import.meta.url, {
           if (!(error instanceof Failure) || error.exit !== 7) throw error;
         });
     const bad = found.filter(one => !one.good);
-    const onHost = () => wayTo(target.host, context);
+    const onHost = () => remoteOn(target.host, context);
     for (const [index, { good, checks }] of found.entries()) {
       const held = meant[index];
       const met = { checks, says: '', by: context.who, where: 'another machine', found: 'verify' } as const;
@@ -154,8 +154,8 @@ async function snapshots({ args, connect, report, signal }: Asking, target: Targ
   const { database } = target;
   if (database?.kind !== 'sqlite' || args.store !== undefined) return [];
   try {
-    const way = await wayTo(target.host, { connect, signal });
-    return readBeforeDeploy(await perform(way, beforeDeployQuestion(target, database), 'looking for them'));
+    const way = await remoteOn(target.host, { connect, signal });
+    return readBeforeDeploy(await run(way, beforeDeployQuestion(target, database), 'looking for them'));
   } catch (error) {
     report.warn(`snapshots from before deploys are not listed: ${messageOf(error)}`);
     return [];
@@ -166,7 +166,12 @@ function ago(time: Date): string {
   return span((Date.now() - time.getTime()) / 1000);
 }
 
-function listed(held: readonly Held[], before: readonly BeforeDeploy[], target: Target, report: Report): Result {
+function listed(
+  held: readonly StoredBackup[],
+  before: readonly BeforeDeploy[],
+  target: Target,
+  report: Report,
+): Result {
   const { app, environment, host } = target;
   const proven = held.find(one => one.verdict?.good);
   const rows = held.map(one => [
@@ -211,18 +216,18 @@ function listed(held: readonly Held[], before: readonly BeforeDeploy[], target: 
 }
 
 /** `full`, or since when it has the changes. */
-function kindOf({ manifest }: Held): string {
+function kindOf({ manifest }: StoredBackup): string {
   if (manifest?.base) return `since ${manifest.base.id.slice(0, 16)}`;
   return manifest?.files ? 'full' : '';
 }
 
-function proof({ verdict }: Held): string {
+function proof({ verdict }: StoredBackup): string {
   if (!verdict) return 'not proven';
   const when = `${verdict.time.slice(0, 16).replace('T', ' ')} on ${verdict.where}`;
   return verdict.good ? `proven ${when}` : `found damaged ${when}`;
 }
 
-function shown({ id, store, manifest, verdict }: Whole, report: Report): Result {
+function shown({ id, store, manifest, verdict }: CompleteBackup, report: Report): Result {
   const rows = [
     ['backup', id],
     ['store', store.name],

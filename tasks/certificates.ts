@@ -8,16 +8,16 @@ import {
   certificateQuestion,
   daysLeft,
   faultOf,
-  inWords,
+  certificateInWords,
   isDue,
   isFor,
   readCertificates,
   siteWithCertificate,
 } from '../lib/certificate/inspect.ts';
 import { explainLookup, lookUp, publicResolvers, serverAddresses } from '../lib/certificate/dns.ts';
-import { issueSteps, type Wanted } from '../lib/certificate/issue.ts';
+import { issueSteps, type IssueOptions } from '../lib/certificate/issue.ts';
 import { askFacts } from '../lib/deploy/ask-facts.ts';
-import { changeInSteps } from '../lib/plan/run-steps.ts';
+import { runSteps } from '../lib/plan/run-steps.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
@@ -82,13 +82,16 @@ export default task(import.meta.url, {
 
     // One that certbot got, and that an earlier run could not put in place, is not asked for twice.
     const waiting = held && held.fingerprint !== installed?.fingerprint && goodFor(held) && look.heldFrom === authority;
-    const wanted: Wanted = {
+    const wanted: IssueOptions = {
       trial: args.staging,
-      held: waiting && !args.force && !args.staging ? `certbot has one already: ${inWords(held, now)}` : undefined,
+      held:
+        waiting && !args.force && !args.staging
+          ? `certbot has one already: ${certificateInWords(held, now)}`
+          : undefined,
       check: args['skip-checks'] ? undefined : await lookAround(),
     };
     const { steps, explain } = issueSteps(target, site, wanted);
-    const plan = await changeInSteps(context, host, target, { action: `${what} certificate`, steps, explain });
+    const plan = await runSteps(context, host, target, { action: `${what} certificate`, steps, explain });
     if (args.plan) return plan;
     if (args.staging)
       return {
@@ -99,7 +102,7 @@ export default task(import.meta.url, {
     const got = readCertificates(target, after).installed;
     if (!got) throw new Failure(6, 'the certificate was put in place, and is not there', { advice: `status ${env}` });
     return {
-      text: `${app} ${environment} is served with a certificate of ${inWords(got, after.now)}, for ${site.domains.join(', ')}`,
+      text: `${app} ${environment} is served with a certificate of ${certificateInWords(got, after.now)}, for ${site.domains.join(', ')}`,
       json: { app, environment, outcome: what === 'renew' ? 'renewed' : 'issued', ...told(got) },
     };
 
@@ -110,13 +113,13 @@ export default task(import.meta.url, {
 
     function nothing(one: Certificate, why: string) {
       return {
-        text: `${app} ${environment}: ${inWords(one, now)}: ${why}`,
+        text: `${app} ${environment}: ${certificateInWords(one, now)}: ${why}`,
         json: { app, environment, outcome: 'nothing to do', ...told(one) },
       };
     }
 
     /** Where the domains lead. @throws Failure 1 when one leads nowhere */
-    async function lookAround(): Promise<NonNullable<Wanted['check']>> {
+    async function lookAround(): Promise<NonNullable<IssueOptions['check']>> {
       const resolvers = args.resolver?.split(',') ?? publicResolvers;
       const [lookups, server] = await Promise.all([
         lookUp(site.domains, resolvers),
@@ -139,7 +142,7 @@ export default task(import.meta.url, {
       const { green, yellow, red, bold } = report.paint;
       const words = (fault: string | undefined) => {
         if (fault !== undefined || !installed) return red(fault ?? 'there is none');
-        return (isDue(installed, now) ? yellow : green)(`${inWords(installed, now)}, served`);
+        return (isDue(installed, now) ? yellow : green)(`${certificateInWords(installed, now)}, served`);
       };
       const lines = report.table(rows.map(({ domain, fault }) => ['', domain, words(fault)]));
       return {

@@ -1,9 +1,9 @@
 // Puts a commit of an app live. A step that fails is undone with all before it, also when this program is gone.
 import { proofQuestion, verifyRestorable } from '../lib/backup/drill/last-proven.ts';
 import { attempt } from '../lib/deploy/attempt.ts';
-import { chooseCommit, gather } from '../lib/deploy/artifacts.ts';
+import { chooseCommit, collectArtifacts } from '../lib/deploy/artifacts.ts';
 import { releaseAt, sha7 } from '../lib/release/release.ts';
-import { verifyDisk, verifyEnvironment, verifyProven } from '../lib/deploy/preflight.ts';
+import { verifyDisk, verifyEnvironment, verifyRanOn } from '../lib/deploy/preflight.ts';
 import { requiredLog } from '../lib/deploy/required-environment.ts';
 import { explainWait } from '../lib/deploy/readiness.ts';
 import { switchFor } from '../lib/deploy/switch/switch.ts';
@@ -57,7 +57,7 @@ export default task(import.meta.url, {
         verifyEnvironment(target, facts);
         verifyDisk(target, facts);
         unproven = verifyRestorable(target, facts, args.unproven);
-        if (!args.untried) verifyProven(target, sha, required.log ?? facts.required);
+        if (!args.untried) verifyRanOn(target, sha, required.log ?? facts.required);
         went = { sha, was: facts.current, begun: facts.now };
         return releaseAt(target.paths.releases, facts.now, sha, facts.folders);
       },
@@ -70,7 +70,7 @@ export default task(import.meta.url, {
           host,
           target,
           change,
-          await gather(target, sha, context.environment, args),
+          await collectArtifacts(target, sha, context.environment, args),
         );
         return switchFor(target, change, {
           before: runtimeOf(target).prepare(change, materials),

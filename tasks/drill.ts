@@ -5,13 +5,13 @@ import { identityFor } from '../lib/backup/encryption.ts';
 import { fewObjects } from '../lib/backup/bucket/verify.ts';
 import { choose, keyOf } from '../lib/backup/catalog.ts';
 import { verifyRoom } from '../lib/backup/verify/parts.ts';
-import { perform, wayTo } from '../lib/host/run.ts';
+import { run, remoteOn } from '../lib/host/run.ts';
 import { notingDamage, withBad } from '../lib/backup/verify/record-damage.ts';
 import { openBackup, toolsToOpen } from '../lib/backup/verify/open.ts';
-import { proveFurther } from '../lib/backup/drill/app-checks.ts';
+import { appChecks } from '../lib/backup/drill/app-checks.ts';
 import { baseAnywhere, baseOn, openScratch } from '../lib/backup/scratch.ts';
 import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
-import { finder } from '../lib/backup/restore/selection.ts';
+import { matcher } from '../lib/backup/restore/selection.ts';
 import { logVerdict, renderVerdict, verdictName, type Verdict } from '../lib/backup/drill/verdict.ts';
 import { afterwards } from '../lib/backup/monitor/watch.ts';
 import type { HostSettings } from '../lib/target/host-settings.ts';
@@ -48,11 +48,11 @@ export default task(import.meta.url, {
     const stores = await openStores(target, context, args.store);
     const all = await backupsOf(stores, target);
     const met = { by: who, where: 'another machine', found: 'drill' } as const;
-    const onHost = () => wayTo(target.host, context);
+    const onHost = () => remoteOn(target.host, context);
     const choosing = () => choose(all, { id: which, at }, again);
     const held = await notingDamage(target, met, choosing, onHost, report);
     const identity = await identityFor(target, held, context.environment);
-    const way = await wayTo(args.here ? here : target.host, context);
+    const way = await remoteOn(args.here ? here : target.host, context);
     const { host } = way;
     const scratch = await openScratch(host, {
       base: args.here ? baseAnywhere : baseOn(target),
@@ -70,12 +70,12 @@ export default task(import.meta.url, {
         identity,
         unpack: true,
         sample: args.all ? Infinity : fewObjects,
-        finder: finder({ paths: files?.include ?? [], single: false }),
+        finder: matcher({ paths: files?.include ?? [], single: false }),
         trial: trialOf(target, args.here),
       });
       restored = performance.now();
       const { folder } = scratch;
-      await proveFurther(way, { target, held, folder, atHome: !args.here }, report, checks);
+      await appChecks(way, { target, held, folder, atHome: !args.here }, report, checks);
     } catch (error) {
       if (!(error instanceof Failure) || error.exit !== 7) throw error;
       bad = error;
@@ -99,7 +99,7 @@ export default task(import.meta.url, {
     try {
       const there = args.here ? await context.connect(target.host) : host;
       const { appUser } = runtimeOf(target);
-      await perform({ host: there, signal, appUser }, logVerdict(target, verdict), 'writing drills.log');
+      await run({ host: there, signal, appUser }, logVerdict(target, verdict), 'writing drills.log');
     } catch (error) {
       // a drill elsewhere is for the day on which the server is gone
       if (!args.here) throw error;

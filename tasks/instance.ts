@@ -5,18 +5,18 @@ import type { Host } from '../lib/host/host.ts';
 import { lines } from '../lib/host/sh.ts';
 import { readTtl, refuseStrayFlags, refuseTaken, verifyPlace, withOtherPorts } from '../lib/instance/checks.ts';
 import { copyOf, instancesFolder, readName, urlOf } from '../lib/instance/target.ts';
-import { listed, lookAt, momentOf } from '../lib/instance/list.ts';
-import { instancesQuestion, isGoing, portsFor, readMarks } from '../lib/instance/lease.ts';
+import { instanceTable, instanceState, minuteOf } from '../lib/instance/list.ts';
+import { instancesQuestion, isGoing, portsFor, readLeases } from '../lib/instance/lease.ts';
 import { span } from '../lib/duration.ts';
-import { birthSteps, downStep, extendStep } from '../lib/instance/steps.ts';
+import { createSteps, downStep, extendStep } from '../lib/instance/steps.ts';
 import { maintenanceQuestion } from '../lib/maintenance/maintenance.ts';
 import { attempt } from '../lib/deploy/attempt.ts';
 import { type Facts } from '../lib/release/facts.ts';
 import { askFacts } from '../lib/deploy/ask-facts.ts';
-import { chooseCommit, gather } from '../lib/deploy/artifacts.ts';
+import { chooseCommit, collectArtifacts } from '../lib/deploy/artifacts.ts';
 import { releaseAt, sha7 } from '../lib/release/release.ts';
 import { verifyDisk, verifyEnvironment } from '../lib/deploy/preflight.ts';
-import { changeInSteps } from '../lib/plan/run-steps.ts';
+import { runSteps } from '../lib/plan/run-steps.ts';
 import { explainWait } from '../lib/deploy/readiness.ts';
 import { switchFor } from '../lib/deploy/switch/switch.ts';
 import { surveyed } from '../lib/runtime/compose/survey.ts';
@@ -78,7 +78,7 @@ export default task(import.meta.url, {
     const host = await context.connect(base.host);
     return withOtherPorts(context.report, async () => {
       const facts = await askBase(host, base, what === 'up' ? name : undefined);
-      const marks = readMarks(facts);
+      const marks = readLeases(facts);
       const was = marks.find(mark => mark.name === name);
       const now = Math.floor(facts.now.getTime() / 1000);
       const end = now + ttl;
@@ -87,26 +87,26 @@ export default task(import.meta.url, {
       const office: Target = { ...base, paths: { ...base.paths, releases: instancesFolder(base) } };
 
       if (what === 'list') {
-        const found = await Promise.all(marks.map(mark => lookAt(host, base, mark, now)));
+        const found = await Promise.all(marks.map(mark => instanceState(host, base, mark, now)));
         return {
-          text: found.length ? listed(found, context.report) : `${about} has no instances`,
+          text: found.length ? instanceTable(found, context.report) : `${about} has no instances`,
           json: { app: base.app, environment: base.environment, instances: found },
         };
       }
       if (what === 'down') {
         if (!was) context.report.warn(`${about} has no instance ${name}; what may be left of one goes`);
         const steps = [downStep(base, name)];
-        const shown = await changeInSteps(context, host, office, { action: 'instance-down', steps });
+        const shown = await runSteps(context, host, office, { action: 'instance-down', steps });
         return args.plan ? shown : { text: `${name} is gone with all it had`, json: { ...json, gone: true } };
       }
       // the same commit once more only gets its time
       if (was && (what === 'extend' || was.sha === sha)) {
         const steps = [extendStep(base, was, end)];
-        const shown = await changeInSteps(context, host, office, { action: 'instance-extend', steps });
+        const shown = await runSteps(context, host, office, { action: 'instance-extend', steps });
         if (args.plan) return shown;
         const url = urlOf(copyOf(base, name, was.ports));
-        const text = `${name} serves ${was.sha ? sha7(was.sha) : 'nothing yet'} at ${url} until ${momentOf(end)}, for ${span(ttl)} from now`;
-        return { text, json: { ...json, url, end: momentOf(end), sha: was.sha } };
+        const text = `${name} serves ${was.sha ? sha7(was.sha) : 'nothing yet'} at ${url} until ${minuteOf(end)}, for ${span(ttl)} from now`;
+        return { text, json: { ...json, url, end: minuteOf(end), sha: was.sha } };
       }
       if (what === 'extend')
         throw new Failure(2, `${about} has no instance ${name}`, {
@@ -153,7 +153,7 @@ export default task(import.meta.url, {
             host,
             copy,
             change,
-            await gather(copy, sha, context.environment, args),
+            await collectArtifacts(copy, sha, context.environment, args),
           );
           const { steps, finish } = switchFor(copy, change, {
             before: runtimeOf(copy).prepare(change, materials),
@@ -163,7 +163,7 @@ export default task(import.meta.url, {
             why: `by ${who}: ${sha7(sha)}`,
           });
           return {
-            steps: [...birthSteps({ base, copy, mark, was, data, patience: args.wait ?? 60 }), ...steps],
+            steps: [...createSteps({ base, copy, mark, was, data, patience: args.wait ?? 60 }), ...steps],
             finish,
           };
         },
@@ -171,8 +171,8 @@ export default task(import.meta.url, {
       if (args.plan) return done;
       const url = urlOf(copy);
       return {
-        text: `${done.text}\n${url} until ${momentOf(end)}, when the server itself ends it`,
-        json: { ...json, url, end: momentOf(end), ports: mark.ports, sha, deploy: done.json },
+        text: `${done.text}\n${url} until ${minuteOf(end)}, when the server itself ends it`,
+        json: { ...json, url, end: minuteOf(end), ports: mark.ports, sha, deploy: done.json },
       };
     });
   },

@@ -9,9 +9,9 @@ import { remoteAddress } from '../lib/maintenance/allow.ts';
 import { readFlag } from '../lib/maintenance/flag.ts';
 import { newLink } from '../lib/maintenance/link.ts';
 import { pageOf, readMessage } from '../lib/maintenance/page.ts';
-import { cronRuns, momentOf, readUntil, untilQuestion } from '../lib/maintenance/end-time.ts';
+import { cronRuns, endMoment, readUntil, untilQuestion } from '../lib/maintenance/end-time.ts';
 import { askFacts } from '../lib/deploy/ask-facts.ts';
-import { changeInSteps } from '../lib/plan/run-steps.ts';
+import { runSteps } from '../lib/plan/run-steps.ts';
 import { lines } from '../lib/host/sh.ts';
 import { task } from '../lib/task/task.ts';
 
@@ -58,12 +58,12 @@ export default task(import.meta.url, {
     const ask = (until = wanted) =>
       askFacts(host, target, undefined, lines(maintenanceQuestion(target), until && untilQuestion(until)));
     const facts = await ask();
-    const asked = args.until === undefined ? undefined : momentOf(facts, args.until, host.name);
+    const asked = args.until === undefined ? undefined : endMoment(facts, args.until, host.name);
     if (what === 'preview') return preview(pageOf(maintenance, { message, until: asked }));
 
     const was = facts.flag === undefined ? undefined : readFlag(facts.flag, facts.now);
-    const passing = (facts.runtime.get('allow') ?? '').split('\n').filter(Boolean);
-    const isLinked = Number(facts.runtime.get('links') ?? 0) > 0;
+    const passing = (facts.answers.get('allow') ?? '').split('\n').filter(Boolean);
+    const isLinked = Number(facts.answers.get('links') ?? 0) > 0;
     const json = { app, environment, on: was !== undefined, flag: maintenance.flag };
     if (what === 'status') {
       if (!was) return { text: `maintenance of ${name} is off`, json };
@@ -77,7 +77,7 @@ export default task(import.meta.url, {
 
     if (what === 'off') {
       if (!was) return { text: `maintenance of ${name} is off already`, json };
-      const shown = await changeInSteps(context, host, target, {
+      const shown = await runSteps(context, host, target, {
         action: 'maintenance off',
         steps: [switchOff(target)],
       });
@@ -88,7 +88,7 @@ export default task(import.meta.url, {
     if (was && !named) return { text: `maintenance of ${name} is on already: ${was.words}`, json };
     // What is not named stays as it is.
     const kept =
-      asked ?? (was?.until && !was.isOver ? momentOf(await ask({ at: was.until }), was.until, host.name) : undefined);
+      asked ?? (was?.until && !was.isOver ? endMoment(await ask({ at: was.until }), was.until, host.name) : undefined);
     if (kept && !cronRuns(facts))
       throw new Failure(1, `no cron runs on ${host.name}, so nothing there would end the maintenance of ${name}`, {
         advice: `sudo apt-get install cron on the host; or leave out --until and end it yourself: npx tsx tasks/maintenance.ts off ${again}`,
@@ -100,7 +100,7 @@ export default task(import.meta.url, {
       allow,
       token: link?.token,
     });
-    const shown = await changeInSteps(context, host, target, { action: 'maintenance on', steps: [step] });
+    const shown = await runSteps(context, host, target, { action: 'maintenance on', steps: [step] });
     if (args.plan) return shown;
     const passes = allow ?? (was ? passing : []);
     const text = [

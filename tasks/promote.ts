@@ -4,7 +4,7 @@ import { Failure } from '../lib/errors.ts';
 import { attempt } from '../lib/deploy/attempt.ts';
 import { serving } from '../lib/release/serving.ts';
 import { askFacts } from '../lib/deploy/ask-facts.ts';
-import { gather, wholeCommit } from '../lib/deploy/artifacts.ts';
+import { collectArtifacts, wholeCommit } from '../lib/deploy/artifacts.ts';
 import { releaseAt, sha7 } from '../lib/release/release.ts';
 import { verifyDisk, verifyEnvironment } from '../lib/deploy/preflight.ts';
 import { explainWait } from '../lib/deploy/readiness.ts';
@@ -64,7 +64,7 @@ export default task(import.meta.url, {
           host,
           target,
           change,
-          await gather(target, sha, context.environment, context.args),
+          await collectArtifacts(target, sha, context.environment, context.args),
         );
         return switchFor(target, change, {
           before: runtimeOf(target).prepare(change, materials),

@@ -30,7 +30,7 @@ export default task(import.meta.url, {
 
       plan: async change =>
         switchFor(target, change, {
-          before: runtimeOf(target).recheck(change, await surveyed(context, host, target, change, {})),
+          before: runtimeOf(target).verify(change, await surveyed(context, host, target, change, {})),
           changesData: false,
           why: `by ${context.who}: restart`,
         }),

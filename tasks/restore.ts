@@ -3,13 +3,13 @@ import type { Check } from '../lib/finding.ts';
 import { resolve } from 'node:path';
 import { identityFor } from '../lib/backup/encryption.ts';
 import { choose } from '../lib/backup/catalog.ts';
-import { wayTo } from '../lib/host/run.ts';
+import { remoteOn } from '../lib/host/run.ts';
 import { confirmRestore } from '../lib/backup/restore/confirm.ts';
-import { intoFolder } from '../lib/backup/restore/to-folder.ts';
-import { intoTarget } from '../lib/backup/restore/to-target.ts';
+import { restoreToFolder } from '../lib/backup/restore/to-folder.ts';
+import { restoreToTarget } from '../lib/backup/restore/to-target.ts';
 import { noteDamage, notingDamage } from '../lib/backup/verify/record-damage.ts';
 import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
-import { wantedOf } from '../lib/backup/restore/selection.ts';
+import { selectionOf } from '../lib/backup/restore/selection.ts';
 import { Failure } from '../lib/errors.ts';
 import { span } from '../lib/duration.ts';
 import { task } from '../lib/task/task.ts';
@@ -54,20 +54,23 @@ export default task(import.meta.url, {
     const all = await backupsOf(stores, target);
     const choosing = () => choose(all, { id: which, at }, `--env ${environment} --app ${app}`);
     const met = { by: who, where: 'another machine', found: 'restore' } as const;
-    const onItsHost = args.to === undefined ? () => wayTo(target.host, context) : undefined;
+    const onItsHost = args.to === undefined ? () => remoteOn(target.host, context) : undefined;
     const held = args.plan ? choosing() : await notingDamage(target, met, choosing, onItsHost, report);
-    const wanted = wantedOf(target, held, args.only);
+    const wanted = selectionOf(target, held, args.only);
     const identity = args.plan ? undefined : await identityFor(target, held, context.environment);
     const age = span((Date.now() - held.time.getTime()) / 1000);
 
     if (args.to !== undefined) {
       if (args.plan) throw new Failure(2, '--to changes nothing but its folder, so there is no --plan for it');
       const folder = resolve(context.folder, args.to);
-      return noting(() => intoFolder(context, held, wanted, identity, folder, checks, args.layout), 'another machine');
+      return noting(
+        () => restoreToFolder(context, held, wanted, identity, folder, checks, args.layout),
+        'another machine',
+      );
     }
     const what = `${app} ${environment} goes back to ${held.manifest.time.slice(0, 16)}Z, ${age} ago; what was written since is moved aside`;
     if (!args.plan) await confirmRestore(target, args['yes-restore'], what, context);
-    return noting(() => intoTarget(context, target, held, wanted, identity, checks), target.host.name);
+    return noting(() => restoreToTarget(context, target, held, wanted, identity, checks), target.host.name);
 
     /** Damage that shows only now is written down, as a drill does; the host is asked only where it was in use already. */
     async function noting<T>(work: () => Promise<T>, where: string): Promise<T> {

@@ -43,7 +43,7 @@ export default task(import.meta.url, {
       // The app is stopped meanwhile: only then can a seed that fails be undone to the byte.
       plan: async change =>
         switchFor(target, change, {
-          before: runtimeOf(target).recheck(change, await surveyed(context, host, target, change, {})),
+          before: runtimeOf(target).verify(change, await surveyed(context, host, target, change, {})),
           changesData: true,
           fill: fillSteps(target, seed, change, users),
           why: `by ${context.who}: seed`,

@@ -1,10 +1,10 @@
 // Puts the routes of ops.yml into the proxy's configuration on the server; a configuration that the proxy refuses never stays.
 import type { Target } from '../lib/target/target.ts';
 import { Failure } from '../lib/errors.ts';
-import { frontOf, type Front } from '../lib/proxy/proxies.ts';
+import { proxyOf, type Proxy } from '../lib/proxy/proxies.ts';
 import { applySteps, siteState } from '../lib/proxy/site.ts';
 import { askFacts } from '../lib/deploy/ask-facts.ts';
-import { changeInSteps } from '../lib/plan/run-steps.ts';
+import { runSteps } from '../lib/plan/run-steps.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
@@ -30,12 +30,12 @@ export default task(import.meta.url, {
     const name = `${target.app} ${target.environment}`;
     const told = { app: target.app, environment: target.environment };
     if (positionals[0] === 'show') {
-      const { file, text } = frontOf(target);
+      const { file, text } = proxyOf(target);
       return { text: text.trimEnd(), json: { ...told, file, text } };
     }
 
     const host = await context.connect(target.host);
-    frontOf(target);
+    proxyOf(target);
     const facts = await askFacts(host, target);
     const state = siteState(target, facts);
     const { front, tied, difference } = state;
@@ -56,7 +56,7 @@ export default task(import.meta.url, {
         json: { ...json, steps: steps.map(step => ({ title: step.title, run: step.run.text })) },
       };
     }
-    await changeInSteps(context, host, target, {
+    await runSteps(context, host, target, {
       action: 'site',
       steps,
       explain: (_step, said) => explained(said, target, front, facts.user),
@@ -82,12 +82,11 @@ function painted(text: string, { red, green, cyan, bold }: Record<'red' | 'green
     .map(line => (paints.find(([mark]) => line.startsWith(mark))?.[1] ?? same)(line))
     .join('\n');
 }
-
 type Paint = (text: string) => string;
 const same = (text: string) => text;
 
 /** In the proxy's own words, which name file and line. */
-function explained(said: string[], target: Target, front: Front, user: string): Failure {
+function explained(said: string[], target: Target, front: Proxy, user: string): Failure {
   const lines = said.map(line => line.trim());
   if (front.sudoers && lines.some(line => /^sudo: .*(password|terminal)/.test(line)))
     return new Failure(1, `${user} may not test and reload ${front.name} on ${target.host.name}`, {

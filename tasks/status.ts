@@ -2,7 +2,7 @@
 import { proofAsData, proofInWords, proofOf, proofQuestion } from '../lib/backup/drill/last-proven.ts';
 import type { Target } from '../lib/target/target.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
-import { lookAtHealth } from '../lib/deploy/health-now.ts';
+import { healthNow } from '../lib/deploy/health-now.ts';
 import { certificateState, fileQuestion } from '../lib/certificate/inspect.ts';
 import { readFlag } from '../lib/maintenance/flag.ts';
 import { serving } from '../lib/release/serving.ts';
@@ -77,7 +77,7 @@ async function look(host: Host, target: Target) {
   // What serves is known only after the facts; its health needs its folder: two questions, one connection.
   const facts = await askFacts(host, target, undefined, lines(fileQuestion(target), proofQuestion(target)));
   const now = serving(target, facts);
-  const { healthy, words } = await lookAtHealth(host, target, now);
+  const { healthy, words } = await healthNow(host, target, now);
   const live = facts.log.findLast(line => line.sha === now?.sha && line.outcome === 'live');
   const last = facts.log.at(-1);
   return {

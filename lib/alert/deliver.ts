@@ -5,9 +5,9 @@ import type { AlertSettings } from '../target/backup-settings.ts';
 import { Failure, messageOf } from '../errors.ts';
 import { programEnvironment } from '../host/environment.ts';
 import { readSecret, type Secret } from '../secret.ts';
-import { jsonOf, mailOf, slackOf, textOf, type Message } from './message.ts';
+import { messageJson, mailOf, slackOf, messageText, type Message } from './message.ts';
 
-export type Surroundings = {
+export type DeliveryContext = {
   environment: NodeJS.ProcessEnv;
   warn(line: string): void;
   /** For one try; default 10. */
@@ -21,7 +21,7 @@ export type Surroundings = {
 export async function deliver(
   alerts: readonly AlertSettings[],
   message: Message,
-  around: Surroundings,
+  around: DeliveryContext,
 ): Promise<boolean> {
   const done = await Promise.all(
     alerts.map(async alert => {
@@ -39,22 +39,26 @@ export async function deliver(
   return done.includes(true);
 }
 
-type Send = (signal: AbortSignal) => Promise<void>;
+type DeliveryMethod = (signal: AbortSignal) => Promise<void>;
 
 /** Reads the secret also when there is nothing to send: a wrong one must not wait for the first failure. */
-async function sender(alert: AlertSettings, message: Message, { environment }: Surroundings): Promise<Send> {
+async function sender(
+  alert: AlertSettings,
+  message: Message,
+  { environment }: DeliveryContext,
+): Promise<DeliveryMethod> {
   if (alert.kind === 'mail') return signal => mail(alert.to, mailOf(message, alert.to), environment, signal);
   const url = await readSecret(alert.url, environment);
   const { kind } = alert;
   if (kind === 'slack') return poster(url, '', 'application/json', slackOf(message));
-  if (kind === 'webhook') return poster(url, '', 'application/json', jsonOf(message));
-  return poster(url, message.well ? '' : '/fail', 'text/plain; charset=utf-8', textOf(message));
+  if (kind === 'webhook') return poster(url, '', 'application/json', messageJson(message));
+  return poster(url, message.well ? '' : '/fail', 'text/plain; charset=utf-8', messageText(message));
 }
 
 /** A try that may come out otherwise the second time. */
 class Unlucky extends Error {}
 
-async function twice(send: Send, { seconds = 10 }: Surroundings): Promise<void> {
+async function twice(send: DeliveryMethod, { seconds = 10 }: DeliveryContext): Promise<void> {
   const once = async () => {
     const signal = AbortSignal.timeout(seconds * 1000);
     try {
@@ -73,7 +77,7 @@ async function twice(send: Send, { seconds = 10 }: Surroundings): Promise<void> 
 }
 
 /** @throws Failure 3 at once for what is no address; it is never shown. */
-function poster(secret: Secret, below: string, type: string, body: string): Send {
+function poster(secret: Secret, below: string, type: string, body: string): DeliveryMethod {
   const text = secret.reveal();
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol))

@@ -36,7 +36,7 @@ export function titleOf({ app, environment, news, well }: Message): string {
 }
 
 /** Plain lines; what a server or a person wrote in them can neither begin a line nor move a cursor. */
-export function textOf(message: Message): string {
+export function messageText(message: Message): string {
   const { host, news, time } = message;
   const lines = news.flatMap(({ what, says, advice }) => [
     `${what === 'recovery' ? '✔' : '✖'} ${oneLine(says)}${what === 'again' ? ' (still)' : ''}`,
@@ -49,7 +49,7 @@ export function textOf(message: Message): string {
 
 /** For Slack and what takes its messages: no text can become a link, a mention or markup. */
 export function slackOf(message: Message): string {
-  const text = textOf(message)
+  const text = messageText(message)
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
@@ -59,7 +59,7 @@ export function slackOf(message: Message): string {
 }
 
 /** For programs: everything by name, on one line. */
-export function jsonOf(message: Message): string {
+export function messageJson(message: Message): string {
   const { app, environment, host, time, news, well } = message;
   return oneObject({
     app,
@@ -68,14 +68,14 @@ export function jsonOf(message: Message): string {
     time: time.toISOString(),
     state: well ? 'good' : 'bad',
     title: titleOf(message),
-    text: textOf(message),
+    text: messageText(message),
     news,
   });
 }
 
 /** A whole e-mail. Headers are made of nothing that could end one, the text travels as base64. */
 export function mailOf(message: Message, to: string): string {
-  const body = Buffer.from(`${textOf(message)}\n`).toString('base64');
+  const body = Buffer.from(`${messageText(message)}\n`).toString('base64');
   return [
     `To: ${to}`,
     `Subject: ${header(titleOf(message))}`,

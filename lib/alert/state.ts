@@ -3,7 +3,7 @@ import type { Target } from '../target/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 
 /** A subject is one word: `backup`, `drill`, `age:disk`. */
-export type Remembered = {
+export type AlertState = {
   subject: string;
   state: 'good' | 'bad';
   since: Date;
@@ -15,13 +15,13 @@ export type Remembered = {
   seconds: number | undefined;
 };
 
-export type Seen = { subject: string; bad: boolean; seconds?: number };
+export type Observation = { subject: string; bad: boolean; seconds?: number };
 
 /** `again`: it was told a day ago, and it is still so. */
-export type Told = { subject: string; what: 'failure' | 'again' | 'recovery' };
+export type Alert = { subject: string; what: 'failure' | 'again' | 'recovery' };
 
 /** Beside drills.log on the host. */
-export function memoryFile({ paths }: Target): string {
+export function stateFile({ paths }: Target): string {
   return `${paths.releases}/backups.state`;
 }
 
@@ -29,7 +29,7 @@ export function memoryFile({ paths }: Target): string {
  * Notes how things are, and prints what is to be told: what changed, and once a day what did not get well. Two tasks at
  * once come one after the other, so that a change is told by one of them. What is not among `known` is forgotten.
  */
-export function remember(target: Target, seen: readonly Seen[], known: readonly string[]): Command {
+export function recordObservations(target: Target, seen: readonly Observation[], known: readonly string[]): Command {
   return underLock(
     target,
     lines(
@@ -63,7 +63,7 @@ for subject in ${known}; do [[ -z \${all[$subject]:-} ]] || kept[$subject]=\${al
 }
 
 /** Nobody could be told of these: the next run tells them. */
-export function untell(target: Target, subjects: readonly string[]): Command {
+export function clearAlerts(target: Target, subjects: readonly string[]): Command {
   return underLock(
     target,
     lines(
@@ -79,7 +79,7 @@ done`,
 function underLock(target: Target, text: Command): Command {
   return lines(
     script('set +e; umask 022'),
-    sh`file=${memoryFile(target)}
+    sh`file=${stateFile(target)}
 mkdir -p ${target.paths.releases} || exit 1
 exec 8>>"$file.lock" || exit 1
 flock -w 20 8 || { echo "$file has been locked for 20 s by $(head -c 200 "$file.lock")" >&2; exit 1; }
@@ -100,7 +100,7 @@ write() {
 }
 
 /** The lines of the file; what is none is passed over. */
-export function readMemory(text: string): Remembered[] {
+export function readState(text: string): AlertState[] {
   return text.split('\n').flatMap(line => {
     const [subject = '', state, since, , at, good, seconds] = line.split(' ');
     if (!subject || (state !== 'good' && state !== 'bad')) return [];
@@ -110,9 +110,9 @@ export function readMemory(text: string): Remembered[] {
   });
 }
 
-/** What `remember` printed. */
-export function readRemembered(text: string): { now: Date; told: Told[]; known: Remembered[] } {
-  const told: Told[] = [];
+/** What `recordObservations` printed. */
+export function readAlerts(text: string): { now: Date; told: Alert[]; known: AlertState[] } {
+  const told: Alert[] = [];
   const known: string[] = [];
   let now = new Date(0);
   for (const line of text.split('\n')) {
@@ -122,7 +122,7 @@ export function readRemembered(text: string): { now: Date; told: Told[]; known: 
       told.push({ subject, what });
     if (word === 'known') known.push(line.slice('known '.length));
   }
-  return { now, told, known: readMemory(known.join('\n')) };
+  return { now, told, known: readState(known.join('\n')) };
 }
 
 function timeOf(word: string | undefined): Date | undefined {

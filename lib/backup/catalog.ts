@@ -1,13 +1,13 @@
 // What backups of a target a store has, read from its listing: each whole, damaged, or never finished.
 import { Failure } from '../errors.ts';
-import { mostText, textOf } from '../store/bounded-text.ts';
+import { mostText, boundedText } from '../store/bounded-text.ts';
 import type { Store } from '../store/store.ts';
 import { isBackupId, manifestName, partOf, prefixOf, readManifest, timeOf, type Manifest } from './manifest.ts';
 import { isVerdictName, readVerdict, type Verdict } from './drill/verdict.ts';
 
-type Named = { app: string; environment: string };
+type TargetName = { app: string; environment: string };
 
-export type Held = {
+export type StoredBackup = {
   store: Store;
   id: string;
   /** Without a manifest, what the id says. */
@@ -17,7 +17,7 @@ export type Held = {
   bytes: number;
   manifest: Manifest | undefined;
   /** The backup with the full pack that this one has only the changes to. */
-  base?: Whole;
+  base?: CompleteBackup;
   /** What the listing alone shows to be wrong. */
   fault: string | undefined;
   /** Of the newest drill. */
@@ -25,9 +25,9 @@ export type Held = {
 };
 
 /** A backup that can be asked for. */
-export type Whole = Held & { manifest: Manifest };
+export type CompleteBackup = StoredBackup & { manifest: Manifest };
 
-export function isWhole(held: Held): held is Whole {
+export function isComplete(held: StoredBackup): held is CompleteBackup {
   return held.manifest !== undefined && held.fault === undefined;
 }
 
@@ -35,8 +35,8 @@ export function isWhole(held: Held): held is Whole {
 const mostObjects = 500_000;
 
 /** Newest first. What has no manifest was never finished. */
-export async function backupsIn(store: Store, target: Named): Promise<Held[]> {
-  const byId = new Map<string, Held['keys']>();
+export async function backupsIn(store: Store, target: TargetName): Promise<StoredBackup[]> {
+  const byId = new Map<string, StoredBackup['keys']>();
   const prefix = prefixOf(target);
   let count = 0;
   for await (const object of store.list(prefix)) {
@@ -50,28 +50,28 @@ export async function backupsIn(store: Store, target: Named): Promise<Held[]> {
     if (keys) keys.push(object);
     else byId.set(id, [object]);
   }
-  const found: Held[] = [];
+  const found: StoredBackup[] = [];
   for (const [id, keys] of byId) found.push(await look(store, target, id, keys));
   for (const one of found) join(one, found);
   return found.toSorted((a, b) => b.time.getTime() - a.time.getTime() || (a.id < b.id ? 1 : -1));
 }
 
 /** What is wrong with a full pack is wrong with all that build on it. */
-function join(held: Held, all: readonly Held[]): void {
+function join(held: StoredBackup, all: readonly StoredBackup[]): void {
   const wanted = held.manifest?.base;
   if (!wanted || held.fault !== undefined) return;
   const base = all.find(one => one.id === wanted.id);
   const damaged = (why: string) => void (held.fault = `its full pack, ${wanted.id}, ${why}`);
   if (!base) return damaged('is not there');
-  if (!isWhole(base)) return damaged(`is damaged: ${base.fault ?? ''}`);
+  if (!isComplete(base)) return damaged(`is damaged: ${base.fault ?? ''}`);
   const pack = partOf(base.manifest, 'files.tar.zst');
   if (pack?.sha256 !== wanted.sha256) return damaged('is another one than it was');
   held.base = base;
 }
 
-async function look(store: Store, target: Named, id: string, keys: Held['keys']): Promise<Held> {
+async function look(store: Store, target: TargetName, id: string, keys: StoredBackup['keys']): Promise<StoredBackup> {
   const name = ({ key }: { key: string }) => key.slice(key.lastIndexOf('/') + 1);
-  const held: Held = {
+  const held: StoredBackup = {
     store,
     id,
     time: timeOf(id),
@@ -86,7 +86,7 @@ async function look(store: Store, target: Named, id: string, keys: Held['keys'])
   // what is listed as so large is not even asked for
   if (written.bytes > mostText) return { ...held, fault: `its manifest is larger than ${mostText / 1e6} MB` };
   try {
-    const manifest = readManifest(await textOf(store, keyOf(target, id, manifestName)), { ...target, id });
+    const manifest = readManifest(await boundedText(store, keyOf(target, id, manifestName)), { ...target, id });
     held.manifest = manifest;
     held.time = new Date(manifest.time);
     const odd = manifest.parts.find(part => keys.find(one => name(one) === part.name)?.bytes !== part.bytes);
@@ -99,7 +99,7 @@ async function look(store: Store, target: Named, id: string, keys: Held['keys'])
   const newest = keys.map(name).filter(isVerdictName).toSorted().at(-1);
   if (newest) {
     try {
-      const verdict = readVerdict(await textOf(store, keyOf(target, id, newest)));
+      const verdict = readVerdict(await boundedText(store, keyOf(target, id, newest)));
       if (verdict?.backup === id) held.verdict = verdict;
     } catch (error) {
       // a verdict that is none proves nothing, and the backup is no worse
@@ -109,11 +109,11 @@ async function look(store: Store, target: Named, id: string, keys: Held['keys'])
   return held;
 }
 
-export function keyOf(target: Named, id: string, name: string): string {
+export function keyOf(target: TargetName, id: string, name: string): string {
   return `${prefixOf(target)}${id}/${name}`;
 }
 
-export type Wanted = {
+export type BackupChoice = {
   /** An id or its beginning; undefined: the newest. */
   id: string | undefined;
   /** The newest that is not younger. */
@@ -122,8 +122,8 @@ export type Wanted = {
 
 /** The one that was meant cannot be restored, as its listing shows already. */
 export class Damaged extends Failure {
-  readonly held: Held;
-  constructor(held: Held, again: string) {
+  readonly held: StoredBackup;
+  constructor(held: StoredBackup, again: string) {
     super(7, `the backup ${held.id} in ${held.store.name} is damaged: ${held.fault ?? ''}`, {
       advice: `name another one: npx tsx tasks/backups.ts ${again} lists them`,
     });
@@ -132,7 +132,7 @@ export class Damaged extends Failure {
 }
 
 /** @throws Failure 2 when there is none like that, Damaged when the one that is meant is damaged. */
-export function choose(held: readonly Held[], { id, at }: Wanted, again: string): Whole {
+export function choose(held: readonly StoredBackup[], { id, at }: BackupChoice, again: string): CompleteBackup {
   const finished = held.filter(one => one.keys.some(({ key }) => key.endsWith(`/${manifestName}`)));
   const found = finished.filter(
     one => (id === undefined || one.id.startsWith(id)) && (at === undefined || one.time.getTime() <= at.getTime()),
@@ -145,7 +145,7 @@ export function choose(held: readonly Held[], { id, at }: Wanted, again: string)
   if (id !== undefined && ids.size > 1)
     throw new Failure(2, `${id} could be ${[...ids].join(' or ')}`, { advice: 'say more of it' });
   // one store may have lost what another still has
-  const whole = found.find((one): one is Whole => one.id === first.id && isWhole(one));
+  const whole = found.find((one): one is CompleteBackup => one.id === first.id && isComplete(one));
   if (whole) return whole;
   throw new Damaged(first, again);
 }

@@ -2,11 +2,11 @@
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
-import { placeOf, readSecret, type Secret } from '../secret.ts';
-import type { Whole } from './catalog.ts';
+import { secretPlace, readSecret, type Secret } from '../secret.ts';
+import type { CompleteBackup } from './catalog.ts';
 import type { Part } from './manifest.ts';
 import { isTrouble } from './verify/damage.ts';
-import { summing } from '../host/checksum.ts';
+import { checksumStream } from '../host/checksum.ts';
 
 /** What opens an encrypted backup, and where it was found. */
 export type Identity = { secret: Secret; place: string };
@@ -39,7 +39,7 @@ export function isEncrypted({ name }: Pick<Part, 'name'>): boolean {
 /** @returns undefined when none of the parts is encrypted. @throws Failure 3 when ops.yml names no identity, or it is not there. */
 export async function identityFor(
   target: Target,
-  held: Whole,
+  held: CompleteBackup,
   environment: NodeJS.ProcessEnv,
 ): Promise<Identity | undefined> {
   const parts = [...held.manifest.parts, ...(held.base?.manifest.parts ?? [])];
@@ -50,7 +50,7 @@ export async function identityFor(
       advice: 'backup: { encrypt: { identity: { file: ~/.config/ops/backup.key } } }, with the file on this machine',
     });
   try {
-    return { secret: await readSecret(reference, environment), place: placeOf(reference) };
+    return { secret: await readSecret(reference, environment), place: secretPlace(reference) };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     throw new Failure(3, `${held.id} is encrypted${forWhom(held)}, and ${error.message}`, {
@@ -59,7 +59,7 @@ export async function identityFor(
   }
 }
 
-function forWhom({ manifest: { recipients = [] } }: Whole): string {
+function forWhom({ manifest: { recipients = [] } }: CompleteBackup): string {
   return recipients.length ? ` for ${recipients.map(short).join(' and ')}` : '';
 }
 
@@ -76,7 +76,7 @@ export function openingInto(keep: Command): Command {
     script('set -uo pipefail'),
     // when age gives up, the rest is still summed up: only so can a wrong identity be told from damage
     sh`IFS= read -r key || exit 1
-exec 5> >(${summing})
+exec 5> >(${checksumStream})
 summing=$!
 tee -p /dev/fd/5 | age --decrypt --identity <(printf %s "$key" | base64 -d) | ${keep}
 codes=("\${PIPESTATUS[@]}")
@@ -88,7 +88,7 @@ echo "age \${codes[1]}"
 }
 
 /** Why age did not open an object that is undamaged. */
-export function notOpened(held: Whole, part: Part, identity: Identity, words: string): Failure {
+export function notOpened(held: CompleteBackup, part: Part, identity: Identity, words: string): Failure {
   const said = words
     .split('\n')
     .filter(line => line.startsWith('age: ') && !line.startsWith('age: report'))

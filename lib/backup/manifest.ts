@@ -83,7 +83,6 @@ const schema = v.object({
 });
 
 export type Manifest = v.InferOutput<typeof schema>;
-
 export type Part = Manifest['parts'][number];
 
 export const manifestName = 'manifest.json';

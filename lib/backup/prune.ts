@@ -5,7 +5,7 @@ import type { Store } from '../store/store.ts';
 import type { Context } from '../task/context.ts';
 import type { Result } from '../report/result.ts';
 import { spareCopies } from './bucket/unused-copies.ts';
-import { backupsIn, isWhole, type Held } from './catalog.ts';
+import { backupsIn, isComplete, type StoredBackup } from './catalog.ts';
 import { filesBytes, manifestName, plainName, type Manifest } from './manifest.ts';
 import {
   keepLocal,
@@ -19,13 +19,13 @@ import {
 import { baseOn, openScratch } from './scratch.ts';
 import { backupOf } from './settings.ts';
 
-type Around = Pick<Context, 'connect' | 'report' | 'who' | 'signal'> & {
+type PruneContext = Pick<Context, 'connect' | 'report' | 'who' | 'signal'> & {
   args: { plan: boolean; wait: number | undefined };
 };
 
-type Planned = { store: Store; held: Held[]; plan: RetentionPlan };
+type Planned = { store: Store; held: StoredBackup[]; plan: RetentionPlan };
 
-export async function pruned(around: Around, target: Target, stores: readonly Store[]): Promise<Result> {
+export async function pruned(around: PruneContext, target: Target, stores: readonly Store[]): Promise<Result> {
   const { args, report, who, signal } = around;
   const { app, environment } = target;
   if (args.plan) return told(target, await Promise.all(stores.map(store => planned(store, target, new Date()))));
@@ -84,10 +84,10 @@ function keepOf(target: Target, { name }: Store): Keep {
 }
 
 /** What is damaged, failed a drill, or has suddenly lost much must not push out what is good. */
-function dated(held: Held): Dated {
+function dated(held: StoredBackup): Dated {
   const { id, time, verdict, manifest, keys } = held;
   const finished = keys.some(({ key }) => key.endsWith(`/${manifestName}`));
-  const doubtful = !isWhole(held) || verdict?.good === false || (manifest?.shrunk.length ?? 0) > 0;
+  const doubtful = !isComplete(held) || verdict?.good === false || (manifest?.shrunk.length ?? 0) > 0;
   return {
     id,
     time,

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { Failure, messageOf } from '../errors.ts';
-import { textOf } from '../store/bounded-text.ts';
+import { boundedText } from '../store/bounded-text.ts';
 import type { Store } from '../store/store.ts';
 
 /** Beside the folders of the targets, so that nothing that looks for backups comes across it. */
@@ -30,7 +30,7 @@ export async function leaveGuide(store: Store): Promise<string | undefined> {
 }
 
 async function stored(store: Store): Promise<string | undefined> {
-  for await (const { key } of store.list(guideKey)) if (key === guideKey) return textOf(store, key).catch(notOurs);
+  for await (const { key } of store.list(guideKey)) if (key === guideKey) return boundedText(store, key).catch(notOurs);
   return undefined;
 }
 

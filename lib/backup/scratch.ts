@@ -5,7 +5,7 @@ import { lineWriter } from '../report/line-writer.ts';
 import type { Host } from '../host/host.ts';
 import { packageOf } from '../host/packages.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
-import { withWords } from '../host/stream.ts';
+import { withFunctions } from '../host/stream.ts';
 
 export type Scratch = {
   folder: string;
@@ -19,7 +19,7 @@ export type Scratch = {
   end(): Promise<void>;
 };
 
-export type Wish = {
+export type ScratchOptions = {
   /** Shell word for the folder in which the folders are made. */
   base: Command;
   /** One at a time: backup, prune and restore of a target; `wait` is how many seconds to wait for it. */
@@ -43,7 +43,7 @@ export const baseAnywhere: Command = script('"${TMPDIR:-/var/tmp}/bookops-$(id -
  * The channel's end is the end of the folder: also that of a program that was killed. What even that left, because the
  * server went down, goes with the next one.
  */
-export async function openScratch(host: Host, { base, alone, tools }: Wish): Promise<Scratch> {
+export async function openScratch(host: Host, { base, alone, tools }: ScratchOptions): Promise<Scratch> {
   const text = lines(
     script('set +e; umask 077; trap "" HUP'),
     sh`base=${base}`,
@@ -85,7 +85,7 @@ done`,
     alone && sh`rm -f "$base/holder"`,
     sh`exit 0`,
   );
-  const channel = await host.open(withWords(text));
+  const channel = await host.open(withFunctions(text));
   let over = false;
   channel.ended.then(
     () => (over = true),

@@ -3,9 +3,8 @@ import type { Target } from '../target/target.ts';
 import type { Backup } from '../target/backup-settings.ts';
 import { Failure } from '../errors.ts';
 import { openStore } from '../store/open.ts';
-import { type Around } from '../store/store.ts';
-import type { Store } from '../store/store.ts';
-import { backupsIn, type Held } from './catalog.ts';
+import type { StoreContext, Store } from '../store/store.ts';
+import { backupsIn, type StoredBackup } from './catalog.ts';
 
 /** @throws Failure 3 when ops.yml says nothing of backups. */
 export function backupOf({ app, environment, backup }: Target): Backup {
@@ -17,7 +16,7 @@ export function backupOf({ app, environment, backup }: Target): Backup {
 }
 
 /** The stores of the target, or the one that is named. @throws Failure 2 when it has none of that name. */
-export async function openStores(target: Target, around: Around, only: string | undefined): Promise<Store[]> {
+export async function openStores(target: Target, around: StoreContext, only: string | undefined): Promise<Store[]> {
   const { stores } = backupOf(target);
   const meant = stores.filter(one => only === undefined || one.name === only);
   if (!meant.length)
@@ -28,7 +27,7 @@ export async function openStores(target: Target, around: Around, only: string | 
 }
 
 /** Newest first, over all stores. */
-export async function backupsOf(stores: readonly Store[], target: Target): Promise<Held[]> {
+export async function backupsOf(stores: readonly Store[], target: Target): Promise<StoredBackup[]> {
   const found = await Promise.all(stores.map(store => backupsIn(store, target)));
   return found.flat().toSorted((a, b) => b.time.getTime() - a.time.getTime() || (a.id < b.id ? 1 : -1));
 }

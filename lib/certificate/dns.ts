@@ -12,7 +12,8 @@ export type Lookup = {
   /** `no such name`, `no address`, or what the name servers answered. */
   trouble: string | undefined;
 };
-export type Problem = { says: string; fix: string };
+
+export type DnsProblem = { says: string; fix: string };
 
 /** A and AAAA records of each domain. @throws Failure 2 for what is no resolver, 1 when none answers. */
 export async function lookUp(domains: readonly string[], resolvers: readonly string[]): Promise<Lookup[]> {
@@ -92,7 +93,7 @@ export function isServer(address: string, server: readonly string[]): 'yes' | 'n
 }
 
 /** What to do about a name that leads nowhere. */
-export function explainLookup({ domain, trouble }: Lookup, server: readonly string[]): Problem | undefined {
+export function explainLookup({ domain, trouble }: Lookup, server: readonly string[]): DnsProblem | undefined {
   if (trouble === undefined) return undefined;
   if (trouble !== 'no such name' && trouble !== 'no address')
     return { says: `${domain}: ${trouble}`, fix: `look at its zone: dig +trace ${domain}` };

@@ -1,13 +1,13 @@
 // Asks for a file at each address of each domain, as the certificate authority will, so that what is wrong is found before it is asked.
 import { request } from 'node:http';
 import { isIPv6 } from 'node:net';
-import { codeOf, isServer, record, type Lookup, type Problem } from './dns.ts';
+import { codeOf, isServer, record, type Lookup, type DnsProblem } from './dns.ts';
 
 /** `answer` is `good`, or what came instead. */
-export type Seen = { domain: string; address: string; answer: string };
+export type ChallengeAnswer = { domain: string; address: string; answer: string };
 
 /** Asks every address over http: the authority may take any, and goes to IPv6 first. */
-export async function askEverywhere(lookups: readonly Lookup[], token: string): Promise<Seen[]> {
+export async function askEverywhere(lookups: readonly Lookup[], token: string): Promise<ChallengeAnswer[]> {
   const ways = lookups.flatMap(({ domain, addresses }) => addresses.map(address => ({ domain, address })));
   return Promise.all(ways.map(async way => ({ ...way, answer: await ask(way.domain, way.address, token) })));
 }
@@ -51,9 +51,9 @@ const unreachableFromHere = ['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 
 /** What is wrong and what to do; `doubt`: it could not be found out from here. undefined: the authority will find the file. */
 export function explainSeen(
-  { domain, address, answer }: Seen,
+  { domain, address, answer }: ChallengeAnswer,
   server: readonly string[],
-): (Problem & { doubt?: true }) | undefined {
+): (DnsProblem & { doubt?: true }) | undefined {
   if (answer === 'good') return undefined;
   const whose = isServer(address, server);
   if (whose === 'no')

@@ -60,7 +60,7 @@ export function isFor({ domains }: Certificate, wanted: readonly string[]): bool
 }
 
 /** `Let's Encrypt R11, 61 days left` */
-export function inWords(certificate: Certificate, now: Date): string {
+export function certificateInWords(certificate: Certificate, now: Date): string {
   const days = daysLeft(certificate, now);
   const time = days < 0 ? `expired ${-days} days ago` : `${days} days left`;
   const whose = { 'self-signed': 'self-signed', trial: `a trial of ${certificate.issuer}`, real: certificate.issuer };
@@ -109,7 +109,7 @@ export function certificateQuestion(target: Target): Command | undefined {
 }
 
 export function readCertificates(target: Target, facts: Facts): CertificateLook {
-  const text = (name: string) => facts.runtime.get(name)?.trim() || undefined;
+  const text = (name: string) => facts.answers.get(name)?.trim() || undefined;
   return {
     installed: readCertificate(text('certificate')),
     keyMode: text('certificate-key'),
@@ -128,12 +128,12 @@ export function faultOf(domain: string, look: CertificateLook, now: Date): strin
   const { installed } = look;
   const served = look.served.get(domain);
   if (!installed) return 'there is none';
-  if (installed.kind !== 'real') return inWords(installed, now);
+  if (installed.kind !== 'real') return certificateInWords(installed, now);
   if (!installed.covers(domain)) return `the one of ${installed.issuer} is not for this domain`;
-  if (daysLeft(installed, now) < 0) return inWords(installed, now);
-  if (!served) return `${inWords(installed, now)}, but nginx answers nothing on port 443`;
+  if (daysLeft(installed, now) < 0) return certificateInWords(installed, now);
+  if (!served) return `${certificateInWords(installed, now)}, but nginx answers nothing on port 443`;
   if (served.fingerprint !== installed.fingerprint)
-    return `${inWords(installed, now)}, but nginx serves another one: ${inWords(served, now)}`;
+    return `${certificateInWords(installed, now)}, but nginx serves another one: ${certificateInWords(served, now)}`;
   return undefined;
 }
 
@@ -142,9 +142,9 @@ export function certificateState(
   target: Target,
   facts: Facts,
 ): { words: string; state: 'good' | 'due' | 'bad'; what: 'issue' | 'renew' } | undefined {
-  const installed = readCertificate(facts.runtime.get('certificate'));
+  const installed = readCertificate(facts.answers.get('certificate'));
   if (!installed || !target.site) return undefined;
-  const words = inWords(installed, facts.now);
+  const words = certificateInWords(installed, facts.now);
   const uncovered = target.site.domains.filter(domain => !installed.covers(domain));
   if (installed.kind !== 'real') return { words, state: 'due', what: 'issue' };
   if (uncovered.length) return { words: `${words}, not for ${uncovered.join(', ')}`, state: 'bad', what: 'issue' };

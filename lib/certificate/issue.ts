@@ -14,11 +14,11 @@ import {
   installBefore,
   obtain,
   serveInstalled,
-  tidy,
+  removePartialCertificate,
 } from '../proxy/certificate-files.ts';
 import type { Lookup } from './dns.ts';
 
-export type Wanted = {
+export type IssueOptions = {
   trial: boolean;
   /** Why the authority need not be asked. */
   held: string | undefined;
@@ -31,7 +31,7 @@ export type Issue = { steps: Step[]; explain: (step: Step, said: string[]) => Fa
 const silence = 'Look whether nginx would take it';
 const reach = 'Ask for a file as the authority will';
 
-export function issueSteps(target: Target, site: Site, { trial, held, check }: Wanted): Issue {
+export function issueSteps(target: Target, site: Site, { trial, held, check }: IssueOptions): Issue {
   const authority = new URL(authorityOf(site, trial)).host;
   const askTitle = `Ask ${authority} for a certificate`;
   const env = `--env ${target.environment} --app ${target.app}`;
@@ -50,7 +50,7 @@ export function issueSteps(target: Target, site: Site, { trial, held, check }: W
     {
       title: askTitle,
       run: obtain(site, trial),
-      undo: tidy(site, trial),
+      undo: removePartialCertificate(site, trial),
       ...(held === undefined ? {} : { skip: held }),
     },
   ];
@@ -91,7 +91,7 @@ export function issueSteps(target: Target, site: Site, { trial, held, check }: W
 }
 
 /** A file with a name that nobody can guess, asked for from this machine while it is there. */
-function challengeSteps(site: Site, check: NonNullable<Wanted['check']>, findings: string[]): Step[] {
+function challengeSteps(site: Site, check: NonNullable<IssueOptions['check']>, findings: string[]): Step[] {
   const token = `bookops-${randomBytes(16).toString('hex')}`;
   const folder = `${certificatePlaces(site).challenges}/.well-known/acme-challenge`;
   const file = `${folder}/${token}`;

@@ -1,7 +1,7 @@
 // ops.yml from disk to targets: everything that is wrong with it at once, or every target ready to use.
 import { open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { closest } from '../did-you-mean.ts';
+import { didYouMean } from '../did-you-mean.ts';
 import { Failure, messageOf } from '../errors.ts';
 import { buildHost, buildStore, buildTarget } from './build/target.ts';
 import { buildAlert } from './build/alerts.ts';
@@ -23,7 +23,7 @@ import {
 } from './schema/file.ts';
 import { unknown as unknownName } from './rules/unknown.ts';
 import type { Target } from '../target/target.ts';
-import { get, leaves, placeOf, plain, textAt, without, type Scalar, type Tree } from '../yaml/tree.ts';
+import { get, leaves, positionOf, plain, textAt, without, type Scalar, type Tree } from '../yaml/tree.ts';
 import { readYaml } from '../yaml/yaml.ts';
 
 export type Config = {
@@ -111,12 +111,12 @@ function faultsOf(tree: Tree): { problems: Problem[]; sound: Tree; doubted: Set<
     // Of several faults of one value the first says enough.
     if (problems.some(problem => problem.path === path)) continue;
     const word = fault.path.at(-1) ?? '';
-    const meant = fault.known && closest(word, fault.known);
+    const meant = fault.known && didYouMean(word, fault.known);
     const hint = meant ? `, did you mean ${meant}?` : fault.known && `; known: ${fault.known.join(', ')}`;
     // A password in the wrong place: point to its key, because the line of its value would be shown.
     const isSecret = ['password', 'key', 'secret'].includes(word) || (word === 'url' && fault.path[0] === 'alerts');
     const key = fault.key || isSecret;
-    problems.push({ at: placeOf(tree, fault.path, key), path, text: fault.text + (hint ?? '') });
+    problems.push({ at: positionOf(tree, fault.path, key), path, text: fault.text + (hint ?? '') });
     for (const part of [...fault.path, meant ?? '']) doubted.add(part);
   }
   // From the last to the first, so that positions in lists stay right.
@@ -150,7 +150,7 @@ function draftsIn(tree: Tree, folder: string, problems: Problem[]): Draft[] {
       // Whole but for the merge: what was sound in each layer is not sound together.
       else if (!problems.length)
         for (const fault of faults(settingsSchema, value)) {
-          const at = placeOf(merged, fault.path, fault.key);
+          const at = positionOf(merged, fault.path, fault.key);
           problems.push({ at: at < 0 ? key.at : at, path: `${path}.${fault.path.join('.')}`, text: fault.text });
         }
     }
@@ -172,7 +172,7 @@ function emptyParts(tree: Tree): Problem[] {
   const preferred = get(tree, 'default_app');
   const word = textAt(preferred);
   if (preferred && word !== undefined && !names.includes(word)) {
-    const meant = closest(word, names);
+    const meant = didYouMean(word, names);
     const hint = meant ? `, did you mean ${meant}?` : `; known: ${names.join(', ')}`;
     found.push({ at: preferred.at, path: 'default_app', text: `unknown app ${word}${hint}` });
   }
@@ -188,7 +188,7 @@ function strayStores(
   return [...stores].flatMap(([name, store]) => {
     if (store.kind !== 'ssh' || hosts.has(store.host)) return [];
     const path = ['stores', name, 'host'];
-    return [{ at: placeOf(tree, path, false), path: path.join('.'), text: unknownName('host', store.host, [...hosts.keys()]) }]; // prettier-ignore
+    return [{ at: positionOf(tree, path, false), path: path.join('.'), text: unknownName('host', store.host, [...hosts.keys()]) }]; // prettier-ignore
   });
 }
 
@@ -246,7 +246,7 @@ function findTarget(targets: readonly Target[], app: string | undefined, environ
 }
 
 function unknown(what: string, word: string, known: readonly string[]): Failure {
-  const meant = closest(word, known);
+  const meant = didYouMean(word, known);
   return new Failure(2, `unknown ${what}: ${word}${meant ? `, did you mean ${meant}?` : ''}`, {
     advice: `known: ${known.join(', ')}`,
   });

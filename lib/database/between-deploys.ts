@@ -22,7 +22,7 @@ export type Snapshot = {
  * before and after, and copies once more when it was not, so that no half-migrated database is taken. `giveWay` is run when
  * a deploy comes while a copy is under way.
  */
-export function whileAtRest(target: Target, copy: Command, seconds: number, giveWay?: Command): Command {
+export function betweenDeploys(target: Target, copy: Command, seconds: number, giveWay?: Command): Command {
   const home = `${target.paths.releases}/.keeper`;
   return lines(
     script('set -uo pipefail'),

@@ -4,22 +4,22 @@ import type { Database } from '../target/database-settings.ts';
 import { Failure, messageOf } from '../errors.ts';
 import { dumpCommand, readDump } from './postgres/dump.ts';
 import type { Snapshot } from './between-deploys.ts';
-import { perform, type Way } from '../host/run.ts';
-import { readSnapshot, removeCopies, snapshotCommand } from './sqlite/copy.ts';
+import { run, type Remote } from '../host/run.ts';
+import { readSnapshot, removeBackupCopies, snapshotCommand } from './sqlite/copy.ts';
 
 /** `folder` is the scratch on the host; `seconds` is how long a deploy is waited for. */
 export type Copying = { target: Target; database: Database; id: string; folder: string; seconds: number };
 
 /** @returns undefined when there is no database yet. @throws Failure 5 while a deploy is under way, 1 with the program's own words. */
 export async function copyForBackup(
-  way: Way,
+  way: Remote,
   { target, database, id, folder, seconds }: Copying,
 ): Promise<Snapshot | undefined> {
   const what = 'copying the database';
   if (database.kind === 'sqlite')
-    return readSnapshot(await perform(way, snapshotCommand(target, database, id, seconds), what), target, database, id);
+    return readSnapshot(await run(way, snapshotCommand(target, database, id, seconds), what), target, database, id);
   try {
-    return readDump(await perform(way, dumpCommand(target, database, folder, seconds), what), target, folder);
+    return readDump(await run(way, dumpCommand(target, database, folder, seconds), what), target, folder);
   } catch (error) {
     const detail = error instanceof Failure ? (error.detail ?? '') : '';
     const [, server] = /server version mismatch[^]*server version: (\d+)/.exec(detail) ?? [];
@@ -32,8 +32,8 @@ export async function copyForBackup(
 }
 
 /** What the copying left beside the database; a dump goes with the scratch. */
-export async function takeCopyAway(way: Way, target: Target, database: Database): Promise<void> {
-  if (database.kind === 'sqlite') await perform(way, removeCopies(target, database), 'tidying up');
+export async function takeCopyAway(way: Remote, target: Target, database: Database): Promise<void> {
+  if (database.kind === 'sqlite') await run(way, removeBackupCopies(target, database), 'tidying up');
 }
 
 /** Programs that the host must have. */

@@ -35,5 +35,4 @@ export const databaseFacts = v.variant('kind', [
 export type DatabaseFacts = v.InferOutput<typeof databaseFacts>;
 
 export type SqliteFacts = Extract<DatabaseFacts, { kind: 'sqlite' }>;
-
 export type PostgresFacts = Extract<DatabaseFacts, { kind: 'postgres' }>;

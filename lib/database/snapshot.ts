@@ -1,13 +1,12 @@
 // The database around a change: a snapshot while the app is stopped, and the exact bytes to put back when the change fails.
 import type { Target } from '../target/target.ts';
-import type { SqliteDatabase } from '../target/database-settings.ts';
-import type { Database } from '../target/database-settings.ts';
+import type { SqliteDatabase, Database } from '../target/database-settings.ts';
 import { bash, sqlite3 } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { keepDumps, liveDump, restoreDump, stoppedDump } from './postgres/snapshot.ts';
 import type { Change } from '../release/change.ts';
 import { clutter, exactCopy, makeExactCopy, putExactBack, removeCopies, restoredFile } from './sqlite/exact-copy.ts';
-import { inPlace } from '../host/run-as.ts';
+import { runAs } from '../host/run-as.ts';
 import type { Finish, Step } from '../plan/step.ts';
 
 /** `backups/before-deploy/prod-20261120-120004.db`, the form arsvent's own scripts write. */
@@ -20,14 +19,14 @@ export function snapshotFile(database: SqliteDatabase, id: string): string {
 export function snapshotStep(target: Target, database: Database, change: Change): Step {
   const copy =
     database.kind === 'postgres' ? stoppedDump(target, database, change.id) : stoppedCopy(target, database, change.id);
-  return { title: 'Snapshot the database', seconds: 1800, ...copy, judge: noteSnapshot(change) };
+  return { title: 'Snapshot the database', seconds: 1800, ...copy, accept: noteSnapshot(change) };
 }
 
 /** A copy of a database that is in use. There is no way back to it by itself: the app goes on writing. */
 export function liveSnapshotStep(target: Target, database: Database, change: Change): Step {
   const copy =
     database.kind === 'postgres' ? liveDump(target, database, change.id) : liveCopy(target, database, change.id);
-  return { title: 'Snapshot the database while it is in use', seconds: 1800, ...copy, judge: noteSnapshot(change) };
+  return { title: 'Snapshot the database while it is in use', seconds: 1800, ...copy, accept: noteSnapshot(change) };
 }
 
 /**
@@ -191,7 +190,7 @@ export function inItsPlace(
   after: Command = script(''),
 ): Command {
   const folders = [database.file.slice(0, database.file.lastIndexOf('/')), database.snapshots];
-  return inPlace(target, { as: database.as, folders, scratch: database.snapshots }, text, after);
+  return runAs(target, { as: database.as, folders, scratch: database.snapshots }, text, after);
 }
 
 function nameOf(database: SqliteDatabase): { stem: string; end: string } {

@@ -8,7 +8,6 @@ import type { LogLine } from '../release/log.ts';
 
 /** How long to go on asking a server that does not answer, seconds. */
 const PATIENCE_SECONDS = 25;
-
 /** How long to watch one that answers and is still at it: an undo is tried for a while. */
 const BUSY_SECONDS = 240;
 
@@ -17,7 +16,7 @@ const BUSY_SECONDS = 240;
  * left over. undefined: the server does not answer, or there is no line.
  * @throws Failure 6 when the leftover cannot be settled; 4 when the server is still ending the attempt
  */
-export async function aftermath(
+export async function afterLoss(
   host: Host,
   target: Target,
   id: string,

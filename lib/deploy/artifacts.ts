@@ -8,10 +8,14 @@ import { verifyTree } from '../git/commit-tree.ts';
 import { archiveOf, fileAt, hasCommit, resolveCommit, verifyIsClean, verifyIsShared } from '../git/clone.ts';
 import { fullSha } from '../release/release.ts';
 
-export type Wanted = { sha: string | undefined; ref: string | undefined; unpushed: boolean; dirty: boolean };
+export type CommitOptions = { sha: string | undefined; ref: string | undefined; unpushed: boolean; dirty: boolean };
 
 /** The commit to deploy. @throws Failure 1–3: unknown, not pushed, not committed. */
-export async function chooseCommit(target: Target, wanted: Wanted, environment: NodeJS.ProcessEnv): Promise<string> {
+export async function chooseCommit(
+  target: Target,
+  wanted: CommitOptions,
+  environment: NodeJS.ProcessEnv,
+): Promise<string> {
   const { repo } = target;
   if (wanted.sha && wanted.ref) throw new Failure(2, '--sha and --ref exclude each other');
   if (!repo) {
@@ -32,7 +36,7 @@ export async function wholeCommit({ repo }: Target, sha: string, environment: No
 }
 
 /** @throws Failure 3 for a compose file or secret that is not there. Secrets are not read for a plan. */
-export async function gather(
+export async function collectArtifacts(
   target: Target,
   sha: string,
   environment: NodeJS.ProcessEnv,

@@ -1,7 +1,7 @@
 // One attempt on a target: facts, plan, lock, and a plan made anew when the target changed before the lock was ours.
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
-import { lookAtHealth } from './health-now.ts';
+import { healthNow } from './health-now.ts';
 import type { Host } from '../host/host.ts';
 import { type Keeper } from '../plan/keeper/keeper.ts';
 import { openKeeper } from '../plan/keeper/open.ts';
@@ -9,20 +9,25 @@ import type { Report } from '../report/report.ts';
 import { type Change } from '../release/change.ts';
 import { runtimeOf } from '../runtime/runtime-of.ts';
 import type { Result } from '../report/result.ts';
-import { aftermath } from './after-loss.ts';
+import { afterLoss } from './after-loss.ts';
 import { withBootLine } from './reboot-line.ts';
 import { type Facts } from '../release/facts.ts';
 import { askFacts } from './ask-facts.ts';
 import { recoverCommand } from '../plan/keeper/leftover.ts';
 import { pairs } from '../log-line.ts';
 import { attemptId, sha7 } from '../release/release.ts';
-import { walk } from './run-plan.ts';
-import type { Surroundings } from '../plan/context.ts';
-import type { Intention, Ready } from './request.ts';
+import { runPlan } from './run-plan.ts';
+import type { TaskContext } from '../plan/context.ts';
+import type { DeployRequest, PreparedDeploy } from './request.ts';
 import { serving } from '../release/serving.ts';
 
 /** Runs an intention on a target. @returns the result for the task. @throws Failure with the exit codes of design §6. */
-export async function attempt(around: Surroundings, host: Host, target: Target, intention: Intention): Promise<Result> {
+export async function attempt(
+  around: TaskContext,
+  host: Host,
+  target: Target,
+  intention: DeployRequest,
+): Promise<Result> {
   const begun = performance.now();
   let ready = await prepare(await askFacts(host, target, intention.required, intention.asks));
   if ('nothing' in ready) return ready.nothing;
@@ -40,24 +45,24 @@ export async function attempt(around: Surroundings, host: Host, target: Target, 
     keeper = await open(ready, wait);
   }
   const begunWith = ready;
-  return walk({
+  return runPlan({
     around,
     target,
     intention,
     ready: begunWith,
     keeper,
     begun,
-    aftermath: () => aftermath(host, target, begunWith.change.id, () => open(begunWith, 0), around.signal),
+    aftermath: () => afterLoss(host, target, begunWith.change.id, () => open(begunWith, 0), around.signal),
   });
 
-  function open({ change }: Ready, wait: number): Promise<Keeper> {
+  function open({ change }: PreparedDeploy, wait: number): Promise<Keeper> {
     return openKeeper(host, attemptOf(target, change, intention, around.who, wait), happening => {
       if (happening.kind === 'waiting') around.report.say(`waiting for the lock: ${happening.text}`);
       else around.report.warn(`settling what an earlier run left: ${happening.text}`);
     });
   }
 
-  async function prepare(facts: Facts): Promise<Ready | { nothing: Result }> {
+  async function prepare(facts: Facts): Promise<PreparedDeploy | { nothing: Result }> {
     const chosen = await intention.choose(facts);
     if (!('sha' in chosen)) {
       const { app, environment } = target;
@@ -75,7 +80,7 @@ export async function attempt(around: Surroundings, host: Host, target: Target, 
   /** @throws Failure 1 when it is live by the record only */
   async function servesAlready(facts: Facts, sha: string): Promise<string> {
     const { app, environment } = target;
-    const { healthy, words } = await lookAtHealth(host, target, serving(target, facts), sha);
+    const { healthy, words } = await healthNow(host, target, serving(target, facts), sha);
     if (healthy) return `${app} ${environment} serves ${sha7(sha)} already`;
     throw new Failure(1, `${sha7(sha)} is live on ${app} ${environment} by its record, and is not ready: ${words}`, {
       advice: `npx tsx tasks/restart.ts --env ${environment} --app ${app} starts it anew; npx tsx tasks/logs.ts --env ${environment} --app ${app} shows what it says`,
@@ -83,7 +88,7 @@ export async function attempt(around: Surroundings, host: Host, target: Target, 
   }
 }
 
-function attemptOf(target: Target, change: Change, { action }: Intention, who: string, wait: number) {
+function attemptOf(target: Target, change: Change, { action }: DeployRequest, who: string, wait: number) {
   const time = change.facts.now.toISOString().replace(/\.\d+Z$/, 'Z');
   const { sha, name } = change.next;
   return {
@@ -98,7 +103,7 @@ function attemptOf(target: Target, change: Change, { action }: Intention, who: s
   };
 }
 
-function shownPlan(target: Target, { change, plan }: Ready, report: Report): Result {
+function shownPlan(target: Target, { change, plan }: PreparedDeploy, report: Report): Result {
   const steps = [
     ...plan.steps.map(step => ({ title: step.title, skip: step.skip, run: step.run.text, undo: step.undo?.text })),
     {

@@ -19,7 +19,7 @@ export function healthQuestion(target: Target, serving: Release | undefined): Co
     script('set +e'),
     // what was made and never started does not run, though a wait would give it its time
     script('only_started=yes'),
-    serving ? runtimeOf(target).vitals(serving) : script('alive() { :; }'),
+    serving ? runtimeOf(target).liveness(serving) : script('alive() { :; }'),
     script('seen=$(mktemp -d); trap \'rm -rf "$seen"\' EXIT'),
     ...healthOf(target.health, target.site, serving?.colour).probes.map(
       // the dot: whatever it says is told
@@ -32,21 +32,21 @@ export function healthQuestion(target: Target, serving: Release | undefined): Co
 }
 
 /** `lives`: its processes run, whatever they answer. */
-export type Look = { healthy: boolean; lives: boolean; words: string };
+export type HealthNow = { healthy: boolean; lives: boolean; words: string };
 
 /** Asks the host now, about the release that serves; `sha` is what it has to answer, by default that release's own. */
-export async function lookAtHealth(
+export async function healthNow(
   host: Host,
   target: Target,
   serving: Release | undefined,
   sha: string | undefined = serving?.sha,
-): Promise<Look> {
-  return readLook(target, await askFacts(host, target, undefined, healthQuestion(target, serving)), sha);
+): Promise<HealthNow> {
+  return readHealth(target, await askFacts(host, target, undefined, healthQuestion(target, serving)), sha);
 }
 
 /** `ready`, or what is wrong in one sentence. */
-export function readLook(target: Target, facts: Facts, sha: string | undefined): Look {
-  const text = facts.runtime.get('health');
+export function readHealth(target: Target, facts: Facts, sha: string | undefined): HealthNow {
+  const text = facts.answers.get('health');
   if (text === undefined || !sha) return { healthy: false, lives: false, words: 'nothing is deployed' };
   const answers = readAnswers(text);
   const wrong = healthOf(target.health, target.site, facts.colour).probes.flatMap(probe => {

@@ -40,7 +40,7 @@ export function verifyDisk(target: Target, facts: Facts): void {
 }
 
 /** @throws Failure 1 when the environment that goes first never had this SHA live. */
-export function verifyProven(target: Target, sha: string, log: LogLine[] | undefined): void {
+export function verifyRanOn(target: Target, sha: string, log: LogLine[] | undefined): void {
   if (!target.requires || everLive(log ?? [], sha)) return;
   throw new Failure(
     1,

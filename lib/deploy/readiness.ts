@@ -1,9 +1,8 @@
 // The step that waits until a version is ready, and why one never was.
 import type { Target } from '../target/target.ts';
-import type { Probe } from '../target/health-settings.ts';
-import type { Health } from '../target/health-settings.ts';
+import type { Probe, Health } from '../target/health-settings.ts';
 import { keepPassed } from '../release/passed-probes.ts';
-import { explain, judge, waitUntilReady, type Asked } from '../health/probes.ts';
+import { explainProbes, judgeProbes, waitUntilReady, type AskedHealth } from '../health/probes.ts';
 import type { StepFailed } from '../plan/keeper/step-failed.ts';
 import { lines, sh } from '../host/sh.ts';
 import { runtimeOf } from '../runtime/runtime-of.ts';
@@ -23,18 +22,18 @@ export function readyStep(
   title: string,
   { part = given => given, last = true }: { part?: (health: Health) => Health; last?: boolean } = {},
 ): Step {
-  const asked: Asked = { ...part(target.health), passed: part(passedBy(target, facts, next)).probes };
+  const asked: AskedHealth = { ...part(target.health), passed: part(passedBy(target, facts, next)).probes };
   return {
     title,
     run: lines(
-      runtimeOf(target).vitals(next),
+      runtimeOf(target).liveness(next),
       waitUntilReady(asked, next.sha),
       last &&
         sh`if [[ $good_set == today ]] && ! ( ${keepPassed(target, next, target.health.probes)} ); then echo 'which probes it passed could not be kept'; fi`,
     ),
-    judge: judge(asked, next.sha),
+    accept: judgeProbes(asked, next.sha),
     seconds: asked.deadlineSeconds + 60,
-    asks: asked,
+    probes: asked,
   };
 }
 
@@ -50,5 +49,5 @@ export function explainWait(
   sha: string,
 ): (step: Step, error: StepFailed) => { message: string; detail: string } | undefined {
   return (step, { code, answer }) =>
-    code === 70 || code === 71 ? explain(step.asks ?? target.health, sha, code, answer) : undefined;
+    code === 70 || code === 71 ? explainProbes(step.probes ?? target.health, sha, code, answer) : undefined;
 }

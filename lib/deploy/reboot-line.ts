@@ -7,7 +7,7 @@ import type { Plan, Step } from '../plan/step.ts';
 
 /** The plan with the boot line in front, where the runtime starts things at boot and cron can do it. */
 export function withBootLine(target: Target, facts: Facts, plan: Plan): Plan {
-  if (target.runtime.kind === 'process' || facts.bootLine || !facts.runtime.has('cron')) return plan;
+  if (target.runtime.kind === 'process' || facts.bootLine || !facts.answers.has('cron')) return plan;
   const step: Step = {
     title: 'Add the line that settles after a reboot to the crontab',
     // no undo: it does nothing unless there is something to settle, and the next deploy wants it again

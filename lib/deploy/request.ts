@@ -7,7 +7,7 @@ import type { Facts } from '../release/facts.ts';
 import type { Release } from '../release/release.ts';
 import type { Target } from '../target/target.ts';
 
-export type Intention = {
+export type DeployRequest = {
   action: 'deploy' | 'rollback' | 'promote' | 'restart' | 'seed' | 'restore';
   /** Pre-flight: the release to put live, or why there is nothing to do. Throws a Failure for what speaks against it. */
   choose(facts: Facts): Promise<Release | Idle>;
@@ -23,7 +23,7 @@ export type Intention = {
   explain?(step: Step, error: StepFailed): { message: string; detail: string } | undefined;
 };
 
-export type Ready = { change: Change; plan: Plan };
+export type PreparedDeploy = { change: Change; plan: Plan };
 
 /** Nothing is to be done: the commit serves, which is looked at before it is said; or for the reason given. */
 export type Idle = { already: string } | { nothing: string };

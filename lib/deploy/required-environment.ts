@@ -6,11 +6,11 @@ import type { Host } from '../host/host.ts';
 import { askFacts } from './ask-facts.ts';
 import type { LogLine } from '../release/log.ts';
 
-type Reach = { config(): Promise<Config>; connect(settings: HostSettings): Promise<Host> };
+type ConfigReach = { config(): Promise<Config>; connect(settings: HostSettings): Promise<Host> };
 
 /** `sameHost`: let the facts question read it along; `log`: asked already, for it lives elsewhere. Both undefined: no rule. */
 export async function requiredLog(
-  reach: Reach,
+  reach: ConfigReach,
   target: Target,
   untried: boolean,
 ): Promise<{ sameHost: Target | undefined; log: LogLine[] | undefined }> {

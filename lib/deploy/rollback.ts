@@ -7,12 +7,12 @@ import type { Report } from '../report/report.ts';
 import { surveyed } from '../runtime/compose/survey.ts';
 import { type Change } from '../release/change.ts';
 import { runtimeOf } from '../runtime/runtime-of.ts';
-import type { Intention } from './request.ts';
-import type { Surroundings } from '../plan/context.ts';
+import type { DeployRequest } from './request.ts';
+import type { TaskContext } from '../plan/context.ts';
 import { earlierRelease } from './rollback-target.ts';
 import type { Facts } from '../release/facts.ts';
 import { snapshotOf } from '../release/log.ts';
-import { gather, registryPassword } from './artifacts.ts';
+import { collectArtifacts, registryPassword } from './artifacts.ts';
 import { sha7 } from '../release/release.ts';
 import { verifyEnvironment } from './preflight.ts';
 import { explainWait } from './readiness.ts';
@@ -20,11 +20,11 @@ import { switchFor } from './switch/switch.ts';
 
 /** `to`: a good release by SHA or name, otherwise the last one before the one that serves. `from`: only while that SHA serves. */
 export function rollback(
-  context: Surroundings & { environment: NodeJS.ProcessEnv; config(): Promise<Config> },
+  context: TaskContext & { environment: NodeJS.ProcessEnv; config(): Promise<Config> },
   host: Host,
   target: Target,
   { to, from, withDatabase = false }: { to?: string | undefined; from?: string; withDatabase?: boolean },
-): Intention {
+): DeployRequest {
   const runtime = runtimeOf(target);
   let sha = '';
   let name = '';
@@ -32,7 +32,7 @@ export function rollback(
     action: 'rollback',
     // of a registry that does not answer, or a port that is taken, no older database is the remedy
     advice: step =>
-      target.database && !withDatabase && step && (step.asks ?? step.title === `Start ${name}`)
+      target.database && !withDatabase && step && (step.probes ?? step.title === `Start ${name}`)
         ? `when the older release does not know the database of today: npx tsx tasks/rollback.ts --env ${target.environment} --with-database`
         : undefined,
     explain: (step, error) => explainWait(target, sha)(step, error),
@@ -51,13 +51,16 @@ export function rollback(
     async plan(change) {
       const here = change.facts.folders.includes(change.next.name);
       const whole = !here
-        ? { ...(await gather(target, change.next.sha, context.environment, context.args)), again: true as const }
+        ? {
+            ...(await collectArtifacts(target, change.next.sha, context.environment, context.args)),
+            again: true as const,
+          }
         : isHeld(target, change)
           ? {}
           : { ...(await registryPassword(target, context.environment, context.args)), again: true as const };
       const materials = await surveyed(context, host, target, change, whole);
       return switchFor(target, change, {
-        before: here ? runtime.recheck(change, materials) : runtime.prepare(change, materials),
+        before: here ? runtime.verify(change, materials) : runtime.prepare(change, materials),
         changesData: false,
         restores: withDatabase ? snapshotOrRefuse(target, change.facts, sha).file : undefined,
         why: `by ${context.who}: rollback to ${sha7(change.next.sha)}`,
@@ -69,7 +72,7 @@ export function rollback(
 /** Whether the images of a release are on the host as they were; somebody may have removed all that no container runs. */
 function isHeld({ runtime }: Target, { facts, next }: Change): boolean {
   if (runtime.kind !== 'compose') return true;
-  return (facts.runtime.get('held') ?? '').split('\n').some(tag => tag.startsWith(`${next.name}.`));
+  return (facts.answers.get('held') ?? '').split('\n').some(tag => tag.startsWith(`${next.name}.`));
 }
 
 function snapshotOrRefuse(target: Target, facts: Facts, sha: string): { file: string; time: string } {

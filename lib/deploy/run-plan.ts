@@ -5,9 +5,8 @@ import { StepFailed } from '../plan/keeper/step-failed.ts';
 import type { Keeper, Outcome } from '../plan/keeper/keeper.ts';
 import type { Change } from '../release/change.ts';
 import type { Result } from '../report/result.ts';
-import type { Ready } from './request.ts';
-import type { Intention } from './request.ts';
-import type { Surroundings } from '../plan/context.ts';
+import type { PreparedDeploy, DeployRequest } from './request.ts';
+import type { TaskContext } from '../plan/context.ts';
 import { readVisits, toldVisits, type Visits } from './switch/public-probe.ts';
 import { goodUpTo } from '../release/history.ts';
 import { goodAfter, liveLine, type LogLine } from '../release/log.ts';
@@ -17,11 +16,11 @@ import type { Finish, Step } from '../plan/step.ts';
 import { recoverCommand } from '../plan/keeper/leftover.ts';
 import { showUndos, shownSteps, type Progress, type Undone } from '../plan/progress.ts';
 
-export type Walk = {
-  around: Surroundings;
+export type PlanRun = {
+  around: TaskContext;
   target: Target;
-  intention: Intention;
-  ready: Ready;
+  intention: DeployRequest;
+  ready: PreparedDeploy;
   keeper: Keeper;
   /** performance.now() when the attempt began. */
   begun: number;
@@ -30,7 +29,15 @@ export type Walk = {
 };
 
 /** @returns the result for the task. @throws Failure 1 undone · 4 lost · 6 stuck · 130/143 interrupted and undone */
-export async function walk({ around, target, intention, ready, keeper, begun, aftermath }: Walk): Promise<Result> {
+export async function runPlan({
+  around,
+  target,
+  intention,
+  ready,
+  keeper,
+  begun,
+  aftermath,
+}: PlanRun): Promise<Result> {
   const { report, signal } = around;
   const { change, plan } = ready;
   const { next, was } = change;
@@ -137,7 +144,7 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
     throw failure;
   }
 
-  function endOf(outcome: Outcome, told: Told, { failed, back }: Undone): unknown {
+  function endOf(outcome: Outcome, told: FailureText, { failed, back }: Undone): unknown {
     if (outcome === 'stuck')
       return new Failure(
         6,
@@ -197,7 +204,7 @@ export async function walk({ around, target, intention, ready, keeper, begun, af
 }
 
 /** What becomes of the release, in the log's title, where it is not live anew. */
-const recorded: Partial<Record<Intention['action'], string>> = {
+const recorded: Partial<Record<DeployRequest['action'], string>> = {
   restart: 'restarted',
   seed: 'seeded',
   restore: 'restored',
@@ -208,13 +215,13 @@ function isLoss(error: unknown): boolean {
   return error instanceof Failure && (error.exit === 4 || error.exit === 6);
 }
 
-function adviceAt(step: Step | undefined, { advice }: Intention): string | undefined {
+function adviceAt(step: Step | undefined, { advice }: DeployRequest): string | undefined {
   return typeof advice === 'function' ? advice(step) : advice;
 }
 
-type Told = { message: string; reason: string; detail?: string | undefined; advice?: string | undefined };
+type FailureText = { message: string; reason: string; detail?: string | undefined; advice?: string | undefined };
 
-function toldOf(error: unknown, { current: step, said }: Progress, intention: Intention): Told {
+function toldOf(error: unknown, { current: step, said }: Progress, intention: DeployRequest): FailureText {
   if (error instanceof StepFailed && step) {
     const explained = intention.explain?.(step, error);
     const tail = said.filter(line => line.trim()).slice(-12);
@@ -233,7 +240,7 @@ function toldOf(error: unknown, { current: step, said }: Progress, intention: In
 }
 
 /** What a rollback would go to once this attempt is live. */
-function previousAfter({ facts, next, was }: Change, { action }: Intention): string | undefined {
+function previousAfter({ facts, next, was }: Change, { action }: DeployRequest): string | undefined {
   return goodAfter(goodUpTo(facts, was), liveLine(next.sha, action)).at(-2)?.sha;
 }
 

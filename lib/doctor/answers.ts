@@ -3,5 +3,5 @@ import type { Facts } from '../release/facts.ts';
 
 /** The words of an answer. */
 export function words(facts: Facts, name: string): string[] {
-  return (facts.runtime.get(name) ?? '').split(/\s+/).filter(Boolean);
+  return (facts.answers.get(name) ?? '').split(/\s+/).filter(Boolean);
 }

@@ -6,7 +6,7 @@ import type { Host } from '../host/host.ts';
 import { serving } from '../release/serving.ts';
 import type { Facts } from '../release/facts.ts';
 import { resolveCommit } from '../git/clone.ts';
-import { gather } from '../deploy/artifacts.ts';
+import { collectArtifacts } from '../deploy/artifacts.ts';
 import { releaseAt } from '../release/release.ts';
 import { surveyed } from '../runtime/compose/survey.ts';
 import { failure, good, warning, type Finding } from '../finding.ts';
@@ -26,7 +26,7 @@ export async function composeFindings(
     const sha = repo ? await resolveCommit(repo, target.tracks, environment) : '0'.repeat(40);
     const next = releaseAt(paths.releases, facts.now, sha, facts.folders);
     const change = { facts, next, was: serving(target, facts), id: 'none', notes: {} };
-    const materials = await gather(target, sha, environment, { plan: true });
+    const materials = await collectArtifacts(target, sha, environment, { plan: true });
     const { takeOver } = await surveyed({ config, report, environment }, host, target, change, materials);
     const says = takeOver ? `${runtime.file}; what another tool deployed can be taken over` : runtime.file;
     return warnings.length ? warnings : [good('compose file', says)];

@@ -39,7 +39,7 @@ export function findingsOf(target: Target, facts: Facts, clockOff: number): Find
 }
 
 function bash(facts: Facts): Finding {
-  const version = facts.runtime.get('bash') ?? '';
+  const version = facts.answers.get('bash') ?? '';
   return Number.parseInt(version) >= 5
     ? good('bash', version)
     : failure('bash', `is ${version || 'unknown'}, and 5 or later is needed`, 'sudo apt-get install bash');
@@ -127,7 +127,7 @@ function folders(target: Target, facts: Facts): Finding[] {
         ),
       );
   }
-  const absent = (facts.runtime.get('absent') ?? '').split('\n').filter(Boolean);
+  const absent = (facts.answers.get('absent') ?? '').split('\n').filter(Boolean);
   for (const path of absent.includes('.') ? [paths.shared] : absent.map(one => `${paths.shared}/${one}`))
     found.push(
       failure(
@@ -151,7 +151,7 @@ function databaseFindings({ database, runtime }: Target, facts: Facts): Finding[
         : failure('sqlite3', `${version} cannot VACUUM INTO, 3.27 can`, 'sudo apt-get install sqlite3'),
     );
   // with compose its user is reached through Docker
-  const isRefused = database.as !== facts.user && facts.runtime.get('database-user')?.trim() !== 'yes';
+  const isRefused = database.as !== facts.user && facts.answers.get('database-user')?.trim() !== 'yes';
   if (database.as && runtime.kind !== 'compose' && isRefused)
     found.push(
       failure(
@@ -184,7 +184,7 @@ function environment(target: Target, facts: Facts): Finding[] {
 
 function boot({ runtime }: Target, facts: Facts): Finding[] {
   if (runtime.kind === 'process') return [];
-  const refused = facts.runtime.get('cron-refused');
+  const refused = facts.answers.get('cron-refused');
   if (refused !== undefined)
     return [
       warning(
@@ -193,7 +193,7 @@ function boot({ runtime }: Target, facts: Facts): Finding[] {
         `where it is “not allowed”: echo ${facts.user} | sudo tee -a /etc/cron.allow`,
       ),
     ];
-  if (!facts.runtime.has('cron'))
+  if (!facts.answers.has('cron'))
     return [
       warning(
         'boot',

@@ -1,7 +1,7 @@
 // What the doctor finds about throw-away copies: whether nginx reads their sites, and whether the server ends them in time.
 import type { Target } from '../target/target.ts';
 import { instancesFolder } from '../instance/target.ts';
-import { instancesQuestion, readMarks } from '../instance/lease.ts';
+import { instancesQuestion, readLeases } from '../instance/lease.ts';
 import { span } from '../duration.ts';
 import { instancesTie } from '../proxy/proxies.ts';
 import type { Command } from '../host/sh.ts';
@@ -17,9 +17,9 @@ export function instanceFindings(target: Target, facts: Facts): Finding[] {
   const { app, environment, instances } = target;
   if (!instances) return [];
   const { tie } = instancesTie(app, environment, instancesFolder(target));
-  if (facts.runtime.get('instances-tied')?.trim() !== 'ours')
+  if (facts.answers.get('instances-tied')?.trim() !== 'ours')
     return [failure('instances', 'nginx does not read their sites yet', tie)];
-  const marks = readMarks(facts);
+  const marks = readLeases(facts);
   const now = facts.now.getTime() / 1000;
   // cron looks once a minute, and taking one away lasts a little
   const overdue = marks.filter(mark => mark.end < now - 300);

@@ -13,7 +13,7 @@ export function proofFindings(target: Target, facts: Facts): Finding[] {
 function included(target: Target, facts: Facts): Finding[] {
   const files = target.backup?.files;
   if (!files) return [];
-  const faults = folderFaults(facts.runtime.get('include') ?? '', target, files);
+  const faults = folderFaults(facts.answers.get('include') ?? '', target, files);
   return faults.map(({ message, advice = '' }) => failure('backup files', message, advice));
 }
 

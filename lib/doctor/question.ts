@@ -24,7 +24,6 @@ export function toolsOf(target: Target): string[] {
 
 /** What steps run as the app's user. */
 export const asAppUser = ['bash', 'test', 'head', 'kill'];
-
 /** What steps run as root on the unit. */
 export const onUnit = ['start', 'stop', 'reset-failed'];
 

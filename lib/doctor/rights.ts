@@ -37,7 +37,7 @@ export function rightsQuestion(target: Target): Command {
 /** Who could become the user who deploys, or root, and what ends that. */
 export function rightsFindings(target: Target, facts: Facts): Finding[] {
   const { runtime, paths } = target;
-  const found = (facts.runtime.get('writers') ?? '')
+  const found = (facts.answers.get('writers') ?? '')
     .split('\n')
     .filter(Boolean)
     .map(line => {

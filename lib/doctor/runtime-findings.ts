@@ -7,7 +7,7 @@ import { asAppUser, onUnit } from './question.ts';
 
 export function runtimeFindings(target: Target, facts: Facts): Finding[] {
   const { runtime } = target;
-  const text = (name: string) => (facts.runtime.get(name) ?? '').trim();
+  const text = (name: string) => (facts.answers.get(name) ?? '').trim();
   if (runtime.kind === 'process') return [good('runtime', 'process')];
   if (runtime.kind === 'compose') {
     const [version = '', reached] = text('docker').split('\n');

@@ -35,7 +35,7 @@ export function siteFindings(target: Target, facts: Facts): Finding[] {
   const { site } = target;
   if (!site) return [];
   const { proxy } = site;
-  const text = (name: string) => (facts.runtime.get(name) ?? '').trim();
+  const text = (name: string) => (facts.answers.get(name) ?? '').trim();
   const version = /nginx\/([\d.]+)|^v?(\d+\.[\d.]+)/m.exec(text('proxy'));
   if (!version) return [failure(proxy, 'is not there', `sudo apt-get install ${proxy}`)];
 
@@ -87,7 +87,7 @@ export function siteFindings(target: Target, facts: Facts): Finding[] {
 
   // A link to a file that is not there would keep nginx from starting.
   function missing(): string {
-    return facts.runtime.has('site0') ? front.tie : `${apply}\nthen: ${front.tie}`;
+    return facts.answers.has('site0') ? front.tie : `${apply}\nthen: ${front.tie}`;
   }
 }
 

@@ -1,8 +1,6 @@
 // What ops.yml wants an app's environment files to say, and what is wrong with them in words that never contain a value.
-import { closest } from '../did-you-mean.ts';
-import type { CrossCheck } from '../target/env-rules.ts';
-import type { KeyRule } from '../target/env-rules.ts';
-import type { EnvFile } from '../target/env-rules.ts';
+import { didYouMean } from '../did-you-mean.ts';
+import type { CrossCheck, KeyRule, EnvFile } from '../target/env-rules.ts';
 import { parseEnvFile } from './grammar.ts';
 
 /** Everything that is wrong with a file's text; `undefined`: it is missing. */
@@ -41,7 +39,7 @@ function brokenBy(rules: EnvFile, text: string | undefined): string[] {
 
 function missing(key: string, rules: EnvFile, values: ReadonlyMap<string, string>): string {
   const strangers = [...values.keys()].filter(other => !Object.hasOwn(rules.keys, other));
-  const slip = closest(key, strangers);
+  const slip = didYouMean(key, strangers);
   return `${key} is missing${slip ? ` (there is ${slip}: a slip?)` : ''}`;
 }
 

@@ -18,8 +18,8 @@ export async function resolveCommit(repo: string, ref: string, environment: Envi
     ['for-each-ref', '--format=%(refname:short)', 'refs/heads', 'refs/remotes', 'refs/tags'],
     environment,
   );
-  const { closest } = await import('../did-you-mean.ts');
-  const near = closest(ref, names.stdout.split('\n').filter(Boolean));
+  const { didYouMean } = await import('../did-you-mean.ts');
+  const near = didYouMean(ref, names.stdout.split('\n').filter(Boolean));
   throw new Failure(2, `git knows no commit called ${JSON.stringify(ref)} in ${repo}`, {
     advice: near ? `did you mean ${near}?` : `git -C ${repo} fetch, then try again`,
   });
@@ -94,10 +94,10 @@ export async function findFile(
 }
 
 /** One thing in a commit's tree. */
-export type Entry = { mode: string; id: string; path: string };
+export type TreeEntry = { mode: string; id: string; path: string };
 
 /** All files and links of a commit, with their paths from its top. */
-export async function entriesOf(repo: string, sha: string, environment: Environment = {}): Promise<Entry[]> {
+export async function entriesOf(repo: string, sha: string, environment: Environment = {}): Promise<TreeEntry[]> {
   const answer = await git(repo, ['ls-tree', '-r', '-z', '--full-tree', sha], environment);
   if (answer.code !== 0) throw new Failure(1, `git cannot list the commit ${sha}`, { detail: answer.stderr.trim() });
   return answer.stdout

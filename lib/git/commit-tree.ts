@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import { Failure } from '../errors.ts';
 import { ownFilters, type Environment } from './git.ts';
-import { blob, entriesOf, type Entry } from './clone.ts';
+import { blob, entriesOf, type TreeEntry } from './clone.ts';
 
 const linkMode = '120000';
 
@@ -23,7 +23,7 @@ export async function verifyTree(
       advice: 'nothing was changed; take that out of the repository, or out of shared: in ops.yml',
     });
   };
-  const readLink = ({ id }: Entry) => blob(repo, id, environment);
+  const readLink = ({ id }: TreeEntry) => blob(repo, id, environment);
   for (const { path } of entries) {
     const names = path.split('/');
     if (names.some(name => name === '' || name === '.' || name === '..' || name.toLowerCase() === '.git'))
@@ -44,8 +44,8 @@ export async function verifyTree(
 
 /** The link on the way that leads out of the tree; undefined: the path stays inside. */
 async function leadsOut(
-  readLink: (link: Entry) => Promise<string>,
-  links: ReadonlyMap<string, Entry>,
+  readLink: (link: TreeEntry) => Promise<string>,
+  links: ReadonlyMap<string, TreeEntry>,
   path: string,
 ): Promise<string | undefined> {
   const left = path.split('/');
@@ -75,7 +75,7 @@ async function leadsOut(
 }
 
 /** A file that its clone would change on the way, by a program that only the clone names, would arrive as another one. */
-async function refuseOwnFilters(repo: string, entries: readonly Entry[], environment: Environment): Promise<void> {
+async function refuseOwnFilters(repo: string, entries: readonly TreeEntry[], environment: Environment): Promise<void> {
   const filters = await ownFilters(repo, environment);
   if (!filters.length) return;
   for (const { path, id } of entries.filter(entry => posix.basename(entry.path) === '.gitattributes')) {

@@ -1,7 +1,6 @@
 // The way back of what serves: what is noted before it is stopped, and how it is started and accepted again.
 import { readFileSync } from 'node:fs';
-import type { Probe } from '../target/health-settings.ts';
-import type { Health } from '../target/health-settings.ts';
+import type { Probe, Health } from '../target/health-settings.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { asksVersion, probeLines, readyWords } from './probes.ts';
 

@@ -1,7 +1,6 @@
 // Probes as shell lines for the host, their answers read back, judged exactly and explained.
 import { readFileSync } from 'node:fs';
-import type { Probe } from '../target/health-settings.ts';
-import type { Health } from '../target/health-settings.ts';
+import type { Probe, Health } from '../target/health-settings.ts';
 import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { sha7 } from '../release/release.ts';
@@ -10,13 +9,13 @@ import { sha7 } from '../release/release.ts';
 export const readyWords: Command = script(readFileSync(new URL('./ready.sh', import.meta.url), 'utf8'));
 
 /** What is asked of a release; `passed`: the probes that it passed when it went live, which do as well. */
-export type Asked = Health & { passed?: readonly Probe[] };
+export type AskedHealth = Health & { passed?: readonly Probe[] };
 
 /**
  * Waits on the host, in one round trip, until every probe is good. The shell sees expected JSON and headers as a cheap
- * necessary condition; judge() below has the last word. Needs alive and log_tail of the runtime.
+ * necessary condition; judgeProbes() below has the last word. Needs alive and log_tail of the runtime.
  */
-export function waitUntilReady(asked: Asked, sha: string): Command {
+export function waitUntilReady(asked: AskedHealth, sha: string): Command {
   const name = asked.probes.map(probe => probe.name.replaceAll(/\W/g, '-')).join('+');
   return lines(
     readyWords,
@@ -88,7 +87,6 @@ export function asksVersion(probe: Probe): boolean {
 const most = 65_536;
 
 type Seen = { name: string; status: number; head: string; body: string; why: string };
-
 export type Answers = {
   probes: Seen[];
   dead: string | undefined;
@@ -121,7 +119,7 @@ export function readAnswers(text: string): Answers {
  * Says 'again' when what looked good to the shell is not. The host counts the deadline, from the first look on, and says
  * when it is over; it is counted here too, as its clock is not ours.
  */
-export function judge(asked: Asked, sha: string): (answer: string) => undefined | 'again' {
+export function judgeProbes(asked: AskedHealth, sha: string): (answer: string) => undefined | 'again' {
   let until: number | undefined;
   return text => {
     const answers = readAnswers(text);
@@ -129,7 +127,7 @@ export function judge(asked: Asked, sha: string): (answer: string) => undefined 
     if (asked.passed?.length && !wrongIn(asked.passed, sha, answers, 'passed').length) return undefined;
     until ??= Date.now() + 1000 * asked.deadlineSeconds;
     if (!answers.over && Date.now() < until) return 'again';
-    const { message, detail } = explain(asked, sha, 70, text);
+    const { message, detail } = explainProbes(asked, sha, 70, text);
     throw new Failure(1, message, { detail });
   };
 }
@@ -221,7 +219,12 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /** Why the wait ended without a ready release, for a person: one sentence, then the log's tail. */
-export function explain(asked: Asked, sha: string, code: number, text: string): { message: string; detail: string } {
+export function explainProbes(
+  asked: AskedHealth,
+  sha: string,
+  code: number,
+  text: string,
+): { message: string; detail: string } {
   const answers = readAnswers(text);
   const detail = answers.log ? `the last lines of its log:\n${answers.log}` : 'it wrote nothing to its log';
   if (code === 71)

@@ -5,9 +5,9 @@ import { sh, type Command } from './sh.ts';
  * Prints the SHA-256 of the file. openssl uses what the processor has for it: 0.3 s of processor for 318 MB, where sha256sum
  * of Debian's coreutils took 1.2 s.
  */
-export function sumOf(file: string): Command {
-  return sh`{ ${summing}; } <${file}`;
+export function sha256Of(file: string): Command {
+  return sh`{ ${checksumStream}; } <${file}`;
 }
 
 /** The same of the standard input. */
-export const summing: Command = sh`{ if command -v openssl >/dev/null; then openssl dgst -sha256 -r; else sha256sum; fi; } | cut -d' ' -f1`;
+export const checksumStream: Command = sh`{ if command -v openssl >/dev/null; then openssl dgst -sha256 -r; else sha256sum; fi; } | cut -d' ' -f1`;

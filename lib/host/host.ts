@@ -36,7 +36,7 @@ export type Host = {
 };
 
 /** What a host may use of the program around it. */
-export type Around = {
+export type HostContext = {
   environment: NodeJS.ProcessEnv;
   /** Ends an attempt to connect. What is connected already stays: the way back needs it. */
   signal?: AbortSignal | undefined;

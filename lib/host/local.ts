@@ -3,14 +3,13 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { Failure } from '../errors.ts';
 import { askThrough } from './channel.ts';
-import type { Around } from './host.ts';
+import type { HostContext, Channel, Host } from './host.ts';
 import { programEnvironment, shellWords } from './environment.ts';
-import type { Channel, Host } from './host.ts';
 import type { Command } from './sh.ts';
 
 const where = 'this machine';
 
-export function localHost(name: string, { environment, terminal }: Around): Host {
+export function localHost(name: string, { environment, terminal }: HostContext): Host {
   const env = programEnvironment(environment);
   const open = async (words: string[]): Promise<Channel & { pid: number | undefined }> => {
     // A session of its own: a Ctrl-C in the terminal must not reach it, or it would die before its undo.

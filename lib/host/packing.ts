@@ -1,5 +1,5 @@
 // A stream compressed and encrypted on the host, and unpacked again on its way, in one pass.
-import { summing } from './checksum.ts';
+import { checksumStream } from './checksum.ts';
 import { type Command, sh, lines, script } from './sh.ts';
 
 export type Packing = {
@@ -17,8 +17,8 @@ export type Packing = {
  */
 export function packing(from: Command, { recipients, tells, compressed = false }: Packing): Command {
   // it has to end well as well: without its checksum a frame gives all its bytes
-  const unpacking = sh`>(if told=$(nice zstd -dqc 2>/dev/null | { ${tells === 'sum' ? summing : sh`wc -c`}; }); then echo "unpacked $told"; else echo 'unpacked not'; fi >&9)`;
-  const counting = sh`>({ ${summing}; } | sed 's/^/packed /' >&9)`;
+  const unpacking = sh`>(if told=$(nice zstd -dqc 2>/dev/null | { ${tells === 'sum' ? checksumStream : sh`wc -c`}; }); then echo "unpacked $told"; else echo 'unpacked not'; fi >&9)`;
+  const counting = sh`>({ ${checksumStream}; } | sed 's/^/packed /' >&9)`;
   const first = compressed ? sh`cat` : sh`nice zstd -q -3 -T0 -c`;
   const rest = recipients.length
     ? sh`tee -p ${unpacking} | nice age --encrypt ${recipients.flatMap(one => ['-r', one])} | tee -p ${counting}`

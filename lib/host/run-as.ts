@@ -3,7 +3,7 @@ import type { Target } from '../target/target.ts';
 import { bash } from './environment.ts';
 import { lines, script, sh, type Command } from './sh.ts';
 
-export type Place = {
+export type RunAs = {
   /** undefined: the user who deploys. */
   as: string | undefined;
   /** What the script may see; only compose makes a difference. */
@@ -24,9 +24,9 @@ export const hostPrograms: readonly string[] = ['/usr', '/bin', '/lib', '/lib64'
  * Docker, not sudo: an empty image that sees the host's own programs and the named folders, nothing else.
  * `reads`: the script gets the standard input.
  */
-export function inPlace(
+export function runAs(
   target: Target,
-  { as, folders, scratch }: Place,
+  { as, folders, scratch }: RunAs,
   text: Command,
   after: Command = script(''),
   reads = false,

@@ -6,19 +6,19 @@ import { Failure } from '../errors.ts';
 import type { HostSettings } from '../target/host-settings.ts';
 import type { Host } from './host.ts';
 import type { Command } from './sh.ts';
-import { pour, stream, withWords } from './stream.ts';
+import { pour, stream, withFunctions } from './stream.ts';
 import { secretLine, type Secret } from '../secret.ts';
 import { sweeper } from './free-memory.ts';
 
 const mostText = 16_000_000;
 
-export type Way = { host: Host; signal: AbortSignal; appUser: string | undefined };
+export type Remote = { host: Host; signal: AbortSignal; appUser: string | undefined };
 
 /** The way to a host, as the user who deploys. @throws Failure 4 when there is none */
-export async function wayTo(
+export async function remoteOn(
   settings: HostSettings,
   { connect, signal }: { connect: (settings: HostSettings) => Promise<Host>; signal: AbortSignal },
-): Promise<Way> {
+): Promise<Remote> {
   return { host: await connect(settings), signal, appUser: undefined };
 }
 
@@ -45,7 +45,12 @@ export function measure(progress: (bytes: number) => void = () => {}): Measure {
  * What a command on the host prints. The stream ends well only when the command did; otherwise it fails with the command's
  * last words, so that nobody can take a part for the whole. `hear` gets what it wrote to standard error.
  */
-export function flowOf(way: Way, command: Command, what: string, hear: (errors: string) => void = () => {}): Readable {
+export function readStream(
+  way: Remote,
+  command: Command,
+  what: string,
+  hear: (errors: string) => void = () => {},
+): Readable {
   const output = new PassThrough();
   const errors = gatherer();
   const given = new AbortController();
@@ -65,7 +70,7 @@ export function flowOf(way: Way, command: Command, what: string, hear: (errors: 
 }
 
 /** Runs a command on the host to its end. @returns what it printed. @throws Failure 1 with its last words when it fails. */
-export async function perform(way: Way, command: Command, what: string): Promise<string> {
+export async function run(way: Remote, command: Command, what: string): Promise<string> {
   const [output, errors] = [gatherer(), gatherer()];
   const { host, signal, appUser } = way;
   const code = await stream(host, command, { input: undefined, output, errors, signal, appUser });
@@ -77,15 +82,15 @@ export async function perform(way: Way, command: Command, what: string): Promise
  * Lets `body` flow into a command on the host, through `meter`; `first` is a secret that the command reads as one line
  * before it. @returns what the command said. @throws Failure 1 when it fails.
  */
-export async function pourInto(
-  { host, signal }: Way,
+export async function writeStream(
+  { host, signal }: Remote,
   command: Command,
   body: Readable,
   meter: Transform,
   what: string,
   first?: Secret,
 ): Promise<{ output: string; errors: string }> {
-  const channel = await host.open(withWords(command));
+  const channel = await host.open(withFunctions(command));
   const [output, errors] = [gatherer(), gatherer()];
   const poured = [pour(channel.output, output), pour(channel.errors, errors)];
   let broken: unknown;

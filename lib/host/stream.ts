@@ -38,11 +38,11 @@ export async function stream(host: Host, command: Command, ends: Ends): Promise<
 
 /** Runs `command` with this terminal. @returns its exit code. */
 export function onTerminal(host: Host, command: Command): Promise<number> {
-  return host.terminal(withWords(command));
+  return host.terminal(withFunctions(command));
 }
 
 /** The command for a channel, in a bash that knows the functions of steps. */
-export function withWords(command: Command): Command {
+export function withFunctions(command: Command): Command {
   return lines(words(), command);
 }
 

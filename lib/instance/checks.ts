@@ -51,7 +51,7 @@ export function verifyPlace(base: Target, facts: Facts): void {
     throw new Failure(1, `no cron runs on ${base.host.name}, so nothing there would end an instance`, {
       advice: 'sudo apt-get install cron on the host',
     });
-  if (facts.runtime.get('instances-tied')?.trim() !== 'ours')
+  if (facts.answers.get('instances-tied')?.trim() !== 'ours')
     throw new Failure(1, `nginx does not read the sites of instances of ${base.app} ${base.environment} yet`, {
       advice: `as root on ${base.host.name}, once: ${instancesTie(base.app, base.environment, instancesFolder(base)).tie}`,
     });

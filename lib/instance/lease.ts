@@ -8,7 +8,7 @@ import { instancesTied } from '../proxy/proxies.ts';
 import type { Facts } from '../release/facts.ts';
 import { instancesFolder, portsNeeded } from './target.ts';
 
-export type Mark = {
+export type Lease = {
   name: string;
   /** Seconds since 1970. */
   end: number;
@@ -20,12 +20,12 @@ export type Mark = {
 };
 
 /** The file that says until when a copy lives. Without it the server takes the copy away. */
-export function markFile(folder: string, name: string): string {
+export function leaseFile(folder: string, name: string): string {
   return posix.join(folder, name, 'instance');
 }
 
 /** One line; lib/instance/end.sh reads the end in it. */
-export function markLine({ end, made, ports, by }: Pick<Mark, 'end' | 'made' | 'ports' | 'by'>): string {
+export function leaseLine({ end, made, ports, by }: Pick<Lease, 'end' | 'made' | 'ports' | 'by'>): string {
   return `end=${end} made=${made} ports=${ports.join(',')} by=${by}`;
 }
 
@@ -41,12 +41,12 @@ export function instancesQuestion(base: Target): Command {
 
 /** Whether the server is about to take away what is left of a copy. */
 export function isGoing(facts: Facts, name: string): boolean {
-  return (facts.runtime.get('instances-going') ?? '').split('\n').includes(name);
+  return (facts.answers.get('instances-going') ?? '').split('\n').includes(name);
 }
 
 /** By name. */
-export function readMarks(facts: Facts): Mark[] {
-  return (facts.runtime.get('instances') ?? '').split('\n').flatMap(line => {
+export function readLeases(facts: Facts): Lease[] {
+  return (facts.answers.get('instances') ?? '').split('\n').flatMap(line => {
     const [, name, end, made, ports, by = '', sha] =
       /^([a-z][a-z0-9-]*) end=(\d+) made=(\d+) ports=([\d,]*) by=(\S*) sha=(\S*)$/.exec(line) ?? [];
     if (!name) return [];
@@ -64,7 +64,7 @@ export function readMarks(facts: Facts): Mark[] {
 }
 
 /** The ports of a copy: those that it has, else a free block of the range. @throws Failure 1 when there is none */
-export function portsFor(base: Target, name: string, marks: readonly Mark[]): number[] {
+export function portsFor(base: Target, name: string, marks: readonly Lease[]): number[] {
   const { first = 1, last = 0 } = base.instances?.ports ?? {};
   const count = portsNeeded(base).length;
   const own = marks.find(mark => mark.name === name)?.ports ?? [];

@@ -1,17 +1,17 @@
 // How the throw-away copies of a target are: what each serves, how long it still lives, and whether it is well.
 import type { Target } from '../target/target.ts';
-import { lookAtHealth } from '../deploy/health-now.ts';
+import { healthNow } from '../deploy/health-now.ts';
 import type { Host } from '../host/host.ts';
 import { serving } from '../release/serving.ts';
 import { askFacts } from '../deploy/ask-facts.ts';
 import { sha7 } from '../release/release.ts';
 import type { Report } from '../report/report.ts';
 import { copyOf, urlOf } from './target.ts';
-import { type Mark } from './lease.ts';
+import { type Lease } from './lease.ts';
 import { span } from '../duration.ts';
 
 /** Ages and times in seconds; `left` is below 0 when the server is about to end it. */
-export type Seen = Pick<Mark, 'name' | 'sha' | 'by'> & {
+export type InstanceState = Pick<Lease, 'name' | 'sha' | 'by'> & {
   age: number;
   left: number;
   end: string;
@@ -21,29 +21,29 @@ export type Seen = Pick<Mark, 'name' | 'sha' | 'by'> & {
 };
 
 /** @param now seconds since 1970 on the host's clock */
-export async function lookAt(
+export async function instanceState(
   host: Host,
   base: Target,
-  { name, sha, by, made, end, ports }: Mark,
+  { name, sha, by, made, end, ports }: Lease,
   now: number,
-): Promise<Seen> {
+): Promise<InstanceState> {
   const copy = copyOf(base, name, ports);
   const served = serving(copy, await askFacts(host, copy));
-  const { healthy, words } = await lookAtHealth(host, copy, served);
+  const { healthy, words } = await healthNow(host, copy, served);
   return {
     name,
     sha,
     by,
     age: now - made,
     left: end - now,
-    end: momentOf(end),
+    end: minuteOf(end),
     url: urlOf(copy),
     healthy,
     health: words,
   };
 }
 
-export function listed(seen: Seen[], { table, paint }: Report): string {
+export function instanceTable(seen: InstanceState[], { table, paint }: Report): string {
   return table(
     seen.map(({ name, sha, age, left, url, healthy, health, by }) => [
       paint.bold(name),
@@ -58,6 +58,6 @@ export function listed(seen: Seen[], { table, paint }: Report): string {
 }
 
 /** `2026-11-23T18:30Z` */
-export function momentOf(seconds: number): string {
+export function minuteOf(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace(/:\d\d\.\d+Z$/, 'Z');
 }

@@ -1,7 +1,7 @@
 // The steps that make a copy, give it more time and take it away; what ends it by itself stands on the server.
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
-import { readRest, whileAtRest } from '../database/between-deploys.ts';
+import { readRest, betweenDeploys } from '../database/between-deploys.ts';
 import type { Target } from '../target/target.ts';
 import type { InstanceData } from '../target/instance-settings.ts';
 import type { SqliteDatabase } from '../target/database-settings.ts';
@@ -14,21 +14,21 @@ import { copyDatabase } from '../database/snapshot.ts';
 import type { Step } from '../plan/step.ts';
 import { portsTaken } from './checks.ts';
 import { instancesFolder } from './target.ts';
-import { markFile, markLine, type Mark } from './lease.ts';
+import { leaseFile, leaseLine, type Lease } from './lease.ts';
 
-export type Birth = {
+export type NewInstance = {
   base: Target;
   copy: Target;
-  mark: Pick<Mark, 'name' | 'end' | 'made' | 'ports' | 'by'>;
+  mark: Pick<Lease, 'name' | 'end' | 'made' | 'ports' | 'by'>;
   /** The mark that it has; undefined: there is no such copy yet. */
-  was: Mark | undefined;
+  was: Lease | undefined;
   data: InstanceData;
   /** Seconds that a deploy of the base is waited for before its database is copied. */
   patience: number;
 };
 
 /** What comes before the first or next release of a copy. Its ports are taken and its end is on the server before anything else is. */
-export function birthSteps(birth: Birth): Step[] {
+export function createSteps(birth: NewInstance): Step[] {
   const { base, copy, was, data, patience } = birth;
   const steps: (Step | false)[] = [
     reserve(birth),
@@ -55,20 +55,20 @@ function copyStep(base: Target, database: SqliteDatabase, to: string, patience: 
       sh`mkdir -p ${posix.dirname(to)}`,
       // it looks at what each of its commands says
       sh`said=$(set +e
-${whileAtRest(base, copyDatabase(base, database, to), patience)}
+${betweenDeploys(base, copyDatabase(base, database, to), patience)}
 )`,
       sh`answer "$said"`,
     ),
-    judge(answer) {
+    accept(answer) {
       readRest(answer, base);
       return undefined;
     },
   };
 }
 
-function reserve({ base, copy, mark, was }: Birth): Step {
+function reserve({ base, copy, mark, was }: NewInstance): Step {
   const folder = instancesFolder(base);
-  const file = markFile(folder, mark.name);
+  const file = leaseFile(folder, mark.name);
   const sweep = posix.join(folder, 'sweep.sh');
   const ports = mark.ports.flatMap(port => ['-e', String(port)]);
   return {
@@ -84,10 +84,10 @@ function reserve({ base, copy, mark, was }: Birth): Step {
     fail "$(basename "$(dirname "$other")")" ${`${portsTaken}: try again`}
   fi
 done`,
-      sh`printf '%s\\n' ${markLine(mark)} | write_file ${file}`,
+      sh`printf '%s\\n' ${leaseLine(mark)} | write_file ${file}`,
     ),
     undo: was
-      ? sh`printf '%s\\n' ${markLine(was)} | write_file ${file}`
+      ? sh`printf '%s\\n' ${leaseLine(was)} | write_file ${file}`
       : lines(sh`rm -f ${file} ${`${file}.new`}`, sweepSoon(sweep)),
   };
 }
@@ -100,17 +100,17 @@ function lockInstances(folder: string): Command {
 }
 
 /** From now on until `end`. */
-export function extendStep(base: Target, was: Mark, end: number): Step {
+export function extendStep(base: Target, was: Lease, end: number): Step {
   const folder = instancesFolder(base);
-  const file = markFile(folder, was.name);
+  const file = leaseFile(folder, was.name);
   const put = (line: string) =>
     lines(
       lockInstances(folder),
       sh`[ -e ${file} ] || fail ${`${was.name} has just ended`}`,
       sh`printf '%s\\n' ${line} | write_file ${file}`,
     );
-  const before = sh`if is_there ${file}; then printf '%s\\n' ${markLine(was)} | write_file ${file}; fi`;
-  return { title: `Give ${was.name} its time`, run: put(markLine({ ...was, end })), undo: before };
+  const before = sh`if is_there ${file}; then printf '%s\\n' ${leaseLine(was)} | write_file ${file}; fi`;
+  return { title: `Give ${was.name} its time`, run: put(leaseLine({ ...was, end })), undo: before };
 }
 
 /** Its undo only goes on: what was to be taken away is. */
@@ -125,7 +125,7 @@ export function downStep(base: Target, name: string): Step {
   return {
     title: `Take ${name} away`,
     run,
-    undo: sh`if ! is_there ${markFile(folder, name)}; then ${run}; fi`,
+    undo: sh`if ! is_there ${leaseFile(folder, name)}; then ${run}; fi`,
     seconds: 300,
   };
 }

@@ -1,8 +1,6 @@
 // A throw-away copy of a target as a target of its own: another root, project, ports and name, and nothing that it shares with its base.
 import { posix } from 'node:path';
-import { portHere } from '../target/ports.ts';
-import { isPortName } from '../target/ports.ts';
-import { hostPorts } from '../target/ports.ts';
+import { portHere, isPortName, hostPorts } from '../target/ports.ts';
 import type { Target } from '../target/target.ts';
 import type { Site } from '../target/site-settings.ts';
 import type { Probe } from '../target/health-settings.ts';

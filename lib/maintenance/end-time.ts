@@ -5,7 +5,7 @@ import { sh, type Command } from '../host/sh.ts';
 import type { Facts } from '../release/facts.ts';
 
 /** Seconds from now, or a time as `date -d` of the host reads it. */
-export type Wanted = { after: number } | { at: string };
+export type EndTime = { after: number } | { at: string };
 
 export type Moment = {
   /** `2026-11-21T18:30+01:00` */
@@ -19,7 +19,7 @@ export type Moment = {
 const advice = 'write it as 18:30, 2026-11-21T18:30 or 2h';
 
 /** @throws Failure 2 when it is neither a time nor a duration. */
-export function readUntil(text: string): Wanted {
+export function readUntil(text: string): EndTime {
   if (/^([01]\d|2[0-3]):[0-5]\d$/.test(text)) return { at: text };
   const [, day, time] = /^(\d{4}-\d\d-\d\d)T((?:[01]\d|2[0-3]):[0-5]\d)$/.exec(text) ?? [];
   if (day && time) return { at: `${day} ${time}` };
@@ -29,7 +29,7 @@ export function readUntil(text: string): Wanted {
 }
 
 /** For askFacts. A moment that is so many seconds away is put at the end of its minute, because cron looks once a minute. */
-export function untilQuestion(wanted: Wanted): Command {
+export function untilQuestion(wanted: EndTime): Command {
   const moment =
     'at' in wanted
       ? sh`moment=$(date -d ${wanted.at} +%s)`
@@ -38,8 +38,8 @@ export function untilQuestion(wanted: Wanted): Command {
 }
 
 /** What the host said. @throws Failure 2 when there is no such moment, or it is over. */
-export function momentOf(facts: Facts, text: string, where: string): Moment {
-  const [now = '', answer = ''] = (facts.runtime.get('until') ?? '').trim().split('\n');
+export function endMoment(facts: Facts, text: string, where: string): Moment {
+  const [now = '', answer = ''] = (facts.answers.get('until') ?? '').trim().split('\n');
   const [at = '', iso = '', day, time = '', zone = '', offset = '', longDay = ''] = answer.split('|');
   if (!iso) throw new Failure(2, `--until: ${text} is no time that the clock of ${where} will ever show`, { advice });
   const [today, clock] = now.split('|');
@@ -58,5 +58,5 @@ export function momentOf(facts: Facts, text: string, where: string): Moment {
 
 /** Whether the host has what ends a maintenance. */
 export function cronRuns(facts: Facts): boolean {
-  return facts.runtime.has('cron') && facts.runtime.get('cron-runs')?.trim() === 'yes';
+  return facts.answers.has('cron') && facts.answers.get('cron-runs')?.trim() === 'yes';
 }

@@ -1,6 +1,6 @@
 // The text of the maintenance flag, for people and for us: who switched it on, until when, and what visitors are told.
 
-export type Flag = {
+export type MaintenanceFlag = {
   on: true;
   minutes: number;
   by: string | undefined;
@@ -30,7 +30,7 @@ export function flagText({
 const byHand = /^by (\S+): switched on by hand(?: until=([\dT:+-]+))?(?: message="((?:[^"\\]|\\.)*)"?)?$/s;
 
 /** @param fact what facts say about the flag: the second it was made, and what stands in it */
-export function readFlag(fact: string, now: Date): Flag {
+export function readFlag(fact: string, now: Date): MaintenanceFlag {
   const [made = '', ...rest] = fact.split('\n');
   const minutes = Math.max(0, Math.round((now.getTime() / 1000 - Number(made)) / 60));
   const said = rest.join(' ').trim();

@@ -9,7 +9,7 @@ import { lines, script, sh, type Command } from '../host/sh.ts';
 import type { Step } from '../plan/step.ts';
 import type { Secret } from '../secret.ts';
 import { flagText } from './flag.ts';
-import { jsonOf, pageOf, type Told } from './page.ts';
+import { maintenanceJson, pageOf, type MaintenanceNotice } from './page.ts';
 import type { Moment } from './end-time.ts';
 
 /** Flag on for a deploy. `why` is what the flag says for people who look at it. */
@@ -20,7 +20,7 @@ export function maintenanceOn(maintenance: Maintenance, why: string): Command {
     // who was let through a maintenance that somebody ended with rm is not let through this one
     sh`rm -rf ${allow} ${pass}`,
     sh`printf %s ${pageOf(maintenance)} | write_file ${maintenance.page}`,
-    sh`printf '%s\\n' ${jsonOf()} | write_file ${json}`,
+    sh`printf '%s\\n' ${maintenanceJson()} | write_file ${json}`,
     script('opens_window'),
     sh`printf '%s\\n' ${why} | write_file ${maintenance.flag}`,
   );
@@ -62,7 +62,7 @@ export type ByHand = {
 export function switchOn(target: Target, { by, message, until, allow, token }: ByHand): Step {
   const { maintenance } = target;
   const { folder, flag, json, allow: allowed, pass, end } = placesOf(maintenance);
-  const told: Told = { message, until };
+  const told: MaintenanceNotice = { message, until };
   const text = flagText({ by, until: until?.iso, message });
   return {
     title: 'Maintenance on',
@@ -71,7 +71,7 @@ export function switchOn(target: Target, { by, message, until, allow, token }: B
       keepAside(maintenance),
       sh`[ -e ${flag} ] || rm -rf ${allowed} ${pass}`,
       sh`printf %s ${pageOf(maintenance, told)} | write_file ${maintenance.page}`,
-      sh`printf '%s\\n' ${jsonOf(told)} | write_file ${json}`,
+      sh`printf '%s\\n' ${maintenanceJson(told)} | write_file ${json}`,
       allow && sh`rm -rf ${allowed}\nmkdir ${allowed}\ncd ${allowed}\ntouch ${allow}\ncd ${folder}`,
       // its names are secrets: the proxy may look one up, and nobody may list them
       token && sh`rm -rf ${pass}\nmkdir -m 711 ${pass}\ntoken=$(cat)\n: >${pass}/"$token"`,

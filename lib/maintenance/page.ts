@@ -5,7 +5,7 @@ import { Failure, messageOf } from '../errors.ts';
 import type { Moment } from './end-time.ts';
 
 /** What visitors are told besides. */
-export type Told = { message?: string | undefined; until?: Pick<Moment, 'iso' | 'words'> | undefined };
+export type MaintenanceNotice = { message?: string | undefined; until?: Pick<Moment, 'iso' | 'words'> | undefined };
 
 export const longestMessage = 300;
 
@@ -22,7 +22,7 @@ export function readMessage(text: string): string {
 }
 
 /** The page: that of ops.yml, or the built-in one. @throws Failure 3 when it cannot be read. */
-export function pageOf(maintenance: Maintenance, told: Told = {}): string {
+export function pageOf(maintenance: Maintenance, told: MaintenanceNotice = {}): string {
   const source = maintenance.source ?? new URL('../../nginx/maintenance.html', import.meta.url);
   try {
     return filled(readFileSync(source, 'utf8'), { message: told.message, until: told.until?.words });
@@ -49,6 +49,6 @@ function escaped(text: string): string {
 }
 
 /** For routes with `api: true`. */
-export function jsonOf({ message = 'Back in a moment', until }: Told = {}): string {
+export function maintenanceJson({ message = 'Back in a moment', until }: MaintenanceNotice = {}): string {
   return JSON.stringify({ error: 'maintenance', message, ...(until && { until: until.iso }) });
 }

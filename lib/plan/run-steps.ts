@@ -6,13 +6,13 @@ import { StepFailed } from './keeper/step-failed.ts';
 import { type Keeper } from './keeper/keeper.ts';
 import { openKeeper } from './keeper/open.ts';
 import type { Result } from '../report/result.ts';
-import type { Surroundings } from './context.ts';
+import type { TaskContext } from './context.ts';
 import { recoverCommand } from './keeper/leftover.ts';
 import { pairs } from '../log-line.ts';
 import type { Step } from './step.ts';
 import { showUndos, shownSteps, type Progress } from './progress.ts';
 
-export type SmallChange = {
+export type StepsRequest = {
   /** What others who wait read: `action=certificate`. */
   action: string;
   steps: Step[];
@@ -21,11 +21,11 @@ export type SmallChange = {
 };
 
 /** Runs steps under the target's lock; when one fails, those that began are undone. @returns the plan, as --plan shows it. @throws Failure 1 undone · 5 locked · 6 an undo failed · 130/143 interrupted and undone */
-export async function changeInSteps(
-  around: Surroundings,
+export async function runSteps(
+  around: TaskContext,
   host: Host,
   target: Target,
-  { action, steps, explain }: SmallChange,
+  { action, steps, explain }: StepsRequest,
 ): Promise<Result> {
   const plan = planOf(steps);
   if (around.args.plan) return plan;
@@ -55,7 +55,7 @@ export async function changeInSteps(
   return plan;
 }
 
-async function undo(keeper: Keeper, steps: Step[], { report, signal }: Surroundings, target: Target): Promise<void> {
+async function undo(keeper: Keeper, steps: Step[], { report, signal }: TaskContext, target: Target): Promise<void> {
   keeper.abort(signal.aborted ? 'aborted' : 'reverted', '');
   const { failed } = await showUndos(keeper, steps, report);
   if ((await keeper.ended()) === 'stuck')

@@ -1,6 +1,6 @@
 // A plan is plain values: the steps of a change with their undos, in the order in which a person would do them.
 import type { Readable } from 'node:stream';
-import type { Asked } from '../health/probes.ts';
+import type { AskedHealth } from '../health/probes.ts';
 import type { Command } from '../host/sh.ts';
 import type { Secret } from '../secret.ts';
 
@@ -23,9 +23,9 @@ export type Step = {
   /** Seconds it may take; default 600. */
   seconds?: number;
   /** Looks at what the command wrote to file descriptor 3. Throws a Failure to fail the step, returns 'again' to run it once more. */
-  judge?: (answer: string) => 'again' | undefined;
+  accept?: (answer: string) => 'again' | undefined;
   /** The probes that it waits for, when they are not simply the target's. */
-  asks?: Asked;
+  probes?: AskedHealth;
 };
 
 /** A finishing step that fails is a warning when it is only clean-up; else the release is live but a person is needed (exit 6). */

@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { posix } from 'node:path';
 import type { Target } from '../target/target.ts';
-import type { Route } from '../target/site-settings.ts';
-import type { Site } from '../target/site-settings.ts';
+import type { Route, Site } from '../target/site-settings.ts';
 import { proxyWord } from './nginx.ts';
 
 const template = new URL('../../caddy/site.caddy.liquid', import.meta.url);

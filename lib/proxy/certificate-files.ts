@@ -71,7 +71,7 @@ export function certbotPlaces({ folder, domains: [name = ''] }: Site, trial: boo
 }
 
 /** What certbot would stumble over, were it cut off in the middle: it would call the next certificate <name>-0001. */
-export function tidy(site: Site, trial: boolean): Command {
+export function removePartialCertificate(site: Site, trial: boolean): Command {
   const { live, archive, renewal } = certbotPlaces(site, trial);
   return lines(
     sh`if ! grep -qs '^fullchain' ${renewal} || [ ! -s ${`${live}/fullchain.pem`} ]; then rm -rf ${live} ${archive} ${renewal}; fi`,
@@ -85,7 +85,7 @@ export function obtain(site: Site, trial: boolean): Command {
   const { challenges } = certificatePlaces(site);
   const account = site.email ? ['--email', site.email, '--no-eff-email'] : ['--register-unsafely-without-email'];
   return lines(
-    tidy(site, trial),
+    removePartialCertificate(site, trial),
     sh`mkdir -p ${challenges}; mkdir -p -m 700 ${home}`,
     sh`certbot certonly --non-interactive --agree-tos ${account} --server ${authorityOf(site, trial)} --webroot -w ${challenges} --config-dir ${home} --work-dir ${`${home}/work`} --logs-dir ${`${home}/logs`} --max-log-backups 10 --key-type ecdsa --force-renewal --renew-with-new-domains --cert-name ${name} ${site.domains.flatMap(domain => ['-d', domain])} || { ${theReason(home)}; exit 1; }`,
   );

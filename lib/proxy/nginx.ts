@@ -4,8 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { posix } from 'node:path';
 import type { Target } from '../target/target.ts';
-import type { Route } from '../target/site-settings.ts';
-import type { Site } from '../target/site-settings.ts';
+import type { Route, Site } from '../target/site-settings.ts';
 import { Failure } from '../errors.ts';
 import { logsOf } from './access-log.ts';
 

@@ -8,7 +8,7 @@ import { caddyConfig } from './caddy.ts';
 import { siteConfig } from './nginx.ts';
 
 /** `file` is read by the proxy through the tie that the admin made; `others` are named in it. */
-export type Front = {
+export type Proxy = {
   name: Site['proxy'];
   file: string;
   /** Rendered when it is first read: most tasks only ask what is there. */
@@ -27,7 +27,7 @@ export type Front = {
 };
 
 /** @throws Failure 3 when the target has no site. */
-export function frontOf(target: Target): Front {
+export function proxyOf(target: Target): Proxy {
   const { site, app, environment } = target;
   if (!site)
     throw new Failure(3, `${app} ${environment} has no site: ops.yml does not say what visitors reach it by`, {
@@ -49,7 +49,7 @@ export function instancesTied(app: string, base: string, folder: string): Comman
   return sh`if grep -qsxF ${line} ${file}; then echo ours; else echo missing; fi`;
 }
 
-function nginx(target: Target, { folder }: Site): Front {
+function nginx(target: Target, { folder }: Site): Proxy {
   const { instance } = target;
   const file = `${folder}/site.conf`;
   const link = `/etc/nginx/sites-enabled/${target.app}-${target.environment}.conf`;
@@ -93,7 +93,7 @@ for try in {1..100}; do
   sleep 0.05
 done`);
 
-function caddy(target: Target, site: Site): Front {
+function caddy(target: Target, site: Site): Proxy {
   const file = `${site.folder}/site.caddy`;
   const main = '/etc/caddy/Caddyfile';
   let text: string | undefined;

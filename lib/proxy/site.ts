@@ -6,11 +6,11 @@ import type { Facts } from '../release/facts.ts';
 import type { Step } from '../plan/step.ts';
 import { selfSigned } from './certificate-files.ts';
 import { difference } from '../report/difference.ts';
-import { frontOf, type Front } from './proxies.ts';
+import { proxyOf, type Proxy } from './proxies.ts';
 
 /** What stands on the server. */
 export type SiteState = {
-  front: Front;
+  front: Proxy;
   /** The proxy reads our file · nobody tied it yet · something else is in its place. */
   tied: 'ours' | 'missing' | { leadsTo: string };
   /** The file of the proxy as it is; undefined: there is none. */
@@ -27,7 +27,7 @@ export type SiteState = {
 export function siteQuestion(target: Target): Command | undefined {
   const { site } = target;
   if (!site) return undefined;
-  const front = frontOf(target);
+  const front = proxyOf(target);
   return lines(
     ...[front.file, ...front.others.map(({ path }) => path)].map(
       (path, index) => sh`if [ -r ${path} ]; then head -c 300000 ${path} | fact ${`site${index}`}; fi`,
@@ -45,16 +45,16 @@ export function isTied(facts: Facts): boolean {
 }
 
 function tieOf(facts: Facts): SiteState['tied'] {
-  const tied = facts.runtime.get('site-tied')?.trim();
+  const tied = facts.answers.get('site-tied')?.trim();
   return tied === 'ours' || tied === 'missing' ? tied : { leadsTo: tied || 'nowhere' };
 }
 
 export function siteState(target: Target, facts: Facts): SiteState {
   const { site } = target;
-  const front = frontOf(target);
-  const word = (name: string) => facts.runtime.get(name)?.trim() ?? '';
-  const text = facts.runtime.get('site0');
-  const others = front.others.map((_, index) => facts.runtime.get(`site${index + 1}`));
+  const front = proxyOf(target);
+  const word = (name: string) => facts.answers.get(name)?.trim() ?? '';
+  const text = facts.answers.get('site0');
+  const others = front.others.map((_, index) => facts.answers.get(`site${index + 1}`));
   const isWritten = text === front.text && front.others.every((other, index) => other.text === others[index]);
   const needsCertificate = site?.proxy === 'nginx' && site.tls === 'certbot' && !word('site-certificate');
   const differences = [
@@ -113,7 +113,7 @@ export function applySteps(target: Target, state: SiteState): Step[] {
   ];
 }
 
-function folders({ site }: Target, { name }: Front): Command {
+function folders({ site }: Target, { name }: Proxy): Command {
   if (!site) return sh`true`;
   const isCaching = site.routes.some(({ goes }) => 'upstream' in goes && goes.cacheSeconds !== undefined);
   return lines(
@@ -139,12 +139,12 @@ function putBack({ front, text, others }: SiteState, isTied: boolean): Command {
   );
 }
 
-function markFile({ file }: Front): string {
+function markFile({ file }: Proxy): string {
   return file.replace(/[^/]+$/, 'applied');
 }
 
 /** What the file `applied` holds once the proxy took these texts. */
-function markOf({ text, others }: Front): string {
+function markOf({ text, others }: Proxy): string {
   const hash = createHash('sha256').update(text);
   for (const other of others) hash.update('\0').update(other.text);
   return hash.digest('hex');

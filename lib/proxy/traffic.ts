@@ -10,7 +10,7 @@ export function servingColour(root: string): Command {
 }
 
 /** New requests go to this colour from here on; those under way stay where they are. On the disk before it returns. */
-export function moveTo(site: Site, colour: Colour): Command {
+export function routeTo(site: Site, colour: Colour): Command {
   const file = `${site.folder}/green`;
   return lines(
     colour === 'green' ? sh`mkdir -p ${site.folder}; : >${file}` : sh`rm -f ${file}`,
@@ -19,8 +19,8 @@ export function moveTo(site: Site, colour: Colour): Command {
 }
 
 /** Visitors of green go to the ports of the one version there will be. */
-export function leaveGreen(site: Site): Step {
-  return { title: 'Move visitors from green', run: moveTo(site, 'blue'), undo: moveTo(site, 'green') };
+export function routeBack(site: Site): Step {
+  return { title: 'Move visitors from green', run: routeTo(site, 'blue'), undo: routeTo(site, 'green') };
 }
 
 /** Waits until nobody is connected to the colour's ports any more, at most as long as site.drain allows. */

@@ -1,7 +1,7 @@
 // What is true of a target whatever its journal says: which release serves, how it is, and what an attempt made beside it.
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
-import { healthQuestion, readLook, type Look } from '../deploy/health-now.ts';
+import { healthQuestion, readHealth, type HealthNow } from '../deploy/health-now.ts';
 import type { Host } from '../host/host.ts';
 import { lines, sh } from '../host/sh.ts';
 import { serving } from '../release/serving.ts';
@@ -36,10 +36,10 @@ export async function lookAround(
   const before = servingBefore(target, facts, line?.was);
   const candidate = line && releaseOf(target, facts, line.release ?? '', line.sha);
   const both = present([before, candidate !== before && candidate]);
-  const looks: ({ release: Release; asked: Facts } & Look)[] = [];
+  const looks: ({ release: Release; asked: Facts } & HealthNow)[] = [];
   for (const release of named === undefined ? both : [namedOr(target, facts, [...both], named)]) {
     const asked = await askFacts(host, target, undefined, lines(healthQuestion(target, release), copiesOf(target)));
-    looks.push({ release, asked, ...readLook(target, asked, release.sha) });
+    looks.push({ release, asked, ...readHealth(target, asked, release.sha) });
   }
   const only = (fits: (look: (typeof looks)[number]) => boolean) => {
     const [one, ...others] = looks.filter(fits);
@@ -60,7 +60,7 @@ export async function lookAround(
     because,
     healthy: chosen?.healthy ?? false,
     health: chosen?.words ?? 'nothing is deployed',
-    copies: (chosen?.asked.runtime.get('copies') ?? '').split('\n').filter(name => line?.id && name.includes(line.id)),
+    copies: (chosen?.asked.answers.get('copies') ?? '').split('\n').filter(name => line?.id && name.includes(line.id)),
   };
 }
 

@@ -1,7 +1,6 @@
 // Two places for two versions at once: the colours, the ports each listens on, and which probe means which.
 import type { Site } from '../target/site-settings.ts';
-import type { Probe } from '../target/health-settings.ts';
-import type { Health } from '../target/health-settings.ts';
+import type { Probe, Health } from '../target/health-settings.ts';
 
 export type Colour = 'blue' | 'green';
 

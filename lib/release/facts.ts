@@ -41,7 +41,7 @@ export type Facts = {
   /** The probes that releases passed when they went live, by folder name. */
   passed: Map<string, Probe[]>;
   /** Facts of the runtime, by name. */
-  runtime: Map<string, string>;
+  answers: Map<string, string>;
 };
 
 export function readFacts(text: string, target: Target): Facts {
@@ -73,6 +73,6 @@ export function readFacts(text: string, target: Target): Facts {
       ? parseLog(facts.get('required') ?? '').filter(line => line.environment === target.requires)
       : undefined,
     passed: readPassed(facts.get('passed') ?? ''),
-    runtime: facts,
+    answers: facts,
   };
 }

@@ -3,13 +3,13 @@ import { type ExitCode, Failure, messageOf } from '../errors.ts';
 import { cut, visible } from './safe-text.ts';
 
 /** A failure as --json prints it. */
-export type Told = { message: string; exit: ExitCode; advice: string | null; detail: string | null };
+export type FailureReport = { message: string; exit: ExitCode; advice: string | null; detail: string | null };
 
 const most = 25;
 const widest = 300;
 
 /** What there is to say of anything that was thrown. Only a Failure was expected; the rest is our own mistake. */
-export function tell(error: unknown, verbose: boolean): Told {
+export function failureReport(error: unknown, verbose: boolean): FailureReport {
   if (error instanceof Failure)
     return { message: error.message, exit: error.exit, advice: error.advice ?? null, detail: error.detail ?? null };
   const stack = error instanceof Error ? error.stack : undefined;
@@ -22,7 +22,7 @@ export function tell(error: unknown, verbose: boolean): Told {
 }
 
 /** Message, then the detail, indented, cut from its start so that its end is seen, then the advice. */
-export function explanation({ message, detail, advice }: Told): {
+export function explanation({ message, detail, advice }: FailureReport): {
   message: string[];
   detail: string[];
   advice: string[];

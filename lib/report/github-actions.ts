@@ -1,6 +1,6 @@
 // GitHub Actions: its workflow commands, its job summary, and keeping both out of the reach of what servers print.
 import { appendFile } from 'node:fs/promises';
-import type { Outcome } from './items.ts';
+import type { ItemOutcome } from './items.ts';
 import { visible } from './safe-text.ts';
 
 /** One annotation line; https://docs.github.com/actions/reference/workflow-commands-for-github-actions */
@@ -22,7 +22,12 @@ export function inert(text: string): string {
 }
 
 /** Adds what was done to the job's summary page. A summary that cannot be written is no reason to fail a deploy. */
-export async function summarize(file: string, title: string, outcomes: readonly Outcome[], error: string | undefined) {
+export async function summarize(
+  file: string,
+  title: string,
+  outcomes: readonly ItemOutcome[],
+  error: string | undefined,
+) {
   const rows = outcomes.map(one => `| ${cell(one.title)} | ${one.seconds?.toFixed(1) ?? ''} | ${cell(result(one))} |`);
   const text = [
     `### ${cell(title)}`,
@@ -33,7 +38,7 @@ export async function summarize(file: string, title: string, outcomes: readonly 
   await appendFile(file, `${text}\n`).catch(() => {});
 }
 
-function result({ state, why }: Outcome): string {
+function result({ state, why }: ItemOutcome): string {
   return why === undefined ? state : `${state}: ${why}`;
 }
 

@@ -11,7 +11,7 @@ export type Item = {
 };
 
 /** What became of an item. */
-export type Outcome = {
+export type ItemOutcome = {
   title: string;
   state: 'done' | 'skipped' | 'failed' | 'not reached';
   seconds?: number;

@@ -1,6 +1,5 @@
 // A list of items as time-stamped lines: for pipes, cron, CI, screen readers and --verbose.
-import type { Item } from './items.ts';
-import { took } from './items.ts';
+import { type Item, took } from './items.ts';
 import { inert } from './github-actions.ts';
 import { visible } from './safe-text.ts';
 

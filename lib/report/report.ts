@@ -1,8 +1,8 @@
 // How a task speaks while it works: notes and lists on standard error, in the manner of wherever it runs.
 import { type ExitCode, Failure } from '../errors.ts';
 import { annotation, inert, summarize } from './github-actions.ts';
-import { type Told, explanation, tell } from './failure.ts';
-import type { Item, Outcome } from './items.ts';
+import { type FailureReport, explanation, failureReport } from './failure.ts';
+import type { Item, ItemOutcome } from './items.ts';
 import { runPlainly } from './plain.ts';
 import { table } from './table.ts';
 import { visible, visiblePainted } from './safe-text.ts';
@@ -29,7 +29,7 @@ export type Report = {
 
 type Stream = { write(text: string): unknown; isTTY?: boolean | undefined; columns?: number | undefined };
 
-export type Surroundings = {
+export type ReportOptions = {
   /** What the task is called, for GitHub's pages. */
   title: string;
   stdout: Stream;
@@ -43,26 +43,26 @@ export type Surroundings = {
 };
 
 /** The task's report, and what only the frame may say: the result, the failure, the end. */
-export type Voice = {
+export type Reporter = {
   report: Report;
   /** The result, on standard output. */
   result: (text: string, json: unknown) => void;
   /** `exit` stands in for the error's own code. */
-  fail: (error: unknown, exit?: ExitCode) => Told;
+  fail: (error: unknown, exit?: ExitCode) => FailureReport;
   /** Writes the job's summary, when there is one. */
-  close: (told?: Told) => Promise<void>;
+  close: (told?: FailureReport) => Promise<void>;
 };
 
 // A failing item's own last lines, shown when its error has no detail.
 const lastLines = 20;
 
-export async function createVoice(around: Surroundings): Promise<Voice> {
+export async function createReporter(around: ReportOptions): Promise<Reporter> {
   const { stdout, stderr, environment, verbose, json, now = () => new Date() } = around;
   const actions = environment['GITHUB_ACTIONS'] === 'true';
   const colours = { out: colourful(stdout, environment), err: colourful(stderr, environment) };
   const paint = await paints(colours.out || colours.err);
   const stamped = stderr.isTTY !== true;
-  const done: Outcome[] = [];
+  const done: ItemOutcome[] = [];
   let note: ((line: string) => void) | undefined;
 
   const raw = (text: string) => {
@@ -104,11 +104,11 @@ export async function createVoice(around: Surroundings): Promise<Voice> {
 
   const show = async (items: readonly Item[]) => {
     const tail: string[] = [];
-    const outcomes: Outcome[] = [];
+    const outcomes: ItemOutcome[] = [];
     const watched = items.map(item => {
       const title = oneLine(item.title);
       const skip = item.skip === undefined ? undefined : oneLine(item.skip);
-      const outcome: Outcome =
+      const outcome: ItemOutcome =
         skip === undefined ? { title, state: 'not reached' } : { title, state: 'skipped', why: skip };
       outcomes.push(outcome);
       return { title, ...(skip === undefined ? {} : { skip }), run: watch(item, outcome, tail) };
@@ -142,7 +142,7 @@ export async function createVoice(around: Surroundings): Promise<Voice> {
       if (text) stdout.write(`${colours.out ? safe : stripVTControlCharacters(safe)}\n`);
     },
     fail(error, exit) {
-      const found = tell(error, verbose);
+      const found = failureReport(error, verbose);
       const told = exit === undefined ? found : { ...found, exit };
       const { message, detail, advice } = explanation(told);
       const safe = (text: string) => (actions ? inert(text) : text);
@@ -160,7 +160,7 @@ export async function createVoice(around: Surroundings): Promise<Voice> {
 }
 
 /** The item's `run`, with what came of it written down and its last lines kept. */
-function watch(item: Item, outcome: Outcome, tail: string[]): Item['run'] {
+function watch(item: Item, outcome: ItemOutcome, tail: string[]): Item['run'] {
   return async say => {
     const started = performance.now();
     tail.length = 0;

@@ -1,7 +1,6 @@
 // A list of items drawn live on a terminal by listr2: a spinner, times, the last line a running item said.
 import { setTimeout as later } from 'node:timers';
-import type { Item, Say } from './items.ts';
-import { took } from './items.ts';
+import { type Item, type Say, took } from './items.ts';
 import { cut, visible } from './safe-text.ts';
 
 export type Screen = {

@@ -6,10 +6,14 @@ const firstMs = 2000;
 const everyMs = 5000;
 
 /** What it will be in the end, or at most. */
-export type End = { bytes: number; atMost: boolean };
+export type ExpectedSize = { bytes: number; atMost: boolean };
 
 /** To be told of every byte; says a line after two seconds, and then every five. `end` undefined: nobody knows. */
-export function progress(name: string, end: End | undefined, say: (line: string) => void): (bytes: number) => void {
+export function progress(
+  name: string,
+  end: ExpectedSize | undefined,
+  say: (line: string) => void,
+): (bytes: number) => void {
   const began = Date.now();
   let next = began + firstMs;
   return bytes => {
@@ -21,7 +25,7 @@ export function progress(name: string, end: End | undefined, say: (line: string)
 }
 
 /** `344 MB of 549 MB, 69 MB/s, 3 s left`; what is packed on its way has an end that is known from above only. */
-export function soFar(bytes: number, seconds: number, end: End | undefined): string {
+export function soFar(bytes: number, seconds: number, end: ExpectedSize | undefined): string {
   const perSecond = bytes / seconds;
   const words = [end && !end.atMost ? `${size(bytes)} of ${size(end.bytes)}` : size(bytes), `${size(perSecond)}/s`];
   if (end && bytes > 0 && end.bytes > bytes) {

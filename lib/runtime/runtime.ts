@@ -37,7 +37,7 @@ export type Runtime = {
   /** Puts a release that the host does not have on it, before any downtime. */
   prepare(change: Change, materials: Materials): Step[];
   /** Makes sure that a release the host had before can still start. */
-  recheck(change: Change, materials?: Materials): Step[];
+  verify(change: Change, materials?: Materials): Step[];
   /** Notes what serves and ends it; its undo starts it again and waits until it is what it was. */
   stop(change: Change, way: WayBack): Step;
   /** Starts the release; its undo takes it away again. */
@@ -45,9 +45,9 @@ export type Runtime = {
   /** A command in the release's surroundings, before it starts. */
   migrate(change: Change, command: string, service: string | undefined, seconds: number): Step;
   /** Defines the bash functions alive and log_tail for a release. What was made and not started lives, unless only_started is set. */
-  vitals(release: Release): Command;
+  liveness(release: Release): Command;
   /** After the record: what makes the release permanent, then the clean-up of what it replaced. */
-  settleIn(change: Change): Step[];
+  finalize(change: Change): Step[];
   /** Removes these releases from the host, with the images that nothing else holds. */
   remove(folders: string[]): Command;
   /** The users whose files the steps touch through sudo. */
@@ -65,9 +65,9 @@ export type Runtime = {
 /** What a switch needs that has the next version beside the one that serves. */
 export type Colours = {
   /** Makes the place of the next release; what an earlier attempt left there goes. Its undo takes the candidate away, running or not. */
-  place(change: Change, site: Site): Step;
+  start(change: Change, site: Site): Step;
   /** For the moment in which visitors move: what else says which release serves. */
-  serve(release: Release): Command;
+  route(release: Release): Command;
   /** Stops a version that has no visitors any more, and removes its place. */
-  leave(release: Release): Command;
+  stop(release: Release): Command;
 };

@@ -5,9 +5,9 @@ import { mustBe, yes } from '../config/schema/values.ts';
 import { sourceOf, type Problem } from '../yaml/problems.ts';
 import { faults } from '../config/schema/file.ts';
 import { shape } from '../config/schema/combinators.ts';
-import { placeOf, plain, textAt } from '../yaml/tree.ts';
+import { positionOf, plain, textAt } from '../yaml/tree.ts';
 import { readYaml } from '../yaml/yaml.ts';
-import { closest } from '../did-you-mean.ts';
+import { didYouMean } from '../did-you-mean.ts';
 import { Failure, messageOf } from '../errors.ts';
 import { Secret } from '../secret.ts';
 
@@ -80,9 +80,9 @@ export function usersIn(file: string, text: string): Users {
     );
   const found: Problem[] = [...problems];
   for (const fault of faults(v.array(user), plain(tree))) {
-    const meant = fault.known && closest(fault.path.at(-1) ?? '', fault.known);
+    const meant = fault.known && didYouMean(fault.path.at(-1) ?? '', fault.known);
     const hint = meant ? `, did you mean ${meant}?` : fault.known ? `; known: ${fault.known.join(', ')}` : '';
-    found.push({ at: placeOf(tree, fault.path, fault.key), path: fault.path.join('.'), text: fault.text + hint });
+    found.push({ at: positionOf(tree, fault.path, fault.key), path: fault.path.join('.'), text: fault.text + hint });
   }
   const first = new Map<string, number>();
   for (const [index] of list.entries()) {
@@ -90,7 +90,7 @@ export function usersIn(file: string, text: string): Users {
     const before = id === undefined ? undefined : first.get(id);
     if (before !== undefined) {
       const path = [index, 'discordUserId'];
-      found.push({ at: placeOf(tree, path, false), path: path.join('.'), text: `is also that of user ${before}` });
+      found.push({ at: positionOf(tree, path, false), path: path.join('.'), text: `is also that of user ${before}` });
     } else if (id !== undefined) first.set(id, index);
   }
   if (found.length)

@@ -9,7 +9,7 @@ import type { Store } from './store.ts';
 export const mostText = 8_000_000;
 
 /** @throws Failure 7 when there is no such object, or when it is larger than `most`, of which no more is read then. */
-export async function textOf(store: Store, key: string, most = mostText): Promise<string> {
+export async function boundedText(store: Store, key: string, most = mostText): Promise<string> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   // leaving the loop ends the stream

@@ -42,4 +42,4 @@ export function folderAbove(prefix: string): string {
 }
 
 /** `connect` is the task's own, so that one connection serves a host and a store on it, and ends with the task. */
-export type Around = S3Around & { connect: (settings: HostSettings) => Promise<Host> };
+export type StoreContext = S3Around & { connect: (settings: HostSettings) => Promise<Host> };

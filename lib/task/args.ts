@@ -1,6 +1,6 @@
 // What a person typed after the task's name, checked against what the task declares, before anything else happens.
 import { parseArgs } from 'node:util';
-import { closest } from '../did-you-mean.ts';
+import { didYouMean } from '../did-you-mean.ts';
 import { seconds } from '../duration.ts';
 import { Failure } from '../errors.ts';
 
@@ -213,7 +213,7 @@ function checkPositionals(given: string[], declared: readonly Positional[]): voi
 
 function choice(name: string, value: string, choices: readonly string[] | undefined): void {
   if (!choices || choices.includes(value)) return;
-  const near = closest(value, choices);
+  const near = didYouMean(value, choices);
   throw wrong(
     `${name} cannot be ${shown(value)}${near ? `; did you mean ${near}?` : ''}`,
     `it is one of: ${choices.join(', ')}`,
@@ -233,7 +233,7 @@ function twoDashesForgotten(word: string, flags: Map<string, Flag>): void {
 }
 
 function unknownFlag(rawName: string, name: string, flags: Map<string, Flag>): Failure {
-  const near = closest(name, [...flags.keys()]);
+  const near = didYouMean(name, [...flags.keys()]);
   return wrong(`there is no flag ${shown(rawName)}${near ? `; did you mean --${near}?` : ''}`);
 }
 

@@ -13,7 +13,6 @@ export type Env<R extends Reach> = R extends 'one'
   : R extends 'optional'
     ? { env: string | undefined; app: string | undefined }
     : unknown;
-
 /** `wait` is in seconds. */
 export type Changing<C extends boolean> = C extends true ? { plan: boolean; wait: number | undefined } : unknown;
 
@@ -48,13 +47,13 @@ export type Context<F extends Flags = Record<never, never>, R extends Reach = 'o
 };
 
 /** How a task ended, and after how many seconds. */
-export type End = { seconds: number } & ({ result: Result } | { error: unknown });
+export type TaskEnd = { seconds: number } & ({ result: Result } | { error: unknown });
 
-export type Spec<F extends Flags, R extends Reach, C extends boolean> = Shape & {
+export type TaskDefinition<F extends Flags, R extends Reach, C extends boolean> = Shape & {
   args?: F;
   target?: R;
   changes?: C;
   run(context: Context<F, R, C>): Promise<Result>;
   /** Looks back on a run that was not interrupted. Its own failure is a warning: what came of the run is certain by now. */
-  ended?(context: Context<F, R, C>, end: End): Promise<void>;
+  ended?(context: Context<F, R, C>, end: TaskEnd): Promise<void>;
 };

@@ -9,16 +9,16 @@ import type { Target } from '../target/target.ts';
 import type { HostSettings } from '../target/host-settings.ts';
 import { type ExitCode, Failure, messageOf } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import type { Report, Voice } from '../report/report.ts';
+import type { Report, Reporter } from '../report/report.ts';
 import type { Result } from '../report/result.ts';
-import type { Args, Context, Spec } from './context.ts';
+import type { Args, Context, TaskDefinition } from './context.ts';
 
 /** Declares a task, and runs it when its file is the program that was started. */
 export function task<
   const F extends Flags = Record<never, never>,
   const R extends Reach = 'one',
   const C extends boolean = false,
->(url: string, spec: Spec<F, R, C>): Spec<F, R, C> {
+>(url: string, spec: TaskDefinition<F, R, C>): TaskDefinition<F, R, C> {
   const program = process.argv[1];
   if (program !== undefined && isFile(url, program)) {
     // Later than the rest of the task's file, so that everything it declares is there.
@@ -35,7 +35,7 @@ function isFile(url: string, program: string): boolean {
   }
 }
 
-async function start<F extends Flags, R extends Reach, C extends boolean>(spec: Spec<F, R, C>, name: string) {
+async function start<F extends Flags, R extends Reach, C extends boolean>(spec: TaskDefinition<F, R, C>, name: string) {
   const words = process.argv.slice(2);
   let typed: Typed | undefined;
   let refused: unknown;
@@ -72,7 +72,7 @@ async function start<F extends Flags, R extends Reach, C extends boolean>(spec: 
 }
 
 async function runToEnd<F extends Flags, R extends Reach, C extends boolean>(
-  spec: Spec<F, R, C>,
+  spec: TaskDefinition<F, R, C>,
   context: Context<F, R, C>,
 ): Promise<Result> {
   const began = performance.now();
@@ -96,14 +96,14 @@ async function printHelp(shape: Shape, name: string) {
   process.stdout.write(help(`npx tsx tasks/${name}.ts`, shape));
 }
 
-async function speak(name: string, typed: Typed | undefined, words: string[]): Promise<Voice> {
-  const { createVoice } = await import('../report/report.ts');
+async function speak(name: string, typed: Typed | undefined, words: string[]): Promise<Reporter> {
+  const { createReporter } = await import('../report/report.ts');
   // Words that could not be understood still say how their refusal is to be told.
   const asked = (flag: string) => (typed ? typed.values[flag] === true : words.includes(`--${flag}`));
   const { stdout, stderr, env } = process;
   // A width of 0 (a pty that nobody sized) would make listr2 wrap after each character.
   const drawable = stdout.isTTY && stderr.isTTY && stdout.columns > 0 && stderr.columns > 0 && env['TERM'] !== 'dumb';
-  return createVoice({
+  return createReporter({
     title: `bookops ${name}`,
     stdout,
     stderr,
@@ -115,7 +115,7 @@ async function speak(name: string, typed: Typed | undefined, words: string[]): P
 }
 
 /** What can happen to a running task from outside: signals, a reader that goes away, an error that nobody caught. */
-function listen(voice: Voice, changes: boolean) {
+function listen(voice: Reporter, changes: boolean) {
   const controller = new AbortController();
   const { signal } = controller;
   let exit: 130 | 143 | undefined;
@@ -164,7 +164,7 @@ function listen(voice: Voice, changes: boolean) {
 }
 
 function contextOf<F extends Flags, R extends Reach, C extends boolean>(
-  spec: Spec<F, R, C>,
+  spec: TaskDefinition<F, R, C>,
   { values, positionals, rest }: Typed,
   { report, signal, hosts }: { report: Report; signal: AbortSignal; hosts: Map<string, Promise<Host>> },
 ): Context<F, R, C> {
@@ -216,7 +216,7 @@ function contextOf<F extends Flags, R extends Reach, C extends boolean>(
 
 function fits<F extends Flags, R extends Reach, C extends boolean>(
   values: Typed['values'],
-  spec: Spec<F, R, C>,
+  spec: TaskDefinition<F, R, C>,
 ): values is Typed['values'] & Args<F, R, C> {
   return hasValues(values, flagsOf(spec));
 }

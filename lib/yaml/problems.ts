@@ -7,10 +7,10 @@ import { builtIn } from './tree.ts';
 export type Problem = { at: number; path: string; text: string };
 
 /** Where a setting is within its target. */
-export type Place = (string | number)[];
+export type SettingPath = (string | number)[];
 
 /** `wrong` notes a fault at its place; `from` says where a setting was written. */
-export type Say = { wrong: (path: Place, text: string) => void; from: (...path: Place) => string };
+export type Complaints = { wrong: (path: SettingPath, text: string) => void; from: (...path: SettingPath) => string };
 
 export type Source = {
   /** How a person would name the file. */

@@ -7,7 +7,6 @@ export type Tree =
   | { kind: 'map'; at: number; path: string; keys: Map<string, Key> }
   | { kind: 'list'; at: number; path: string; items: Tree[] }
   | { kind: 'value'; at: number; path: string; value: Scalar };
-
 type Key = { at: number; value: Tree };
 
 export const builtIn = -1;
@@ -63,15 +62,15 @@ export function textAt(tree: Tree | undefined, ...path: readonly (string | numbe
 }
 
 /** The nearest place that exists on the way to `path`: the key when it is there, else the innermost value around it. */
-export function placeOf(tree: Tree, path: readonly (string | number)[], key: boolean): number {
+export function positionOf(tree: Tree, path: readonly (string | number)[], key: boolean): number {
   const parent = get(tree, ...path.slice(0, -1));
   const last = path.at(-1);
   if (last === undefined) return tree.at;
-  if (!parent) return placeOf(tree, path.slice(0, -1), true);
+  if (!parent) return positionOf(tree, path.slice(0, -1), true);
   const entry = parent.kind === 'map' ? parent.keys.get(String(last)) : undefined;
   if (entry) return key ? entry.at : entry.value.at;
   const item = parent.kind === 'list' ? parent.items[Number(last)] : undefined;
-  return item ? item.at : placeOf(tree, path.slice(0, -1), true);
+  return item ? item.at : positionOf(tree, path.slice(0, -1), true);
 }
 
 /** The tree without what stands at `path`. */

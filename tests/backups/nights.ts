@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isWhole, type Held } from '../../lib/backup/catalog.ts';
+import { isComplete, type StoredBackup } from '../../lib/backup/catalog.ts';
 import type { End } from '../task/book.ts';
 import type { Twofold } from './twofold.ts';
 
@@ -41,7 +41,7 @@ export function faultTests(test: Test, world: () => Twofold, faults: readonly Fa
 async function proves(world: Twofold, fault: Fault): Promise<void> {
   const drills = join(world.root, 'releases/drills.log');
   const goodDrills = () => (existsSync(drills) ? readFileSync(drills, 'utf8') : '').split('verdict=good').length - 1;
-  const ids = (held: readonly Held[]) => held.map(one => one.id);
+  const ids = (held: readonly StoredBackup[]) => held.map(one => one.id);
   const before = await world.held(fault.store);
   const proven = goodDrills();
   assert.ok(before.length > 1, 'older backups that a prune could take away');
@@ -65,7 +65,7 @@ async function proves(world: Twofold, fault: Fault): Promise<void> {
   const added = after.filter(one => !ids(before).includes(one.id));
   if (task === 'backup')
     assert.equal(
-      added.filter(one => isWhole(one) && !one.manifest.shrunk.length),
+      added.filter(one => isComplete(one) && !one.manifest.shrunk.length),
       [],
       'it counts as a good backup',
     );

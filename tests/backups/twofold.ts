@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { backupsIn, type Held } from '../../lib/backup/catalog.ts';
+import { backupsIn, type StoredBackup } from '../../lib/backup/catalog.ts';
 import { reread } from '../../lib/backup/verify/parts.ts';
 import { folderStore } from '../../lib/store/folder/store.ts';
 import { s3Store } from '../../lib/store/s3/store.ts';
@@ -14,9 +14,9 @@ import { makeData, target, type Data } from './data.ts';
 export type Twofold = Data & {
   faults: Faults;
   stores: { disk: Store; far: Store };
-  held(store: 'disk' | 'far'): Promise<Held[]>;
+  held(store: 'disk' | 'far'): Promise<StoredBackup[]>;
   /** What is wrong with what a store has, in words; none when every backup is whole and as it was written. */
-  damage(store: 'disk' | 'far', only?: (held: Held) => boolean): Promise<string[]>;
+  damage(store: 'disk' | 'far', only?: (held: StoredBackup) => boolean): Promise<string[]>;
   /** What broken runs have left: scratch, copies, half objects, uploads that nobody ended. */
   left(): Promise<string[]>;
   end(): Promise<void>;

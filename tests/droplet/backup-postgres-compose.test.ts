@@ -186,5 +186,4 @@ test('what another tool deployed is taken over by a restore, before anything sto
   assert.match((await droplet.root(`ls ${root}/releases`)).stdout, `adopted_${made.stdout.slice(0, 7)}`);
   ended(await task('status'), 0);
 });
-
 test.run();

@@ -290,5 +290,4 @@ test('Caddy that starts again serves all of it', async () => {
     doctor.stdout,
   );
 });
-
 test.run();

@@ -262,5 +262,4 @@ test('http leads to https, and the folder of challenges lists nothing', async ()
   assert.is(await code('/'), 301);
   assert.ok([403, 404].includes((await code('/.well-known/acme-challenge/')) ?? 0));
 });
-
 test.run();

@@ -190,5 +190,4 @@ test('the image that serves starts from the restored database, without a network
   );
   assert.is(left.stdout, '0\n0\n');
 });
-
 test.run();

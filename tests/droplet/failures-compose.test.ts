@@ -140,5 +140,4 @@ test('after all that the next deploy works, beside folders that have its name al
   assert.match(inLine(after.log.at(-1), 'release') ?? '', /_2$/);
   assert.equal(after.folders.length, 2);
 });
-
 test.run();

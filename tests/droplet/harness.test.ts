@@ -178,5 +178,4 @@ test('nothing of a droplet is left when it is removed', async () => {
   await droplet.remove();
   assert.is.not((await ssh('true')).code, 0);
 });
-
 test.run();

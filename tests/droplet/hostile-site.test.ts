@@ -6,7 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadConfig } from '../../lib/config/load.ts';
 import { Failure } from '../../lib/errors.ts';
-import { frontOf } from '../../lib/proxy/proxies.ts';
+import { proxyOf } from '../../lib/proxy/proxies.ts';
 import { hostileSites, opsOf } from '../torture/sites.ts';
 import { startDroplet } from './harness/droplet.ts';
 
@@ -22,7 +22,7 @@ async function texts(proxy: 'nginx' | 'caddy'): Promise<string[]> {
     writeFileSync(file, opsOf(proxy, hostile));
     try {
       const { targets } = await loadConfig(file);
-      if (targets[0]) all.add(frontOf(targets[0]).text);
+      if (targets[0]) all.add(proxyOf(targets[0]).text);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
     }
@@ -44,7 +44,7 @@ test('nginx takes each of them, and the sites of both examples', async () => {
       loadConfig(new URL(`../../examples/${name}/ops.yml`, import.meta.url).pathname),
     ),
   );
-  const sites = examples.flatMap(({ targets }) => targets.map(target => frontOf(target).text));
+  const sites = examples.flatMap(({ targets }) => targets.map(target => proxyOf(target).text));
   assert.is(sites.length, 4);
   const all = [...(await texts('nginx')), ...sites].map(text =>
     text.replaceAll(/(ssl_certificate\w*) \S+;/g, '$1 /tmp/pair.pem;'),
@@ -79,5 +79,4 @@ test('Caddy takes each of them, and sees the same handlers in all', async () => 
   assert.is((await droplet.root('ls /tmp/PWNED')).code === 0, false);
   console.log(`Caddy took ${all.length} sites`);
 });
-
 test.run();

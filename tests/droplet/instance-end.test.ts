@@ -58,5 +58,4 @@ test('the one whose time was over meanwhile ends, and the one whose time is up',
   );
   assert.is(await seen('stays'), app.good1);
 });
-
 test.run();

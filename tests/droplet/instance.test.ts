@@ -140,5 +140,4 @@ test('down leaves nothing behind, and the last one takes along what ended them',
   assert.is(await traces('pr-'), before);
   assert.match(await said('curl -s http://127.0.0.1:4100/version.json'), good1);
 });
-
 test.run();

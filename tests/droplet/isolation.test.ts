@@ -142,5 +142,4 @@ test('seed made the data of staging anew, kept what was there, and never runs wh
     return said;
   });
 });
-
 test.run();

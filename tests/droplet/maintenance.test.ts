@@ -217,5 +217,4 @@ test('it ends at boot when the server was off at that minute', async () => {
   await until('its lines are gone', 5, async () => ((await crontab()) === ofOthers ? true : undefined));
   assert.is((await droplet.root(`ls -A ${folder}`)).stdout, '');
 });
-
 test.run();

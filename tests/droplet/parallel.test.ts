@@ -65,5 +65,4 @@ test('staging and production do not wait for each other', async () => {
   ended(here, 0);
   isLive(await look(droplet, bibliothecaPlace('production')), app.good2, '');
 });
-
 test.run();

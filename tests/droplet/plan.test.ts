@@ -85,5 +85,4 @@ test('a plan for a compose app writes nothing, and its list is what runs', async
   ])
     await planThenAct(site, droplet, words.split(' '));
 });
-
 test.run();

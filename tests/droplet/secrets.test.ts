@@ -110,5 +110,4 @@ test('no file of the server holds one but the env files, which only their owner 
   );
   assert.is(modes.stdout, '600\n600\n');
 });
-
 test.run();

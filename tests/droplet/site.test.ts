@@ -269,5 +269,4 @@ test('the doctor says what the proxy lacks, each with its fix', async () => {
     JSON.stringify(found),
   );
 });
-
 test.run();

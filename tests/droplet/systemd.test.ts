@@ -232,5 +232,4 @@ test("what oratory's own deploy.sh left stays within keep, and is gone back to b
   ended(await site.task('status', '--env', 'staging'), 0);
   assert.match(ended(await site.task('rollback', '--env', 'staging'), 2).stderr, good1.slice(0, 7));
 });
-
 test.run();

@@ -144,5 +144,4 @@ test('a key with a passphrase works through the agent, and is asked for when the
     process.kill(pid);
   }
 });
-
 test.run();

@@ -64,5 +64,4 @@ test('a version that answers with errors, though its probes are well, is taken b
   assert.match(log[0] ?? '', new RegExp(`sha=${app.failsUploads} .* action=deploy .* outcome=live`));
   assert.match(log[1] ?? '', new RegExp(`sha=${app.good2} .* action=rollback .* outcome=live`));
 });
-
 test.run();

@@ -8,7 +8,6 @@ import type { HostSettings } from '../../lib/target/host-settings.ts';
 import { freePort } from '../free-port.ts';
 
 export type KeyType = 'ed25519' | 'rsa' | 'ecdsa';
-
 export type Sshd = {
   port: number;
   /** `user@127.0.0.1:port` */
@@ -18,9 +17,7 @@ export type Sshd = {
   log(): string;
   stop(): void;
 };
-
 export type Home = { folder: string; environment: NodeJS.ProcessEnv; file(name: string): string; remove(): void };
-
 export const me = userInfo().username;
 
 /** A home with ~/.ssh and the key id_ed25519, and nothing of the person who runs the tests. */

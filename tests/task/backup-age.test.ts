@@ -13,7 +13,6 @@ const settings = (text: string) => `${text} `;
 let own = '';
 let now = settings('mode: packs');
 let book: BackedUp;
-
 test.before(async () => {
   book = await makeBackedUpBook(now);
   const keygen = (name: string) => {
@@ -209,5 +208,4 @@ test('what cannot be encrypted is not sent, and what cannot be opened changes no
   assert.match(missing.stderr, 'sudo apt-get install age');
   assert.equal(book.stored(), all);
 });
-
 test.run();

@@ -202,5 +202,4 @@ test('a probe looks into the bucket too', async () => {
   assert.match(wrong.stdout, /✖ +media +source .*the key or its secret is wrong/);
   assert.match(wrong.stdout, 'media would fail');
 });
-
 test.run();

@@ -36,5 +36,4 @@ test('each line backs up, proves, prunes and watches without a word, and prints 
   assert.match(night ?? '', 'shared/uploads is not there');
   assert.match(hour ?? '', 'the last backup failed');
 });
-
 test.run();

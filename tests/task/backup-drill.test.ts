@@ -148,5 +148,4 @@ test('when the drill is killed, the app ends too', async () => {
     () => readdirSync(scratch()).join(),
   );
 });
-
 test.run();

@@ -228,5 +228,4 @@ test('after all of them the next one needs no help', async () => {
   assert.ok(existsSync(world.database));
   await provesRecovery(world);
 });
-
 test.run();

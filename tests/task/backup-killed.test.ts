@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isWhole, keyOf, type Whole } from '../../lib/backup/catalog.ts';
+import { isComplete, keyOf, type CompleteBackup } from '../../lib/backup/catalog.ts';
 import { backupId, manifestName, renderManifest } from '../../lib/backup/manifest.ts';
 import { target } from '../backups/data.ts';
 import { makeTwofold, type Twofold } from '../backups/twofold.ts';
@@ -97,7 +97,7 @@ async function more(): Promise<void> {
   await onlyNewest();
   for (const name of names) {
     const store = world.stores[name];
-    const found = (await world.held(name)).find((one): one is Whole => isWhole(one));
+    const found = (await world.held(name)).find((one): one is CompleteBackup => isComplete(one));
     assert.ok(found, 'a backup to be copied');
     const { manifest } = found;
     const parts = manifest.parts.filter(part => part.name === 'database.sqlite.zst');
@@ -140,5 +140,4 @@ test('at the end every backup that is listed restores', async () => {
     assert.ok(readdirSync(join(world.folder, `end-${id}-${store}`)).includes('database.sqlite'));
   }
 });
-
 test.run();

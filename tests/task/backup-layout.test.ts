@@ -70,5 +70,4 @@ test('one that is damaged, without a checksum, or something else, is refused and
   writeFileSync(`${file}.sha256`, execFileSync('bash', ['-c', 'sha256sum *.db'], { cwd: folder }));
   assert.match(await ends(folder), /^3 .*which path of backup\.files\.include is strange/s);
 });
-
 test.run();

@@ -99,5 +99,4 @@ test('a command that fails, hangs or gives nothing is a failure with its last wo
   assert.match(await say('sleep 60', 'gives: given, seconds: 1'), "the app's own backup took longer than 1 s");
   assert.equal(book.stored(), before);
 });
-
 test.run();

@@ -289,5 +289,4 @@ test('an encrypted dump is nowhere plain in the store, is proven by a drill, and
   const counted = 'SELECT count(*), max(id), (SELECT count(*) FROM one), (SELECT count(*) FROM two) FROM chapters';
   assert.is(server.sql(counted, 'by hand'), sql(counted));
 });
-
 test.run();

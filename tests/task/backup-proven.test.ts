@@ -70,5 +70,4 @@ test('snapshots from before deploys are listed and shown, and are no backups', a
   assert.match(shown.stdout, newest.file);
   await book.must(2, 'backups', 'show', '20200101-000000');
 });
-
 test.run();

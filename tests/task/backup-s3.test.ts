@@ -73,5 +73,4 @@ test('a bucket that refuses is told with what to look at and without its secret,
   assert.equal(await swift.unfinished('backups'), []);
   assert.is((await book.run('backup')).code, 0, 'the next one needs no help');
 });
-
 test.run();

@@ -89,5 +89,4 @@ test('a store that cannot take anything: the probe ends with 7, and the other st
   );
   assert.match(stdout, 'the store attic cannot take probe/');
 });
-
 test.run();

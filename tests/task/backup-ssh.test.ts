@@ -90,5 +90,4 @@ test('a client that is killed while data flow leaves nothing running and nothing
   const list = JSON.parse((await book.run('backups', ['--json'])).stdout).backups;
   assert.equal([list[0].id, list.filter((one: { fault: string | null }) => one.fault).length], [good, 0]);
 });
-
 test.run();

@@ -120,5 +120,4 @@ test('a drill that is killed leaves no scratch and no verdict', async () => {
   assert.is((await book.run('backup')).code, 0);
   assert.equal(book.stored().filter(half), []);
 });
-
 test.run();

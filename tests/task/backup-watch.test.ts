@@ -111,5 +111,4 @@ test('the watcher finds what no task met: an old backup, a store that cannot be 
   }
   assert.equal(book.pings(), ['/fail?a=1', '/fail?a=1']);
 });
-
 test.run();

@@ -32,5 +32,4 @@ test(`${seconds} seconds of writing, backing up and restoring`, async () => {
     'they are not of later and later moments',
   );
 });
-
 test.run();

@@ -185,5 +185,4 @@ test('what cannot be backed up is told, and no half backup is left', async () =>
   assert.equal(book.stored(), before);
   assert.not.ok(existsSync(join(book.place().root, 'backups/snapshots/.backup')));
 });
-
 test.run();

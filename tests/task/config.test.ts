@@ -98,5 +98,4 @@ test('a path that systemd would read differently is refused, and % arrives as %'
   );
   assert.match(unit('/opt/bibliotheca', '/home/bib/app').stdout, 'ProtectHome=read-only');
 });
-
 test.run();

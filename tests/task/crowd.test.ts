@@ -34,5 +34,4 @@ test('of twenty deploys at once exactly one runs; the others say who holds the l
   assert.is(await book.serves(), sha);
   assert.is(book.log().length, 1);
 });
-
 test.run();

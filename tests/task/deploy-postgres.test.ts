@@ -62,5 +62,4 @@ test('a table that somebody keeps locked is waited for half a minute and named, 
   assert.ok(Date.now() - from < 90_000);
   assert.is(await book.serves(), book.good2);
 });
-
 test.run();

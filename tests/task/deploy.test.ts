@@ -158,5 +158,4 @@ test('a commit that git does not know is refused, with the nearest name', async 
   assert.is(code, 2);
   assert.match(stderr, 'did you mean main?');
 });
-
 test.run();

@@ -255,5 +255,4 @@ test('a terminal whose size nobody knows gets plain lines', () => {
   });
   assert.match(stdout, /\d\d:\d\d:\d\d ✔ Look at the server/);
 });
-
 test.run();

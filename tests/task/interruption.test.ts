@@ -63,5 +63,4 @@ test('the next deploy needs no repair', async () => {
   assert.not.match(stderr, 'settling');
   assert.is(await book.serves(), book.good2);
 });
-
 test.run();

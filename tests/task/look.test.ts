@@ -268,5 +268,4 @@ test('a host that cannot be reached and a repo that is none are findings too', a
   );
   for (const { fix } of bad) assert.ok(fix);
 });
-
 test.run();

@@ -199,5 +199,4 @@ test('a flag that somebody removes with rm leaves no lines behind', async () => 
   spawnSync('bash', [join(folder, 'end.sh')], { env: { ...process.env, ...env } });
   assert.not.ok(existsSync(table) || existsSync(join(folder, 'end.sh')));
 });
-
 test.run();

@@ -5,16 +5,15 @@ import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Identity } from '../../lib/backup/encryption.ts';
-import { backupsIn, isWhole, type Held, type Whole } from '../../lib/backup/catalog.ts';
-import type { Way } from '../../lib/host/run.ts';
+import { backupsIn, isComplete, type StoredBackup, type CompleteBackup } from '../../lib/backup/catalog.ts';
+import type { Remote } from '../../lib/host/run.ts';
 import { backupId, type Manifest } from '../../lib/backup/manifest.ts';
 import { openBackup } from '../../lib/backup/verify/open.ts';
 import { surveyFiles } from '../../lib/backup/files/pack.ts';
-import { take } from '../../lib/backup/create/write.ts';
-import { finder } from '../../lib/backup/restore/selection.ts';
+import { writeBackup } from '../../lib/backup/create/write.ts';
+import { matcher } from '../../lib/backup/restore/selection.ts';
 import type { Target } from '../../lib/target/target.ts';
-import type { BackupFiles } from '../../lib/target/backup-settings.ts';
-import type { Encryption } from '../../lib/target/backup-settings.ts';
+import type { BackupFiles, Encryption } from '../../lib/target/backup-settings.ts';
 import { localHost } from '../../lib/host/local.ts';
 import type { Report } from '../../lib/report/report.ts';
 import { folderStore } from '../../lib/store/folder/store.ts';
@@ -27,14 +26,14 @@ export type Nights = {
   root: string;
   target: Target;
   store: Store;
-  way: Way;
+  way: Remote;
   /** The folder of the files. */
   uploads: string;
   /** What was said of the choice of packs in the last night. */
   said: string[];
   /** `meanwhile` happens between the look at the files and their reading. */
   backUp(more?: { at?: Date; meanwhile?: () => void }): Promise<Manifest>;
-  held(): Promise<Held[]>;
+  held(): Promise<StoredBackup[]>;
   /** Opens the newest one, or that one, and gives the folder of its files; throws as a drill would. */
   open(id?: string, identity?: Identity): Promise<{ files: string; checks: Check[] }>;
   clean(): void;
@@ -67,7 +66,7 @@ export function makeNights(files: Partial<BackupFiles> = {}, encrypt?: Encryptio
     root,
   );
   const host = localHost('here', { environment: process.env, terminal: undefined, signal: undefined });
-  const way: Way = { host, signal: new AbortController().signal, appUser: undefined };
+  const way: Remote = { host, signal: new AbortController().signal, appUser: undefined };
   const store = folderStore('disk', join(folder, 'store'));
   const nights: Nights = {
     folder,
@@ -87,19 +86,21 @@ export function makeNights(files: Partial<BackupFiles> = {}, encrypt?: Encryptio
         meanwhile();
         nights.said.length = 0;
         const material = { target: nights.target, id, now: at, by: 'ana', release: undefined, snapshot: undefined, survey, own: undefined, source: undefined, scratch }; // prettier-ignore
-        return await take(way, store, material, await nights.held(), () => {}, line => nights.said.push(line)); // prettier-ignore
+        return await writeBackup(way, store, material, await nights.held(), () => {}, line => nights.said.push(line)); // prettier-ignore
       } finally {
         rmSync(scratch, { recursive: true });
       }
     },
     held: () => backupsIn(store, nights.target),
     async open(id, identity) {
-      const held = (await nights.held()).find((one): one is Whole => isWhole(one) && (!id || one.id === id));
+      const held = (await nights.held()).find(
+        (one): one is CompleteBackup => isComplete(one) && (!id || one.id === id),
+      );
       if (!held) throw new Error(`no ${id ?? 'backup'}`);
       const scratch = mkdtempSync(join(folder, 'opened-'));
       const { parts, files: packed } = held.manifest;
       const checks: Check[] = [];
-      const found = finder({ paths: packed?.include ?? [], single: false });
+      const found = matcher({ paths: packed?.include ?? [], single: false });
       const how = { parts, identity, unpack: true, finder: found, trial: undefined };
       await openBackup(way, held, scratch, quiet, checks, how);
       return { files: join(scratch, 'files'), checks };

@@ -177,5 +177,4 @@ test('a damaged journal, one of an older version, and a lock that is held', asyn
   assert.is(restart.code, 0, restart.stderr);
   rmSync(join(keeper, 'patience'));
 });
-
 test.run();

@@ -83,5 +83,4 @@ test('who may not make databases is told before anything is stopped', async () =
   assert.match(stderr, 'the user ana may not make databases: ALTER ROLE ana CREATEDB');
   assert.is(book.log().length, before);
 });
-
 test.run();

@@ -210,5 +210,4 @@ test('--at picks by time, and what is not there is told', async () => {
   assert.is(odd.code, 2);
   assert.match(odd.stderr, 'is no moment');
 });
-
 test.run();

@@ -106,5 +106,4 @@ test('an environment where nothing is deployed is told as such', async () => {
   assert.match(releases?.stdout ?? '', 'nothing was deployed to book production yet');
   assert.equal([restart?.code, rollback?.code], [2, 2]);
 });
-
 test.run();

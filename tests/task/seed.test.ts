@@ -87,5 +87,4 @@ test('what cannot be an instance is refused before the server is asked', async (
     assert.match(ends[index]?.stderr ?? '', says);
   }
 });
-
 test.run();

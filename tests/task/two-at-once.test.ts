@@ -49,5 +49,4 @@ test('another environment of the same app goes live meanwhile', async () => {
   assert.is((await staging.ended).code, 0);
   assert.is(await book.serves(), sha);
 });
-
 test.run();

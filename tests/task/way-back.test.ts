@@ -118,5 +118,4 @@ test('a rollback goes to a release that passed other probes when it went live', 
     assert.is(again.code, 0, again.stderr);
   });
 });
-
 test.run();

@@ -1,9 +1,7 @@
 // Sample targets of every runtime, and the plans that a first deploy, a second, a rollback and a restart make for them.
 import { Readable } from 'node:stream';
 import type { Target } from '../../lib/target/target.ts';
-import type { ProcessSettings } from '../../lib/target/runtime-settings.ts';
-import type { SystemdSettings } from '../../lib/target/runtime-settings.ts';
-import type { ComposeSettings } from '../../lib/target/runtime-settings.ts';
+import type { ProcessSettings, SystemdSettings, ComposeSettings } from '../../lib/target/runtime-settings.ts';
 import { readFacts, type Facts } from '../../lib/release/facts.ts';
 import { factsCommand } from '../../lib/deploy/ask-facts.ts';
 import { healthQuestion } from '../../lib/deploy/health-now.ts';
@@ -25,7 +23,6 @@ export const compose: ComposeSettings = {
   registry: { server: 'ghcr.io', username: 'ana', password: { env: 'TOKEN' } },
   stopSeconds: 10,
 };
-
 export const systemd: SystemdSettings = {
   kind: 'systemd',
   unit: 'book',
@@ -34,7 +31,6 @@ export const systemd: SystemdSettings = {
   install: 'npm ci && echo "it\'s done"',
   start: '/usr/bin/node server.mjs',
 };
-
 export const process: ProcessSettings = {
   kind: 'process',
   start: 'exec node server.mjs',
@@ -85,7 +81,6 @@ export function sample(more: Partial<Target> = {}, root = "/srv/it's a book/stag
 }
 
 export const [first, second, third] = ['1', '2', '3'].map(letter => letter.repeat(40)) as [string, string, string];
-
 export const when = new Date('2026-11-20T12:00:04Z');
 
 /** Facts as they are read from the host's answer. */
@@ -231,7 +226,7 @@ export function stories(): Story[] {
                   password: new Secret('canary-password'),
                   ...(one.was?.name.startsWith('adopted_') && { takeOver }),
                 })
-              : runtimeOf(target).recheck(one),
+              : runtimeOf(target).verify(one),
           changesData: how === 'prepare',
           why: "by ana: it's a deploy",
         }),

@@ -60,5 +60,4 @@ test('the host counts per stretch of time, and lines of another form do not dist
 test('a log that may not be read is said, with the line to type', () => {
   assert.throws(() => readTraffic(target, 'unreadable\n'), /cannot be read/);
 });
-
 test.run();

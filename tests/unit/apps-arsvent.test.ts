@@ -156,5 +156,4 @@ test('nothing is left running or lying about', async () => {
   stopAll();
   await rm(folder, { recursive: true });
 });
-
 test.run();

@@ -78,5 +78,4 @@ test('nothing is left running or lying about', async () => {
   stopAll();
   await rm(folder, { recursive: true });
 });
-
 test.run();

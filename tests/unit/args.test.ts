@@ -191,5 +191,4 @@ test('help fits 80 columns and names every flag, choice and example', () => {
   );
   assert.match(help('x', maintenance), 'what to do (on, off, status)');
 });
-
 test.run();

@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { identityFor, type Identity } from '../../lib/backup/encryption.ts';
-import { isWhole, type Whole } from '../../lib/backup/catalog.ts';
+import { isComplete, type CompleteBackup } from '../../lib/backup/catalog.ts';
 import { leaveGuide } from '../../lib/backup/restore-guide.ts';
 import type { Manifest } from '../../lib/backup/manifest.ts';
-import type { SecretReference } from '../../lib/secret.ts';
-import { Secret } from '../../lib/secret.ts';
+import { type SecretReference, Secret } from '../../lib/secret.ts';
 import { contentOf, makeNights, type Nights } from '../task/nights.ts';
 import { failure } from '../ssh/failing.ts';
 
@@ -17,7 +16,6 @@ const nights: Nights = makeNights({}, { recipients: [], identity: undefined });
 test.after(() => nights.clean());
 
 const file = (name: string) => join(nights.folder, name);
-
 function keygen(name: string): string {
   const said = spawnSync('age-keygen', ['-o', file(name)], { encoding: 'utf8' });
   const [key] = /age1\w+/.exec(said.stderr) ?? [];
@@ -68,7 +66,7 @@ test('a wrong identity is no damage, and says what to do', async () => {
     assert.equal([error.exit, says.test(error.message)], [3, true], error.message);
     assert.match(error.advice ?? '', file(name));
   }
-  const held = (await nights.held()).find((one): one is Whole => isWhole(one) && one.id === sealed.id);
+  const held = (await nights.held()).find((one): one is CompleteBackup => isComplete(one) && one.id === sealed.id);
   assert.ok(held);
   const look = async (reference: SecretReference | undefined) => {
     encryptFor([ana], reference);
@@ -137,5 +135,4 @@ test('RESTORE.md is written once, put right when it is another, and what is in i
   assert.match((await leaveGuide(store)) ?? '', 'RESTORE.md');
   rmSync(guide, { recursive: true });
 });
-
 test.run();

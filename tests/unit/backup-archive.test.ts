@@ -360,5 +360,4 @@ test('an archive that unpacks to more than was promised is no part of a backup',
       .length > 0,
   );
 });
-
 test.run();

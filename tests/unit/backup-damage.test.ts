@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { backupsIn, choose, isWhole, type Held } from '../../lib/backup/catalog.ts';
+import { backupsIn, choose, isComplete, type StoredBackup } from '../../lib/backup/catalog.ts';
 import { reread } from '../../lib/backup/verify/parts.ts';
 import { manifestName } from '../../lib/backup/manifest.ts';
 import { noteDamage } from '../../lib/backup/verify/record-damage.ts';
@@ -75,8 +75,8 @@ test('what a store gives without an end is damage of that backup, and never read
     const held = await backupsIn(endless, target);
     assert.is(held.length, 3);
     assert.ok(given < mostText + 1_000_000, `${given} bytes of ${key} were read`);
-    assert.is(isWhole(held[0] as Held), isWholeStill, key);
-    assert.ok(held.slice(1).every(isWhole));
+    assert.is(isComplete(held[0] as StoredBackup), isWholeStill, key);
+    assert.ok(held.slice(1).every(isComplete));
     if (isWholeStill) assert.is(held[0]?.verdict, undefined);
     else {
       assert.match(held[0]?.fault ?? '', 'larger than 8 MB');
@@ -200,5 +200,4 @@ test('the task says it with exit code 7, also of a verdict', async () => {
     writeFileSync(object.file, object.bytes);
   }
 });
-
 test.run();

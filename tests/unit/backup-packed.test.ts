@@ -9,13 +9,12 @@ import { Readable } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { verifyPacked } from '../../lib/backup/encryption.ts';
-import { packedWell } from '../../lib/host/packing.ts';
-import { packing } from '../../lib/host/packing.ts';
-import { backupsIn, isWhole, keyOf } from '../../lib/backup/catalog.ts';
+import { packedWell, packing } from '../../lib/host/packing.ts';
+import { backupsIn, isComplete, keyOf } from '../../lib/backup/catalog.ts';
 import { asDamage } from '../../lib/backup/verify/damage.ts';
 import { backupId, manifestName, renderManifest, timeOf, type Manifest, type Part } from '../../lib/backup/manifest.ts';
 import { openBackup } from '../../lib/backup/verify/open.ts';
-import { finder } from '../../lib/backup/restore/selection.ts';
+import { matcher } from '../../lib/backup/restore/selection.ts';
 import { Failure } from '../../lib/errors.ts';
 import { lines, sh } from '../../lib/host/sh.ts';
 import { failure } from '../ssh/failing.ts';
@@ -115,7 +114,7 @@ async function storedAs(parts: Record<string, Buffer>, more: Partial<Manifest>) 
     keyOf(nights.target, id, manifestName),
     Readable.from([Buffer.from(renderManifest(manifest))]),
   );
-  const [held] = (await backupsIn(nights.store, nights.target)).filter(isWhole);
+  const [held] = (await backupsIn(nights.store, nights.target)).filter(isComplete);
   if (!held) throw new Error((await nights.held())[0]?.fault ?? 'no backup');
   return { nights, held };
 }
@@ -163,7 +162,7 @@ for (const [what, parts, more] of [
     const { nights, held } = await storedAs(parts, more);
     const folder = mkdtempSync(join(nights.folder, 'opened-'));
     const checks: Check[] = [];
-    const found = finder({ paths: held.manifest.files?.include ?? [], single: false });
+    const found = matcher({ paths: held.manifest.files?.include ?? [], single: false });
     const how = { parts: held.manifest.parts, identity: undefined, unpack: true, finder: found, trial: undefined };
     const error = await failure(openBackup(nights.way, held, folder, quiet, checks, how));
     assert.is(error.exit, 7, error.message);
@@ -186,11 +185,10 @@ test('a part that cannot be sent as it was packed leaves no backup', async () =>
     const error = await failure(nights.backUp());
     assert.is(error.exit, 7, error.message);
     assert.match(error.message, 'does not unpack to what was read');
-    assert.equal((await nights.held()).filter(isWhole), []);
+    assert.equal((await nights.held()).filter(isComplete), []);
     nights.clean();
   } finally {
     process.env.PATH = before;
   }
 });
-
 test.run();

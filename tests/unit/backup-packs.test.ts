@@ -22,7 +22,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { chooseBase } from '../../lib/backup/files/choose-base.ts';
-import type { Held } from '../../lib/backup/catalog.ts';
+import type { StoredBackup } from '../../lib/backup/catalog.ts';
 import { lookThrough } from '../../lib/backup/files/survey.ts';
 import { readSent } from '../../lib/backup/files/archive.ts';
 import { manifestName, type Part } from '../../lib/backup/manifest.ts';
@@ -327,11 +327,16 @@ test('a new full pack is made when the last one is old, damaged, doubted, or of 
   assert.is(changes.base?.id, full.id);
   const files = nights.target.backup?.files as BackupFiles;
   const held = await nights.held();
-  const why = (all: readonly Held[], more: Partial<BackupFiles> = {}, recipients: string[] = [], at = later(2)) => {
+  const why = (
+    all: readonly StoredBackup[],
+    more: Partial<BackupFiles> = {},
+    recipients: string[] = [],
+    at = later(2),
+  ) => {
     const choice = chooseBase(all, { ...files, ...more }, recipients, at);
     return 'why' in choice ? choice.why : choice.base.held.id;
   };
-  const but = (id: string, more: Partial<Held>) => held.map(one => (one.id === id ? { ...one, ...more } : one));
+  const but = (id: string, more: Partial<StoredBackup>) => held.map(one => (one.id === id ? { ...one, ...more } : one));
   const verdict = { version: 1 as const, backup: '', store: '', time: '', where: '', by: '', good: false, restoreSeconds: 1, checks: [] }; // prettier-ignore
   assert.is(why(held), full.id);
   assert.is(why(held, {}, [], later(6, 22 * 60)), full.id);
@@ -358,7 +363,7 @@ test('a new full pack is made when the last one is old, damaged, doubted, or of 
   assert.match(nights.said.join(), 'the host has not kept the inventory');
 });
 
-function chooseBaseWhy(held: readonly Held[], files: BackupFiles): string {
+function chooseBaseWhy(held: readonly StoredBackup[], files: BackupFiles): string {
   const choice = chooseBase(held, files, [], new Date());
   return 'why' in choice ? choice.why : '';
 }
@@ -448,5 +453,4 @@ test('a list of what is gone removes links and never what they lead to', async (
   execFileSync('bash', ['-c', second?.reads.text ?? 'false'], { input: 'link\0a\0not there\0' });
   assert.equal([existsSync(join(into, 'link')), existsSync(join(into, 'a')), existsSync(join(outside, 'x'))], [false, false, true]); // prettier-ignore
 });
-
 test.run();

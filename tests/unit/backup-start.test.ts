@@ -139,5 +139,4 @@ test('what it says is read, and what says nothing about the backup is no bad ver
   assert.is(of('late 000').found, '/up?a=1&b=2 did not answer for 20 s: last words');
   assert.equal([of('uncopied').good, of('uncopied').found], [true, 'was not started: what serves could not be copied']);
 });
-
 test.run();

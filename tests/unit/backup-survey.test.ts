@@ -4,12 +4,12 @@ import { chmodSync, linkSync, mkdirSync, mkdtempSync, readFileSync, renameSync, 
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isWhole } from '../../lib/backup/catalog.ts';
+import { isComplete } from '../../lib/backup/catalog.ts';
 import { foldersQuestion, lookAhead } from '../../lib/backup/files/included-folders.ts';
-import { intoFolder } from '../../lib/backup/restore/to-folder.ts';
+import { restoreToFolder } from '../../lib/backup/restore/to-folder.ts';
 import { leavesOut, readPattern } from '../../lib/target/exclude-patterns.ts';
 import { lookThrough } from '../../lib/backup/files/survey.ts';
-import { wantedOf } from '../../lib/backup/restore/selection.ts';
+import { selectionOf } from '../../lib/backup/restore/selection.ts';
 import { proofFindings } from '../../lib/doctor/proof-findings.ts';
 import { lines, script } from '../../lib/host/sh.ts';
 import type { Facts } from '../../lib/release/facts.ts';
@@ -21,20 +21,17 @@ const open: Nights[] = [];
 test.after(() => {
   for (const one of open) execFileSync('rm', ['-rf', one.folder]);
 });
-
 function nightsOf(...more: Parameters<typeof makeNights>): Nights {
   const made = makeNights(...more);
   open.push(made);
   return made;
 }
-
 function write(nights: Nights, ...paths: string[]): void {
   for (const path of paths) {
     mkdirSync(join(nights.root, path, '..'), { recursive: true });
     writeFileSync(join(nights.root, path), path);
   }
 }
-
 /** The files below the root that the newest backup has. */
 async function filesIn(nights: Nights): Promise<string[]> {
   const { files } = await nights.open();
@@ -219,7 +216,7 @@ test('the doctor says what the next backup would be refused for, all at once, al
   const asked = async () => {
     const question = lines(script('fact() { cat; }'), foldersQuestion(nights.target));
     const { stdout } = await nights.way.host.ask(question);
-    const facts = { runtime: new Map([['include', stdout]]), now: new Date() } as Partial<Facts> as Facts;
+    const facts = { answers: new Map([['include', stdout]]), now: new Date() } as Partial<Facts> as Facts;
     return proofFindings(nights.target, facts).filter(one => one.check === 'backup files');
   };
   const found = await asked();
@@ -333,13 +330,12 @@ test('a second name of a file can be restored by itself, from a full pack and fr
       ],
     ] as const) {
       const held = (await nights.held()).find(one => one.id === id);
-      if (!held || !isWhole(held)) throw new Error('not whole');
+      if (!held || !isComplete(held)) throw new Error('not whole');
       const folder = join(nights.folder, `only-${night}-${only.join().replaceAll('/', '_')}`);
-      await intoFolder(around, held, wantedOf(nights.target, held, only), undefined, folder);
+      await restoreToFolder(around, held, selectionOf(nights.target, held, only), undefined, folder);
       const found = execFileSync('find', ['.', '!', '-type', 'd', '-o', '-empty'], { cwd: join(folder, 'files'), encoding: 'utf8' }); // prettier-ignore
       assert.equal(found.split('\n').filter(Boolean).map(path => path.slice(2)).toSorted(), has); // prettier-ignore
     }
   }
 });
-
 test.run();

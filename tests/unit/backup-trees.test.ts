@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isWhole, type Whole } from '../../lib/backup/catalog.ts';
-import { perform } from '../../lib/host/run.ts';
-import { intoFolder } from '../../lib/backup/restore/to-folder.ts';
+import { isComplete, type CompleteBackup } from '../../lib/backup/catalog.ts';
+import { run } from '../../lib/host/run.ts';
+import { restoreToFolder } from '../../lib/backup/restore/to-folder.ts';
 import type { Manifest } from '../../lib/backup/manifest.ts';
 import { openBackup } from '../../lib/backup/verify/open.ts';
 import { packsOf } from '../../lib/backup/files/packs.ts';
-import { bringFiles, exchangeFiles, type PutBack } from '../../lib/backup/restore/replace.ts';
-import { finder, wantedOf } from '../../lib/backup/restore/selection.ts';
+import { bringFiles, swapFiles, type Replacement } from '../../lib/backup/restore/replace.ts';
+import { matcher, selectionOf } from '../../lib/backup/restore/selection.ts';
 import { makeNights, quiet, type Nights } from '../task/nights.ts';
 import { changeTree, chanceOf, growTree, lateFolders, makeSpecial, pictureOf } from '../backups/trees.ts';
 
@@ -71,30 +71,30 @@ async function stored(nights: Nights, what: string): Promise<Stored> {
   const held = await heldOf(nights, manifest);
   const folder = join(nights.folder, `to-${manifest.id}`);
   const around = { connect: async () => nights.way.host, report: quiet, signal: nights.way.signal };
-  await intoFolder(around, held, wantedOf(nights.target, held, []), undefined, folder);
+  await restoreToFolder(around, held, selectionOf(nights.target, held, []), undefined, folder);
   same(pictureOf(join(folder, 'files/shared/uploads'), false, late).kept, mine, `${what}, --to`);
   return { manifest, before: before.kept, late, what };
 }
 
 async function putBack(nights: Nights, { manifest, before, late, what }: Stored): Promise<void> {
   const held = await heldOf(nights, manifest);
-  const wanted = wantedOf(nights.target, held, []);
+  const wanted = selectionOf(nights.target, held, []);
   const scratch = join(nights.folder, `scratch-${manifest.id}`);
   mkdirSync(scratch);
-  const found = finder(wanted);
+  const found = matcher(wanted);
   const how = { parts: wanted.parts, identity: undefined, unpack: false, finder: found, trial: undefined };
   await openBackup(nights.way, held, scratch, quiet, [], how);
   const packs = packsOf(held);
   if (!packs) throw new Error('no packs');
-  const back: PutBack = { target: nights.target, stamp: manifest.id, database: undefined, paths: wanted.paths };
-  await perform(nights.way, bringFiles(back, scratch, packs, found.meant()), 'bringing');
-  await perform(nights.way, exchangeFiles(back).run, 'exchanging');
+  const back: Replacement = { target: nights.target, stamp: manifest.id, database: undefined, paths: wanted.paths };
+  await run(nights.way, bringFiles(back, scratch, packs, found.meant()), 'bringing');
+  await run(nights.way, swapFiles(back).run, 'exchanging');
   same(pictureOf(nights.uploads, asRoot, late).kept, before, `${what}, in place`);
 }
 
-async function heldOf(nights: Nights, { id }: Manifest): Promise<Whole> {
+async function heldOf(nights: Nights, { id }: Manifest): Promise<CompleteBackup> {
   const held = (await nights.held()).find(one => one.id === id);
-  if (!held || !isWhole(held)) throw new Error(`${id} is not whole`);
+  if (!held || !isComplete(held)) throw new Error(`${id} is not whole`);
   return held;
 }
 

@@ -5,11 +5,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { jsonOf, mailOf, slackOf, textOf, titleOf, type Message } from '../../lib/alert/message.ts';
+import { messageJson, mailOf, slackOf, messageText, titleOf, type Message } from '../../lib/alert/message.ts';
 import { deliver } from '../../lib/alert/deliver.ts';
-import type { Held } from '../../lib/backup/catalog.ts';
+import type { StoredBackup } from '../../lib/backup/catalog.ts';
 import { standing } from '../../lib/backup/monitor/freshness.ts';
-import { memoryFile, readMemory, readRemembered, remember, untell, type Seen } from '../../lib/alert/state.ts';
+import {
+  stateFile,
+  readState,
+  readAlerts,
+  recordObservations,
+  clearAlerts,
+  type Observation,
+} from '../../lib/alert/state.ts';
 import { metricsOf, writeMetrics } from '../../lib/backup/monitor/metrics.ts';
 import {
   isProven,
@@ -20,8 +27,7 @@ import {
   verifyRestorable,
 } from '../../lib/backup/drill/last-proven.ts';
 import { logVerdict, type Verdict } from '../../lib/backup/drill/verdict.ts';
-import type { AlertSettings } from '../../lib/target/backup-settings.ts';
-import type { Backup } from '../../lib/target/backup-settings.ts';
+import type { AlertSettings, Backup } from '../../lib/target/backup-settings.ts';
 import { ageOf } from '../../lib/duration.ts';
 import { Failure } from '../../lib/errors.ts';
 import { lines, script, type Command } from '../../lib/host/sh.ts';
@@ -39,7 +45,6 @@ const watched = (name: string, more: Partial<Backup> = {}) =>
 const bash = (command: Command) => execFileSync('bash', ['-c', command.text], { encoding: 'utf8' });
 
 const began = Math.floor(Date.now() / 1000);
-
 /** As `date` would say it that many hours later, to the second. */
 const later = (hours: number, command: Command): Command =>
   lines(script(`date() { echo ${began + hours * 3600}; }`), command);
@@ -47,8 +52,10 @@ const later = (hours: number, command: Command): Command =>
 test('a failure is told once, again after a day, and its end once; who came second has nothing to tell', () => {
   const target = watched('once');
   const known = ['backup', 'drill', 'age:disk'];
-  const see = (hours: number, ...seen: Seen[]) =>
-    readRemembered(bash(later(hours, remember(target, seen, known)))).told.map(one => `${one.subject} ${one.what}`);
+  const see = (hours: number, ...seen: Observation[]) =>
+    readAlerts(bash(later(hours, recordObservations(target, seen, known)))).told.map(
+      one => `${one.subject} ${one.what}`,
+    );
   const bad = { subject: 'backup', bad: true };
   const good = { subject: 'backup', bad: false, seconds: 1.5 };
   assert.equal(see(0, good), [], 'a first success is no news');
@@ -58,8 +65,8 @@ test('a failure is told once, again after a day, and its end once; who came seco
   assert.equal(see(27, bad), []);
   assert.equal(see(28, good), ['backup recovery']);
   assert.equal(see(29, good), []);
-  const text = readFileSync(memoryFile(target), 'utf8');
-  const [age, run] = readMemory(text);
+  const text = readFileSync(stateFile(target), 'utf8');
+  const [age, run] = readState(text);
   assert.equal(
     [age?.subject, age?.state, run?.subject, run?.state, run?.seconds],
     ['age:disk', 'bad', 'backup', 'good', 1.5],
@@ -67,7 +74,7 @@ test('a failure is told once, again after a day, and its end once; who came seco
   assert.is((run?.good?.getTime() ?? 0) - (run?.since.getTime() ?? 0), 3_600_000);
   assert.equal(see(30, { subject: 'drill', bad: true }), ['drill failure']);
   assert.equal(
-    readRemembered(bash(remember(target, [good], ['backup']))).known.map(one => one.subject),
+    readAlerts(bash(recordObservations(target, [good], ['backup']))).known.map(one => one.subject),
     ['backup'],
   );
 });
@@ -75,18 +82,20 @@ test('a failure is told once, again after a day, and its end once; who came seco
 test('what nobody could be told is told by the next run, be it a failure or a recovery', () => {
   const target = watched('untold');
   const see = (state: boolean) =>
-    readRemembered(bash(remember(target, [{ subject: 'backup', bad: state }], ['backup']))).told.map(one => one.what);
+    readAlerts(bash(recordObservations(target, [{ subject: 'backup', bad: state }], ['backup']))).told.map(
+      one => one.what,
+    );
   assert.equal(see(true), ['failure']);
-  bash(untell(target, ['backup']));
+  bash(clearAlerts(target, ['backup']));
   assert.equal([see(true), see(true)], [['again'], []]);
   assert.equal(see(false), ['recovery']);
-  bash(untell(target, ['backup', 'never-seen']));
+  bash(clearAlerts(target, ['backup', 'never-seen']));
   assert.equal([see(false), see(false)], [['recovery'], []]);
 });
 
 test('of twenty tasks that see the same failure in the same moment, one tells it', async () => {
   const target = watched('crowd');
-  const text = remember(target, [{ subject: 'backup', bad: true }], ['backup']).text;
+  const text = recordObservations(target, [{ subject: 'backup', bad: true }], ['backup']).text;
   const said = await Promise.all(
     Array.from(
       { length: 20 },
@@ -100,7 +109,7 @@ test('of twenty tasks that see the same failure in the same moment, one tells it
     ),
   );
   assert.is(said.filter(one => one.includes('tell backup failure')).length, 1);
-  assert.ok(said.every(one => readRemembered(one).known.length === 1));
+  assert.ok(said.every(one => readAlerts(one).known.length === 1));
 });
 
 test('a memory that somebody spoilt is not run, and what is none of it is dropped', () => {
@@ -109,11 +118,11 @@ test('a memory that somebody spoilt is not run, and what is none of it is droppe
   mkdirSync(target.paths.releases, { recursive: true });
   const evil = `a[$(touch '${canary}')]`;
   writeFileSync(
-    memoryFile(target),
+    stateFile(target),
     `backup bad ${evil} ${evil} ${evil} ${evil} ${evil}\n$(touch '${canary}') bad 1 1\n\nhalf`,
   );
-  const { told, known } = readRemembered(
-    bash(remember(target, [{ subject: 'backup', bad: true }], ['backup', 'half'])),
+  const { told, known } = readAlerts(
+    bash(recordObservations(target, [{ subject: 'backup', bad: true }], ['backup', 'half'])),
   );
   assert.equal([told, known.length], [[{ subject: 'backup', what: 'again' }], 1]);
   assert.not.ok(existsSync(canary));
@@ -132,7 +141,7 @@ const hostile =
   'it failed\r\nBcc: all@example.org\n\n<!channel> @all <https://evil|here> *b* \u001b[2J\u202e"}] & „ü“ .\n.\n';
 
 test('no text can end a header, call a channel, begin a line or leave its JSON', () => {
-  const text = textOf(message(hostile));
+  const text = messageText(message(hostile));
   assert.is(text.split('\n').length, 4);
   assert.not.match(text, /[\u001b\u202e\r]/);
   const mail = mailOf(message(hostile), 'owner@example.org');
@@ -156,9 +165,9 @@ test('no text can end a header, call a channel, begin a line or leave its JSON',
   const slack = JSON.parse(slackOf(message(hostile)));
   assert.not.match(slack.text, /[<>]|@(?=\w)/);
   assert.match(slack.text, '&lt;!channel&gt;');
-  const json = JSON.parse(jsonOf(message(hostile)));
+  const json = JSON.parse(messageJson(message(hostile)));
   assert.equal([json.state, json.news[0].subject, json.news[0].says], ['bad', 'backup', hostile]);
-  assert.ok(textOf(message('x'.repeat(100_000))).length < 2500);
+  assert.ok(messageText(message('x'.repeat(100_000))).length < 2500);
 });
 
 test('a plain title stays as it is, and several failures are counted', () => {
@@ -255,13 +264,13 @@ test('an e-mail goes through the sendmail of this machine; one that fails is a w
   assert.match((await send(to, message('x'), environment, 0.4)).warnings.join(), 'no answer within 0.4 s');
 });
 
-const held = (hoursAgo: number, more: Partial<Held> = {}): Held => ({
+const held = (hoursAgo: number, more: Partial<StoredBackup> = {}): StoredBackup => ({
   store: folderStore('disk', '/x'),
   id: '20261121T030000Z-3f2c1a',
   time: new Date(when.getTime() - hoursAgo * 3_600_000),
   keys: [],
   bytes: 10,
-  manifest: { shrunk: [] } as unknown as NonNullable<Held['manifest']>,
+  manifest: { shrunk: [] } as unknown as NonNullable<StoredBackup['manifest']>,
   fault: undefined,
   verdict: undefined,
   ...more,
@@ -269,7 +278,7 @@ const held = (hoursAgo: number, more: Partial<Held> = {}): Held => ({
 
 test('a backup is late a quarter of its time after it was due, and one that is damaged does not count', () => {
   const target = watched('late', { everySeconds: 24 * 3600 });
-  const ages = (list: Held[], of = target) =>
+  const ages = (list: StoredBackup[], of = target) =>
     standing(of, 'disk', list, when)
       .filter(one => one.bad)
       .map(one => one.says);
@@ -278,7 +287,7 @@ test('a backup is late a quarter of its time after it was due, and one that is d
   assert.is(ages([held(1, { fault: 'it was never finished' }), held(31)]).length, 1);
   assert.equal(ages([]), ['disk has no backup that is whole']);
   assert.equal(ages([held(9999)], watched('whenever')), []);
-  const shrunk = { shrunk: ['the table a is not there any more'] } as unknown as NonNullable<Held['manifest']>;
+  const shrunk = { shrunk: ['the table a is not there any more'] } as unknown as NonNullable<StoredBackup['manifest']>;
   assert.match(ages([held(1, { manifest: shrunk })]).join(), 'the table a is not there any more');
 });
 
@@ -368,7 +377,7 @@ test('how long ago a backup was proven is told by the host’s clock, with the d
 
 test('metrics are what Prometheus reads, with names that try to break out of their quotes', () => {
   const target = watched('metrics');
-  const known = readMemory('backup good 5 5 1000 1000 12.5\ndrill bad 5 5 2000 0 -\nage:disk bad 5 5 5 5 -\n');
+  const known = readState('backup good 5 5 1000 1000 12.5\ndrill bad 5 5 2000 0 -\nage:disk bad 5 5 5 5 -\n');
   const [proven] = readDrills(
     '2026-11-20T09:00:04Z env=staging backup=20261120T080000Z-3f2c1a verdict=good seconds=19',
     target,
@@ -409,5 +418,4 @@ print(json.dumps([[s.name, s.labels, s.value] for f in parse(open(sys.argv[1]).r
   assert.is(of('count', 'far'), undefined);
   assert.is(of('last_success_timestamp_seconds', 'drill'), undefined);
 });
-
 test.run();

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readRest } from '../../lib/database/between-deploys.ts';
-import { choose, type Held } from '../../lib/backup/catalog.ts';
+import { choose, type StoredBackup } from '../../lib/backup/catalog.ts';
 import { readSent } from '../../lib/backup/files/archive.ts';
 import { backupId, isBackupId, readManifest, renderManifest, type Manifest } from '../../lib/backup/manifest.ts';
 import { soFar } from '../../lib/report/transfer-progress.ts';
@@ -11,7 +11,7 @@ import { size } from '../../lib/size.ts';
 import { shrunkSince } from '../../lib/backup/create/shrinkage.ts';
 import { readCounts } from '../../lib/database/sqlite/copy.ts';
 import { isVerdictName, readVerdict, renderVerdict, verdictName } from '../../lib/backup/drill/verdict.ts';
-import { wantedOf } from '../../lib/backup/restore/selection.ts';
+import { selectionOf } from '../../lib/backup/restore/selection.ts';
 import { Failure } from '../../lib/errors.ts';
 import { folderStore } from '../../lib/store/folder/store.ts';
 import { sample } from '../torture/targets.ts';
@@ -151,7 +151,7 @@ test('a verdict is read as it was written, and not with a word changed', () => {
 
 test('a backup is chosen by id, by time, or as the newest; a damaged one is not passed over in silence', () => {
   const store = folderStore('disk', '/nowhere');
-  const held = (stamp: string, more: Partial<Held> = {}): Held => ({
+  const held = (stamp: string, more: Partial<StoredBackup> = {}): StoredBackup => ({
     store,
     id: `${stamp}-3f2c1a`,
     time: new Date(stamp.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z')),
@@ -194,11 +194,11 @@ test('a manifest cannot name folders that ops.yml does not', () => {
     ...whole,
     manifest: { ...manifest, database: null, files: { include, count: 1, noted: [] } },
   });
-  assert.equal(wantedOf(target, files(['uploads']), []).paths, ['uploads']);
+  assert.equal(selectionOf(target, files(['uploads']), []).paths, ['uploads']);
   for (const include of [['releases'], ['..'], ['uploads', '/etc']])
-    assert.is(failure(() => wantedOf(target, files(include), [])).exit, 3);
-  assert.is(failure(() => wantedOf(target, files(['/etc']), ['/etc/passwd'])).exit, 2);
-  assert.equal(wantedOf(target, files(['uploads']), ['uploads/a/../b']).paths, ['uploads/b']);
+    assert.is(failure(() => selectionOf(target, files(include), [])).exit, 3);
+  assert.is(failure(() => selectionOf(target, files(['/etc']), ['/etc/passwd'])).exit, 2);
+  assert.equal(selectionOf(target, files(['uploads']), ['uploads/a/../b']).paths, ['uploads/b']);
 });
 
 test('sizes are written as people say them', () => {
@@ -219,5 +219,4 @@ test('of verdicts of one second the last is the newest by its name', () => {
   assert.ok(names.every(isVerdictName), names.join(' '));
   assert.equal(names.toSorted(), names);
 });
-
 test.run();

@@ -12,18 +12,18 @@ import { pathFor } from '../../lib/backup/bucket/restore.ts';
 import { copiesOf, copyName, indexName, readLine } from '../../lib/backup/bucket/object-list.ts';
 import { spareCopies } from '../../lib/backup/bucket/unused-copies.ts';
 import { backupsIn, keyOf } from '../../lib/backup/catalog.ts';
-import { flowOf, measure, type Way } from '../../lib/host/run.ts';
+import { readStream, measure, type Remote } from '../../lib/host/run.ts';
 import { backupId, manifestName, renderManifest, type Manifest } from '../../lib/backup/manifest.ts';
 import { localHost } from '../../lib/host/local.ts';
 import { folderStore } from '../../lib/store/folder/store.ts';
-import type { Source, Told } from '../../lib/store/s3/app-bucket.ts';
+import type { AppBucket, ListedObject } from '../../lib/store/s3/app-bucket.ts';
 import type { Store } from '../../lib/store/store.ts';
 import { failure } from '../ssh/failing.ts';
 import { sample } from '../torture/targets.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bookops-bucket-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
-const way: Way = {
+const way: Remote = {
   host: localHost('here', { environment: process.env }),
   signal: new AbortController().signal,
   appUser: undefined,
@@ -40,9 +40,14 @@ const place = () => {
 /** A bucket in memory that counts what is read, and breaks where it is told to. */
 function bucketOf(objects: Record<string, string>, breaks: (key: string) => boolean = () => false) {
   const read: string[] = [];
-  const told = (key: string, text: string): Told => ({ key, bytes: text.length, etag: sum(text), modified: 'then' });
+  const told = (key: string, text: string): ListedObject => ({
+    key,
+    bytes: text.length,
+    etag: sum(text),
+    modified: 'then',
+  });
   const none = () => Promise.reject(new Error('not for this test'));
-  const source: Source = {
+  const source: AppBucket = {
     name: 'media',
     async *list() {
       for (const [key, text] of Object.entries(objects)) yield told(key, text);
@@ -70,13 +75,13 @@ function bucketOf(objects: Record<string, string>, breaks: (key: string) => bool
 }
 
 /** One backup of nothing but a bucket. @returns its index as text. */
-async function backUp(store: Store, scratch: string, source: Source) {
+async function backUp(store: Store, scratch: string, source: AppBucket) {
   const id = backupId(new Date());
   let index = '';
   const before = await backupsIn(store, target);
   const { part, facts } = await sendBucket(way, store, { target, source, scratch }, before, async (name, command) => {
     const meter = measure();
-    const stored = await buffer(flowOf(way, command, 'reading').pipe(meter.stream));
+    const stored = await buffer(readStream(way, command, 'reading').pipe(meter.stream));
     await store.put(keyOf(target, id, name), Readable.from([stored]));
     index = readFileSync(join(scratch, name.replace('.zst', '')), 'utf8');
     return { bytes: stored.length, sha256: meter.sha256() };
@@ -125,7 +130,7 @@ test('a key becomes a path only when it stays below its folder, and can be a nam
 });
 
 test('an object has the same name as long as it is the same, and no other has it', () => {
-  const one: Told = { key: 'a', bytes: 1, etag: 'e', modified: 'm' };
+  const one: ListedObject = { key: 'a', bytes: 1, etag: 'e', modified: 'm' };
   assert.is(copyName(one), copyName({ ...one }));
   const others = [{ key: 'b' }, { bytes: 2 }, { etag: 'f' }, { modified: 'n' }, { key: 'a","1' }];
   assert.is(new Set([one, ...others.map(more => ({ ...one, ...more }))].map(copyName)).size, 6);
@@ -220,5 +225,4 @@ test('spare copies go; none does while an index cannot be read', async () => {
   await spare?.run(() => {});
   assert.is(copies(), 2);
 });
-
 test.run();

@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import type { Target } from '../../lib/target/target.ts';
 import type { Site } from '../../lib/target/site-settings.ts';
 import { Failure } from '../../lib/errors.ts';
-import { drain, moveTo, servingColour } from '../../lib/proxy/traffic.ts';
+import { drain, routeTo, servingColour } from '../../lib/proxy/traffic.ts';
 import { serving } from '../../lib/release/serving.ts';
 import { blueGreenSwitch } from '../../lib/deploy/switch/blue-green.ts';
 import { healthOf, portVariables, probesAround } from '../../lib/release/colours.ts';
@@ -196,9 +196,9 @@ const bash = (text: string, path = process.env['PATH'] ?? '') =>
 test('visitors move by a file that is there or not', () => {
   const colour = () => bash(servingColour(root).text).stdout.trim();
   assert.is(colour(), '');
-  bash(moveTo(site, 'green').text);
+  bash(routeTo(site, 'green').text);
   assert.is(colour(), 'green');
-  const back = bash(`${moveTo(site, 'blue').text}\n${moveTo(site, 'blue').text}`);
+  const back = bash(`${routeTo(site, 'blue').text}\n${routeTo(site, 'blue').text}`);
   assert.is(back.status, 0, back.stderr);
   assert.is(colour(), '');
   bash(`ln -s somewhere '${root}/blue'`);
@@ -286,5 +286,4 @@ test('what may start at a boot is said by one word, or by the id of that boot', 
 test('the runtime without colours cannot be asked for them', () => {
   assert.is(runtimeOf(sample()).colours, undefined);
 });
-
 test.run();

@@ -204,5 +204,4 @@ test('what another tool deployed is described by a file only when image, variabl
   assert.equal(differ({ command: ['serve'] }), ['app: command']);
   assert.equal(differ({ service: 'web' }), ['web: the file has no such service']);
 });
-
 test.run();

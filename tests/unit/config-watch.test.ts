@@ -9,7 +9,6 @@ import { Failure } from '../../lib/errors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bookops-config-'));
 test.after(() => rmSync(folder, { recursive: true }));
-
 const file = join(folder, 'ops.yml');
 const write = (backup: string, alerts = 'desk: { kind: slack, url: { env: DESK } }') =>
   writeFileSync(
@@ -125,5 +124,4 @@ test('what could tell nobody, or prove nothing, is refused with its line', async
     },
   );
 });
-
 test.run();

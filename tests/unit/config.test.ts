@@ -10,7 +10,6 @@ import { Failure } from '../../lib/errors.ts';
 const root = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'bookops-config-'));
 test.after(() => rmSync(folder, { recursive: true }));
-
 const file = join(folder, 'ops.yml');
 const load = (text: string) => {
   writeFileSync(file, text);
@@ -655,5 +654,4 @@ apps:
 `;
   assert.match(await refusal(clash), 'backups a-b-c is also that of a-b c');
 });
-
 test.run();

@@ -197,5 +197,4 @@ test('what the host says of its crontab: there, none, refused', () => {
     'cron-refused=You (ana) are not allowed to use this program (crontab)\n',
   );
 });
-
 test.run();

@@ -58,7 +58,7 @@ test('a snapshot is a checked database of its own that only its owner reads', ()
   const done = run(step.run);
   assert.is(done.status, 0, done.stderr);
   const file = snapshotFile(database, one.id);
-  step.judge?.(readFileSync(join(folder, 'answer'), 'utf8'));
+  step.accept?.(readFileSync(join(folder, 'answer'), 'utf8'));
   assert.is(one.notes.snapshot, file);
   assert.is(statSync(file).mode & 0o777, 0o600);
   assert.is(spawnSync('sqlite3', [file, 'SELECT text FROM page'], { encoding: 'utf8' }).stdout.trim(), 'one');

@@ -5,9 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { CrossCheck } from '../../lib/target/env-rules.ts';
-import type { KeyRule } from '../../lib/target/env-rules.ts';
-import type { EnvFile } from '../../lib/target/env-rules.ts';
+import type { CrossCheck, KeyRule, EnvFile } from '../../lib/target/env-rules.ts';
 import { assignment, parseEnvFile } from '../../lib/env/grammar.ts';
 import { exportEnvironment } from '../../lib/env/export.ts';
 import { checkEnvFile } from '../../lib/env/rules.ts';
@@ -218,5 +216,4 @@ test('no complaint ever repeats a value', () => {
       ]))
         assert.not.match(problem, canary, line + end);
 });
-
 test.run();

@@ -260,5 +260,4 @@ test('a tree with names that git itself refuses', async () => {
   ])
     assert.is((await failure(verifyTree(repo, commit(odd), []))).exit, 3);
 });
-
 test.run();

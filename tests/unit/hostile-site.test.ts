@@ -6,9 +6,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadConfig } from '../../lib/config/load.ts';
 import { Failure } from '../../lib/errors.ts';
-import { frontOf } from '../../lib/proxy/proxies.ts';
+import { proxyOf } from '../../lib/proxy/proxies.ts';
 import { flagText, readFlag } from '../../lib/maintenance/flag.ts';
-import { jsonOf, pageOf, readMessage } from '../../lib/maintenance/page.ts';
+import { maintenanceJson, pageOf, readMessage } from '../../lib/maintenance/page.ts';
 import { hostile, pick, seeded } from '../torture/hostile.ts';
 import { doors, hostileSites, nginxShape, opsOf } from '../torture/sites.ts';
 
@@ -20,7 +20,7 @@ async function rendered(ops: string): Promise<string> {
   writeFileSync(file, ops);
   const target = (await loadConfig(file)).targets[0];
   assert.ok(target);
-  return frontOf(target).text;
+  return proxyOf(target).text;
 }
 
 /** Lines of a Caddyfile by how deep they stand and what they begin with. */
@@ -107,7 +107,7 @@ test('no message is more than text in the page, the JSON and the flag', () => {
       told.replaceAll(/&([\w#]+);/g, (_, name: string) => names[name] ?? ''),
       message,
     );
-    assert.is(JSON.parse(jsonOf({ message })).message, message);
+    assert.is(JSON.parse(maintenanceJson({ message })).message, message);
     const flag = flagText({ by: 'ana@laptop', until: undefined, message });
     assert.not.match(flag, /\n/);
     assert.equal(
@@ -117,5 +117,4 @@ test('no message is more than text in the page, the JSON and the flag', () => {
   }
   assert.ok(taken > 300, String(taken));
 });
-
 test.run();

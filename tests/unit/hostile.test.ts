@@ -26,7 +26,6 @@ mkdirSync(work);
 const random = seeded(3);
 const some = (count: number, more: { nul?: boolean; oneLine?: boolean } = {}) =>
   Array.from({ length: count }, () => hostile(random, canary, more));
-
 /** At most so long, and no half of a character at the end: no file can hold one. */
 const cut = (value: string, most: number) => value.slice(0, most).replace(/\p{Cs}/gu, '');
 let tried = 0;

@@ -103,6 +103,50 @@ test('no folder has more than sixteen files', () => {
   );
 });
 
+test('an exported name occurs once, and no type of a file alone bears the name of an exported one', () => {
+  const declared = (file: File, pattern: RegExp) => [...file.code.matchAll(pattern)].map(([, name = '']) => name);
+  const names = new Map<string, string>();
+  const again: string[] = [];
+  for (const file of lib)
+    for (const name of new Set(declared(file, /^export (?:async )?(?:type|function|const|class) (\w+)/gm))) {
+      const other = names.get(name);
+      if (other) again.push(`${name}: ${other} and ${file.path}`);
+      names.set(name, file.path);
+    }
+  for (const file of lib)
+    for (const name of declared(file, /^type (\w+)/gm))
+      if (names.has(name)) again.push(`${name}: ${names.get(name) ?? ''} and, for itself, ${file.path}`);
+  assert.equal(again, []);
+});
+
+/** Longer than that: a list that may only become shorter. */
+const long = [
+  'lib/backup/verify/parts.ts',
+  'lib/config/build/target.ts',
+  'lib/config/load.ts',
+  'lib/config/schema/file.ts',
+  'lib/deploy/run-plan.ts',
+  'lib/doctor/findings.ts',
+  'lib/health/probes.ts',
+  'lib/plan/keeper/protocol.ts',
+  'lib/recover/recover.ts',
+  'lib/runtime/compose/functions.ts',
+  'lib/task/args.ts',
+  'lib/task/task.ts',
+  'tasks/backup.ts',
+  'tasks/backups.ts',
+];
+
+test('no file has more than 220 lines', () => {
+  assert.equal(
+    both
+      .filter(({ text }) => text.split('\n').length > 221)
+      .map(({ path }) => path)
+      .toSorted(),
+    long,
+  );
+});
+
 test('every file says in its first line what it owns', () => {
   const silent = both.filter(({ text }) => !/^(#!.*\n)?\/\/ \S.{15,}[.:]\n/.test(text));
   assert.equal(
@@ -236,5 +280,4 @@ test('a test file that forgets to run its tests is found', () => {
     [],
   );
 });
-
 test.run();

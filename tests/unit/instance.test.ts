@@ -9,9 +9,9 @@ import { loadConfig } from '../../lib/config/load.ts';
 import { Failure } from '../../lib/errors.ts';
 import { readTtl } from '../../lib/instance/checks.ts';
 import { copyOf, portsNeeded, readName, urlOf } from '../../lib/instance/target.ts';
-import { markLine, portsFor, readMarks, type Mark } from '../../lib/instance/lease.ts';
+import { leaseLine, portsFor, readLeases, type Lease } from '../../lib/instance/lease.ts';
 import { span } from '../../lib/duration.ts';
-import { birthSteps } from '../../lib/instance/steps.ts';
+import { createSteps } from '../../lib/instance/steps.ts';
 import { siteConfig } from '../../lib/proxy/nginx.ts';
 import { readFacts } from '../../lib/release/facts.ts';
 import { usersIn } from '../../lib/seed/users.ts';
@@ -123,12 +123,12 @@ test('only a name that is a label of a domain is one', () => {
 
 test('marks are read as they were written, and ports that somebody has are not given twice', async () => {
   const base = await baseOf();
-  const mark: Mark = { name: 'pr-1', end: 20, made: 10, ports: [8400, 8401], by: 'ana@laptop', sha: 'abc' };
-  const told = `pr-1 ${markLine(mark)} sha=abc\n../x end=1 made=1 ports= by= sha=\npr-2 half`;
+  const mark: Lease = { name: 'pr-1', end: 20, made: 10, ports: [8400, 8401], by: 'ana@laptop', sha: 'abc' };
+  const told = `pr-1 ${leaseLine(mark)} sha=abc\n../x end=1 made=1 ports= by= sha=\npr-2 half`;
   const facts = readFacts(`instances ${Buffer.from(told).toString('base64')}\n`, base);
-  assert.equal(readMarks(facts), [mark]);
+  assert.equal(readLeases(facts), [mark]);
   assert.equal(portsFor(base, 'pr-1', [mark]), [8400, 8401]);
-  const marks: Mark[] = [];
+  const marks: Lease[] = [];
   for (const name of ['a', 'b', 'c']) marks.push({ ...mark, name, ports: portsFor(base, name, marks) });
   assert.equal(
     marks.flatMap(one => one.ports).toSorted((a, b) => a - b),
@@ -147,7 +147,7 @@ test('the environment file of a copy has its own values, and no other line is to
   const moved = { ...base, root, env: base.env.map(one => ({ ...one, file: join(root, 'web.env') })) };
   const copy = copyOf(moved, 'pr-1', [8400, 8401]);
   const mark = { name: 'pr-1', end: 1, made: 1, ports: [8400, 8401], by: 'ana' };
-  const [, settings] = birthSteps({ base: moved, copy, mark, was: undefined, data: 'empty', patience: 0 });
+  const [, settings] = createSteps({ base: moved, copy, mark, was: undefined, data: 'empty', patience: 0 });
   const script = `set -euo pipefail; mkdir -p ${root}; write_file() { cat >"$1"; }
     printf '# of staging\\nORIGIN="https://x\\ny"\\nAPP_ENV=staging\\nSECRET="a\\nORIGIN=b"' >${root}/web.env
     ${settings?.run.text}\ncat ${copy.env[0]?.file}`;
@@ -185,14 +185,14 @@ test('a copy begins with a database that no deploy of its base had half-migrated
   const home = join(root, 'releases/.keeper');
   const mark = { name: 'pr-1', end: 1, made: 1, ports: [8400, 8401], by: 'ana' };
   const copied = (patience: number, around: string) => {
-    const step = birthSteps({ base: moved, copy, mark, was: undefined, data: 'snapshot', patience })[2];
+    const step = createSteps({ base: moved, copy, mark, was: undefined, data: 'snapshot', patience })[2];
     const script = `set -euo pipefail; shopt -s inherit_errexit; answer() { echo "$*"; }; mkdir -p ${home} ${root}/data; rm -rf ${root}/instances ${home}/journal
       sqlite3 ${file} "drop table if exists book; create table book (title); insert into book values ('begun')"
       ${around}
       ${step?.run.text}`;
     const { stdout, stderr, status } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
     assert.is(status, 0, stderr);
-    return { judged: () => step?.judge?.(stdout), rows: () => spawnSync('sqlite3', [to, 'select * from book'], { encoding: 'utf8' }).stdout }; // prettier-ignore
+    return { judged: () => step?.accept?.(stdout), rows: () => spawnSync('sqlite3', [to, 'select * from book'], { encoding: 'utf8' }).stdout }; // prettier-ignore
   };
   // as the keeper does: the lock, a word of its own, the journal, and at the end of it the migration is done
   const deploy = (end: string) => `exec 8>>${home}/lock; flock 8; date +%N >${home}/run; mkdir ${home}/journal
@@ -213,7 +213,7 @@ test('what ends copies on the server ends those whose time is up, and nothing of
   const sweep = join(copies, 'sweep.sh');
   const copy = copyOf(base, 'pr-1', [8400, 8401]);
   const mark = { name: 'pr-1', end: 1, made: 1, ports: [8400, 8401], by: 'ana' };
-  const [reserve] = birthSteps({ base, copy, mark, was: undefined, data: 'empty', patience: 0 });
+  const [reserve] = createSteps({ base, copy, mark, was: undefined, data: 'empty', patience: 0 });
   const bootLine = (name: string) => `@reboot bash ${copies}/${name}/releases/.keeper/keeper.sh settle ${copies} # x\n`;
   writeFileSync(join(folder, 'table'), `# of others\n${bootLine('pr-1')}${bootLine('b')}`);
   // programs of a server that only write down what they were asked
@@ -312,5 +312,4 @@ users.json:5:3: 3: must be a map, not text`,
   );
   assert.equal([count, String(json)], [1, '[secret]']);
 });
-
 test.run();

@@ -17,7 +17,6 @@ const disk = (name: string, size: string) => {
   assert.is(made.status, 0, made.stderr.toString());
   return at;
 };
-
 /** Without root no disk of our own can be made, and there is nothing to try. */
 const root = process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'true']).status === 0;
 const fill = (at: string) => spawnSync('bash', ['-c', 'cat /dev/zero >"$1/filler"', 'bash', at]);
@@ -93,10 +92,8 @@ test('a disk that is full at the decision: the reserve makes room, line and poin
   );
   assert.equal(here.journal(), []);
 });
-
 test.after(() => {
   for (const name of ['full', 'filling', 'undo', 'commit']) if (root) spawnSync('umount', ['-l', join(folder, name)]);
   rmSync(folder, { recursive: true, force: true });
 });
-
 test.run();

@@ -47,5 +47,4 @@ test('of thousands of lines that come at any moment none is lost, and none is cu
     [],
   );
 });
-
 test.run();

@@ -46,7 +46,6 @@ test('of 20 at once one runs, 19 are told who holds the lock, since when and at 
   here.remove();
 });
 let lost = 0;
-
 async function walkOn(file: string): Promise<void> {
   const { writeFile } = await import('node:fs/promises');
   await writeFile(file, '');
@@ -138,5 +137,4 @@ test('a lock is never stale: what a crash left behind does not hold it', async (
   assert.is((await walk(here.attempt(), [stepOf({ title: 'b', run: 'true' })])).outcome, 'live');
   here.remove();
 });
-
 test.run();

@@ -290,5 +290,4 @@ test('a hang-up of the server side undoes too', async () => {
   child.kill('SIGKILL');
   here.remove();
 });
-
 test.run();

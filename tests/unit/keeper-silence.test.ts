@@ -161,5 +161,4 @@ atOnce('a keeper that is stopped is given up after 20 s, and goes back when it g
   process.kill(stopped, 'SIGCONT');
   await wentBack(here, /ana@laptop is gone during: Hang|no sign of life/);
 });
-
 test.run();

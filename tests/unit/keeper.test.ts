@@ -25,7 +25,7 @@ test('a plan that succeeds is recorded, its undos are forgotten, its end is told
     [
       { title: 'Speak', run: sh`echo hello; echo oops >&2; echo 1 >>${ran}`, undo: sh`echo undo >>${ran}` },
       { title: 'Skipped', skip: 'no need', run: sh`echo never >>${ran}` },
-      { title: 'Read', run: sh`cat; answer two words`, input: 'typed\n', judge: one => void answers.push(one) },
+      { title: 'Read', run: sh`cat; answer two words`, input: 'typed\n', accept: one => void answers.push(one) },
       { title: 'Last', run: sh`printf 'no newline'; echo 3 >>${ran}` },
     ],
     [stepOf({ title: 'Tidy', run: 'true' }), stepOf({ title: 'Hopeless', run: 'exit 4', seconds: 5 })],
@@ -126,7 +126,7 @@ test('a judge that is not content has the step run again, and may fail it', asyn
     title: 'a',
     run: sh`echo x >>${ran}; answer $(wc -l <${ran})`,
     undo: sh`true`,
-    judge: answer => {
+    accept: answer => {
       seen++;
       return Number(answer) < 3 ? 'again' : undefined;
     },
@@ -139,7 +139,7 @@ test('a judge that is not content has the step run again, and may fail it', asyn
   const refused: Step = {
     title: 'a',
     run: sh`answer no`,
-    judge: () => {
+    accept: () => {
       throw new Failure(1, 'that is not it');
     },
   };
@@ -364,5 +364,4 @@ test('a folder that cannot be made is said at once', async () => {
   assert.match(refused.message, 'cannot be made');
   here.remove();
 });
-
 test.run();

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { remember } from '../../lib/alert/state.ts';
+import { recordObservations } from '../../lib/alert/state.ts';
 import { baseOn, openScratch } from '../../lib/backup/scratch.ts';
 import type { Host } from '../../lib/host/host.ts';
 import { localHost } from '../../lib/host/local.ts';
@@ -80,7 +80,7 @@ test('a backup says which run tidies up, and leaves what is there', async () => 
 });
 
 test('who notes how backups are, and who gives an instance its time, says who is in the way', async () => {
-  const noting = remember(target, [{ subject: 'backup', bad: false }], ['backup']).text;
+  const noting = recordObservations(target, [{ subject: 'backup', bad: false }], ['backup']).text;
   assert.is(run(noting).status, 0);
   await held(join(releases, 'backups.state.lock'), () => {
     const { status, stderr } = run(noting);
@@ -100,5 +100,4 @@ test('who notes how backups are, and who gives an instance its time, says who is
     assert.match(stderr, /another run has been working on the instances for 20 s: process \d+ since 20/);
   });
 });
-
 test.run();

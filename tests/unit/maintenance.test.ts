@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { Failure } from '../../lib/errors.ts';
 import { remoteAddress } from '../../lib/maintenance/allow.ts';
 import { flagText, readFlag } from '../../lib/maintenance/flag.ts';
-import { jsonOf, pageOf, readMessage } from '../../lib/maintenance/page.ts';
+import { maintenanceJson, pageOf, readMessage } from '../../lib/maintenance/page.ts';
 import { readUntil } from '../../lib/maintenance/end-time.ts';
 
 const refuses = (what: () => unknown, shown: string) =>
@@ -133,9 +133,9 @@ test('a page of one’s own may have the placeholders, and its other braces stay
 test('the JSON is one line with what is known', () => {
   const message = 'a "quoted"\\ </script>';
   const until = { iso: '2026-11-21T18:30+01:00', words: '18:30 CET' };
-  assert.equal(JSON.parse(jsonOf({ message, until })), { error: 'maintenance', message, until: until.iso });
-  assert.equal(JSON.parse(jsonOf()), { error: 'maintenance', message: 'Back in a moment' });
-  assert.not.match(jsonOf({ message }), /\n/);
+  assert.equal(JSON.parse(maintenanceJson({ message, until })), { error: 'maintenance', message, until: until.iso });
+  assert.equal(JSON.parse(maintenanceJson()), { error: 'maintenance', message: 'Back in a moment' });
+  assert.not.match(maintenanceJson({ message }), /\n/);
 });
 
 test('the flag is read back as it was written, whatever the message is', () => {
@@ -170,5 +170,4 @@ test('the flag of a deploy, and that of another tool, says what it says', () => 
   assert.is(readFlag('1000000000\n', now).words, 'on for 0 min');
   assert.is(readFlag('1000000000\nrestoring\nthe backup\n', now).words, 'on for 0 min: restoring the backup');
 });
-
 test.run();

@@ -170,5 +170,4 @@ test('as many as ops.yml says stay: the newest that ever served, those of anothe
   assert.equal(removed(after('a b c <a', all), 3), ['b', 'd', 'e'].map(folder));
   assert.equal(removed(after('a b C <a d', all), 3), ['b', 'c', 'e'].map(folder));
 });
-
 test.run();

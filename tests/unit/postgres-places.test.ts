@@ -32,7 +32,6 @@ const database: PostgresDatabase = {
   keep: 2,
 };
 const target = sample({ database, env: [{ file, keys: {}, checks: [] }] });
-
 /** Each point with BOOKOPS_TORTURE=1, each second one otherwise. */
 const stride = process.env['BOOKOPS_TORTURE'] === '1' ? 1 : 2;
 const change = (id: string) => changeOf(target, id);
@@ -192,5 +191,4 @@ test('who may not make databases is told what to type, before anything is change
   assert.equal(server.names().toSorted(), before);
   server.sql(`ALTER ROLE ${role} CREATEDB`);
 });
-
 test.run();

@@ -6,10 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Probe } from '../../lib/target/health-settings.ts';
-import type { Health } from '../../lib/target/health-settings.ts';
+import type { Probe, Health } from '../../lib/target/health-settings.ts';
 import { Failure } from '../../lib/errors.ts';
-import { explain, judge, mismatch, readAnswers, waitUntilReady } from '../../lib/health/probes.ts';
+import { explainProbes, judgeProbes, mismatch, readAnswers, waitUntilReady } from '../../lib/health/probes.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bookops-probes-'));
 const prelude = readFileSync(new URL('../../lib/host/step-functions.sh', import.meta.url), 'utf8');
@@ -139,13 +138,13 @@ const encode = (text: string) => Buffer.from(text).toString('base64');
 
 test('the end of a wait names the release, each bad probe with its URL, and the tail of the log', () => {
   const text = `probe ready 503 . ${encode('{"reason":"no redis"}')}. .\nlog ${encode('one\ntwo\n')}\n`;
-  const late = explain(health(probe(), probe({ name: 'version' })), sha, 70, text);
+  const late = explainProbes(health(probe(), probe({ name: 'version' })), sha, 70, text);
   assert.is(
     late.message,
     '3f2c1ab was not ready after 3 s: ready: http://127.0.0.1:4000/readyz answers 503: no redis; version: http://127.0.0.1:4000/readyz did not answer',
   );
   assert.is(late.detail, 'the last lines of its log:\none\ntwo');
-  const dead = explain(health(probe()), sha, 71, `dead ${encode('container web-1 exited with code 3\n')}\n`);
+  const dead = explainProbes(health(probe()), sha, 71, `dead ${encode('container web-1 exited with code 3\n')}\n`);
   assert.is(dead.message, '3f2c1ab ended right after its start: container web-1 exited with code 3');
   assert.is(dead.detail, 'it wrote nothing to its log');
 });
@@ -153,8 +152,8 @@ test('the end of a wait names the release, each bad probe with its URL, and the 
 test('the judge has the last word, and asks again until the host says that the deadline is over', () => {
   const one = health(probe({ json: { status: 'ok' } }));
   const answer = (body: string) => `probe ready 200 . ${encode(body)}. .\n`;
-  assert.is(judge(one, sha)(answer('{"status":"ok"}')), undefined);
-  const judged = judge(one, sha);
+  assert.is(judgeProbes(one, sha)(answer('{"status":"ok"}')), undefined);
+  const judged = judgeProbes(one, sha);
   assert.is(judged(answer('{"other":{"status":"ok"}}')), 'again');
   assert.is(judged(`over\n${answer('{"status":"ok"}')}`), undefined);
   assert.throws(
@@ -168,7 +167,7 @@ test('the judge has the last word, and asks again until the host says that the d
 });
 
 test('a host whose clock stands still does not make the judge ask for ever', () => {
-  const judged = judge({ ...health(probe({ json: { status: 'ok' } })), deadlineSeconds: 0 }, sha);
+  const judged = judgeProbes({ ...health(probe({ json: { status: 'ok' } })), deadlineSeconds: 0 }, sha);
   assert.throws(() => judged(`probe ready 200 . ${encode('{}')}. .\n`), /was not ready/);
 });
 
@@ -251,7 +250,7 @@ test('the wait gives up at its deadline and brings the last answer and the log',
       const { code, answer, seconds } = await wait(one);
       assert.is(code, 70);
       assert.ok(seconds < 10, `${seconds} s`);
-      const { message, detail } = explain(one, sha, 70, answer);
+      const { message, detail } = explainProbes(one, sha, 70, answer);
       assert.match(message, 'answers 503: migrations pending');
       assert.match(detail, 'its last words');
     },
@@ -265,7 +264,7 @@ test('an app that dies is noticed at once, whatever its port does', async () => 
   );
   assert.is(code, 71);
   assert.ok(seconds < 5, `${seconds} s`);
-  assert.match(explain(health(probe()), sha, 71, answer).message, 'container web-1 exited with code 3');
+  assert.match(explainProbes(health(probe()), sha, 71, answer).message, 'container web-1 exited with code 3');
 });
 
 test('a dead app is dead although something else answers well on its port', async () => {
@@ -286,7 +285,7 @@ test('expected values with the letters of regular expressions, quotes and umlaut
       const good = probe({ url, json: { 'deep.key': odd }, header: { name: 'X-Odd', value: 'v1.0+[a](b)$' } });
       const { code, answer, errors } = await wait(health(good));
       assert.is(code, 0, errors + JSON.stringify(readAnswers(answer)));
-      assert.is(judge(health(good), sha)(answer), undefined);
+      assert.is(judgeProbes(health(good), sha)(answer), undefined);
       // the letters mean themselves: a value they would match as a pattern is another value
       const other = probe({ url, header: { name: 'X-Odd', value: 'v1.0+[ab](b)$' } });
       assert.is((await wait({ ...health(other), deadlineSeconds: 0.3 })).code, 70);
@@ -306,7 +305,7 @@ test('a large, a slow and a broken answer do not hold up or break the wait', asy
       assert.ok(large.code === 0 || large.code === 70);
       const broken = await wait({ ...health(probe({ url: `${url}/broken` })), deadlineSeconds: 0.3 });
       assert.is(broken.code, 70);
-      assert.match(explain(health(probe()), sha, 70, broken.answer).message, 'Empty reply');
+      assert.match(explainProbes(health(probe()), sha, 70, broken.answer).message, 'Empty reply');
       assert.is((await wait(health(probe({ url: `${url}/binary` })))).code, 0);
     },
   );
@@ -324,12 +323,12 @@ test('all probes have to be good at once; a release that was live may be good by
       const asked = { ...both, passed: [probe({ url: `${url}/live` })] };
       const then = await wait(asked);
       assert.is(then.code, 0);
-      assert.is(judge(asked, sha)(then.answer), undefined);
+      assert.is(judgeProbes(asked, sha)(then.answer), undefined);
       const neither = { ...both, deadlineSeconds: 0.3, passed: [probe({ url: `${url}/three` })] };
       const late = await wait(neither);
       assert.is(late.code, 70);
       assert.match(
-        explain(neither, sha, 70, late.answer).message,
+        explainProbes(neither, sha, 70, late.answer).message,
         /two: .* 503.*; nor by what it passed .*three answers 503/,
       );
     },
@@ -353,7 +352,7 @@ test('what is good to the judge is good to the shell, however it is spelled', as
           const one = { ...health(probe({ url: `${url}/${at}`, json })), deadlineSeconds: 1 };
           const { code, answer } = await wait(one);
           assert.is(code, 0, what);
-          assert.is(judge(one, sha)(answer), undefined, what);
+          assert.is(judgeProbes(one, sha)(answer), undefined, what);
         }),
       );
     },

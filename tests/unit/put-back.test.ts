@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { exchangeDatabase, exchangeFiles, type PutBack } from '../../lib/backup/restore/replace.ts';
+import { swapDatabase, swapFiles, type Replacement } from '../../lib/backup/restore/replace.ts';
 import type { Step } from '../../lib/plan/step.ts';
 import { listing } from '../task/book.ts';
 import { sample } from '../torture/targets.ts';
@@ -16,7 +16,7 @@ const prelude = readFileSync(new URL('../../lib/host/step-functions.sh', import.
 const stamp = '20261121T030000Z';
 
 /** A root with data, and what was brought beside them. `empty`: there is nothing yet that could be moved aside. */
-function makeRoot(empty: boolean): { root: string; back: PutBack } {
+function makeRoot(empty: boolean): { root: string; back: Replacement } {
   const root = join(mkdtempSync(join(scratch, 'root-')), "it's");
   const shared = join(root, 'shared');
   mkdirSync(join(shared, `.restored-${stamp}/shared/uploads/deep`), { recursive: true });
@@ -56,8 +56,8 @@ const data = (root: string) =>
     .map(([name, is]) => `${name} ${is.replace(/ [\d.]+ /, ' ')}`);
 
 for (const [what, stepOf] of [
-  ['database', (back: PutBack): Step => exchangeDatabase(back, back.database ?? (assert.unreachable() as never))],
-  ['files', exchangeFiles],
+  ['database', (back: Replacement): Step => swapDatabase(back, back.database ?? (assert.unreachable() as never))],
+  ['files', swapFiles],
 ] as const)
   for (const empty of [false, true])
     test(`the ${what}${empty ? ', where there were none,' : ''} at any point of the exchange and of the way back`, () => {

@@ -165,5 +165,4 @@ test('a release is removed whole, whatever its modes and links are, and nothing 
   assert.is(remove().status, 0);
   nothingLost();
 });
-
 test.run();

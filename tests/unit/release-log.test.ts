@@ -134,5 +134,4 @@ test('in 2,000 generated histories previous is good and never current, and curre
     for (const letter of good) assert.ok(live.includes(letter), why);
   }
 });
-
 test.run();

@@ -71,5 +71,4 @@ test('control characters are written out, colours and cursor movements dropped, 
   const fine = 'Grüße\t本屋 🎉 👩‍👩‍👧 العربية\n';
   assert.is(visible(fine), fine);
 });
-
 test.run();

@@ -6,18 +6,18 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../lib/errors.ts';
 import { annotation, inert } from '../../lib/report/github-actions.ts';
-import { explanation, tell } from '../../lib/report/failure.ts';
+import { explanation, failureReport } from '../../lib/report/failure.ts';
 import { took } from '../../lib/report/items.ts';
-import { type Surroundings, createVoice } from '../../lib/report/report.ts';
+import { type ReportOptions, createReporter } from '../../lib/report/report.ts';
 
-async function listen(more: Partial<Surroundings> & { terminal?: boolean } = {}) {
+async function listen(more: Partial<ReportOptions> & { terminal?: boolean } = {}) {
   const heard = { out: '', err: '' };
   const stream = (name: 'out' | 'err') => ({
     write: (text: string) => (heard[name] += text),
     isTTY: more.terminal === true,
     columns: 40,
   });
-  const voice = await createVoice({
+  const voice = await createReporter({
     title: 'bookops deploy',
     stdout: stream('out'),
     stderr: stream('err'),
@@ -165,11 +165,11 @@ test('however long its parts are, an explanation never grows beyond 25 lines', (
 });
 
 test('an error that nobody expected is called a bug, and shows where with --verbose', () => {
-  const told = tell(new TypeError('x is not a function'), false);
+  const told = failureReport(new TypeError('x is not a function'), false);
   assert.is(told.message, 'x is not a function (this is a bug in bookops)');
   assert.equal([told.exit, told.detail], [1, null]);
-  assert.match(tell(new TypeError('x'), true).detail ?? '', 'report.test.ts');
-  assert.match(tell('only text', true).message, 'only text (this is a bug');
+  assert.match(failureReport(new TypeError('x'), true).detail ?? '', 'report.test.ts');
+  assert.match(failureReport('only text', true).message, 'only text (this is a bug');
 });
 
 test('--json prints exactly one line of JSON, also for undefined and for control characters', async () => {
@@ -235,5 +235,4 @@ test('a summary that cannot be written fails nothing', async () => {
 test('times are written so that they can be compared', () => {
   assert.equal([0, 0.44, 12, 59.96, 185, 3600].map(took), ['0.0s', '0.4s', '12.0s', '1m 00s', '3m 05s', '60m 00s']);
 });
-
 test.run();

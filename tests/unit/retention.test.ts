@@ -333,5 +333,4 @@ test('pruning every night for years leaves what pruning once at the end would', 
     assert.ok(stored.length <= keep.daily + keep.weekly + keep.monthly + 40, `${stored.length} stay`);
   }
 });
-
 test.run();

@@ -204,14 +204,14 @@ test('the process runtime starts, sees, stops and brings back an app in a folder
   const start = runtime.start(change);
   const started = run(`${start.run.text}\nsleep 0.3`);
   assert.is(started.status, 0, started.stderr);
-  const alive = run(`${runtime.vitals(release).text}\nsleep 0.2\nalive && log_tail`);
+  const alive = run(`${runtime.liveness(release).text}\nsleep 0.2\nalive && log_tail`);
   assert.is(alive.status, 0, alive.stdout + alive.stderr);
   assert.match(alive.stdout, `serving from ${release.folder} as it's me`);
   const exec = run(runtime.exec(release, ['printf', '%s|', 'a b', '', "it's", '$(id)', '-n'], false, undefined).text);
   assert.is(exec.stdout, "a b||it's|$(id)|-n|", exec.stderr);
   const undone = run(start.undo?.text ?? 'false');
   assert.is(undone.status, 0, undone.stderr);
-  assert.is(run(`${runtime.vitals(release).text}\nalive`).status, 1);
+  assert.is(run(`${runtime.liveness(release).text}\nalive`).status, 1);
   assert.is(run(start.undo?.text ?? 'false').status, 0, 'an undo may run twice');
 });
 

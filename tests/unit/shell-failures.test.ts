@@ -314,5 +314,4 @@ test('nor have the texts that its builders make', () => {
   );
   assert.is(found.join('\n'), '', found.join('\n'));
 });
-
 test.run();

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connect } from '../../lib/host/connect.ts';
 import { script } from '../../lib/host/sh.ts';
-import { parseAddress, resolveAddress, where } from '../../lib/host/ssh/config.ts';
+import { parseAddress, resolveAddress, addressOf } from '../../lib/host/ssh/config.ts';
 import { failure } from '../ssh/failing.ts';
 import { makeHome, me, settingsFor, startSshd } from '../ssh/sshd.ts';
 
@@ -124,7 +124,7 @@ test('an IPv6 address in brackets is reached', async () => {
 });
 
 test('a place is written with brackets where the address needs them', () => {
-  assert.is(where({ user: 'a', hostname: 'h', port: 22 }), 'a@h:22');
+  assert.is(addressOf({ user: 'a', hostname: 'h', port: 22 }), 'a@h:22');
 });
 
 test.after(() => home.remove());

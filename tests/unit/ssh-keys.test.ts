@@ -137,10 +137,8 @@ test('a private key that others can read is not used, and a missing one of ops.y
   chmodSync(home.file('id_ed25519'), 0o600);
   assert.is((await failure(ask('box', { identity: '/nonexistent/key' }))).exit, 3);
 });
-
 test.after(() => {
   server.stop();
   home.remove();
 });
-
 test.run();

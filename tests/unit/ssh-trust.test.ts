@@ -194,13 +194,11 @@ test('a ProxyCommand is used', async () => {
 test('nothing is left over in the temporary folder', () => {
   assert.equal(readdirSync(tmpdir()).filter(entry => entry.startsWith('bookops-jump-')), []); // prettier-ignore
 });
-
 test.after(() => {
   server.stop();
   jumpServer.stop();
   home.remove();
 });
-
 test.run();
 
 function fingerprintOf(key: string | undefined): string {

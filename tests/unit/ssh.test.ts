@@ -256,13 +256,11 @@ test('a closed host answers no more, and closing twice is nothing', async () => 
   await there.close();
   assert.is((await failure(there.ask(script('true')))).exit, 4);
 });
-
 test.after(async () => {
   for (const one of hosts) await one.close();
   server.stop();
   home.remove();
 });
-
 test.run();
 
 function installed(shell: string): boolean {

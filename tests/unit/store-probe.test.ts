@@ -126,5 +126,4 @@ test('rules that are off, for tagged objects, or for other versions do not conce
   assert.equal(judgeRule({ Status: 'Enabled', Expiration: { ExpiredObjectDeleteMarker: true } }, 'a/'), []);
   assert.is(judgeRule({ ...all, Status: 'Enabled', Filter: { Prefix: 'a/b-c/1' } }, 'a/').length, 1);
 });
-
 test.run();

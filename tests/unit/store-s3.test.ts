@@ -243,5 +243,4 @@ test('each wrong setting and each refusal says which, with its exit code and nev
   assert.match(await answered(411, 'MissingContentLength'), /^1 .*it answered MissingContentLength 411/);
   assert.match(await answered(501, 'NotImplemented'), /^1 .*it answered NotImplemented 501/);
 });
-
 test.run();

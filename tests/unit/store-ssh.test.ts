@@ -28,7 +28,6 @@ const MiB = 1024 * 1024;
 const settings = (port = server.port) =>
   settingsFor(`${server.address.replace(/\d+$/, String(port))}`, { hostKeys: [server.keys['ed25519'] ?? ''] });
 const here: HostSettings = { name: 'here', kind: 'local' };
-
 /** A store on a host, which is connected to once. */
 function storeOn(host: HostSettings, folder: string, { signal = never, environment = home.environment } = {}) {
   const word = JSON.stringify([host, environment['PATH']]);
@@ -65,13 +64,11 @@ const files = (folder: string): string[] => {
 };
 const put = (store: ReturnType<typeof storeOn>, key: string, text: string) =>
   store.put(key, Readable.from([Buffer.from(text)]));
-
 async function listed(store: ReturnType<typeof storeOn>): Promise<string[]> {
   const found: string[] = [];
   for await (const { key } of store.list('')) found.push(key);
   return found;
 }
-
 /** A body of so many MiB, with something done after each. */
 const steady = (count: number, after: (sent: number) => unknown = () => {}) =>
   Readable.from(
@@ -244,5 +241,4 @@ test('a host that is not the one it should be gets nothing', async () => {
   assert.is(error.exit, 4);
   assert.match(error.message, /the store attic cannot take a\/x: .*host key/);
 });
-
 test.run();

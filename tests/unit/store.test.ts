@@ -35,5 +35,4 @@ test('a key cannot lead out of the folder', async () => {
       (error: unknown) => assert.instance(error, TypeError, key),
     );
 });
-
 test.run();

@@ -136,5 +136,4 @@ test('a database of Postgres is as before, or a whole copy of it is there, whate
     run(keepSnapshots(target, database, old).run, at);
   }
 });
-
 test.run();

@@ -61,7 +61,7 @@ async function served(services: string[], more: Partial<Target> = {}) {
       })
       .filter(step => step.skip === undefined);
   const begin = { ...changeOf(target, '20261119-000001'), next: was };
-  for (const step of [...prepare(begin), runtime.start(begin), ...runtime.settleIn(begin)]) forward(step.run, at);
+  for (const step of [...prepare(begin), runtime.start(begin), ...runtime.finalize(begin)]) forward(step.run, at);
 
   // the list of what it held goes with its folder
   const passing = [next.name, 'adopted'].map(name => `releases/${name}/images`);
@@ -141,7 +141,7 @@ test("compose's undos of a colour's place and of taking over what another tool l
   for (const step of [write, pull]) forward(step.run, here);
   const next = { ...change.next, colour: 'green' as const };
   const upstreams = [{ name: 'web', port: 4000, green: 4001, variable: 'PORT' }];
-  const place = runtime.colours?.place({ ...change, next }, { upstreams } as never);
+  const place = runtime.colours?.start({ ...change, next }, { upstreams } as never);
   assert.ok(place);
   here.taken(place);
   const start = runtime.start({ ...change, next });
@@ -206,7 +206,7 @@ for (const colour of [undefined, 'green'] as const)
       unpack,
       // its unit serves until the other colour does
       !colour && stop(change, wayBack(await probing(join(root, 'units'), 'book'), [])),
-      colour && colours?.place(change, { upstreams } as never),
+      colour && colours?.start(change, { upstreams } as never),
       start(change),
     ];
     const environment = {
@@ -302,5 +302,4 @@ test('the undos of real processes: one of the old release runs, or none that nob
     );
   }
 });
-
 test.run();

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { exchangeDatabase, exchangeFiles, type PutBack } from '../../lib/backup/restore/replace.ts';
+import { swapDatabase, swapFiles, type Replacement } from '../../lib/backup/restore/replace.ts';
 import type { SqliteDatabase } from '../../lib/target/database-settings.ts';
 import { databaseEnds, exactCopy } from '../../lib/database/sqlite/exact-copy.ts';
 import { restoreStep, snapshotFile, snapshotStep } from '../../lib/database/snapshot.ts';
@@ -125,7 +125,7 @@ function restoring(within?: string, media = false) {
   for (const one of ['shared/uploads/now', 'shared/uploads/a/b/c', 'shared/uploads/a/d', `${covers}/now`])
     write(join(root, one), one.repeat(3000));
   symlinkSync('uploads/now', join(shared, 'cover'));
-  const back: PutBack = {
+  const back: Replacement = {
     target: { ...target, backup: { stores: [], keep: undefined, files } },
     stamp,
     database,
@@ -138,12 +138,12 @@ function restoring(within?: string, media = false) {
     );
   return { ...here, back, folders, now };
 }
-const exchanges: [string, (back: PutBack) => Step][] = [
-  ['database', back => exchangeDatabase(back, back.database ?? (assert.unreachable() as never))],
-  ['files', exchangeFiles],
+const exchanges: [string, (back: Replacement) => Step][] = [
+  ['database', back => swapDatabase(back, back.database ?? (assert.unreachable() as never))],
+  ['files', swapFiles],
 ];
 
-const restored = (name: string, stepOf: (back: PutBack) => Step, media: boolean) => {
+const restored = (name: string, stepOf: (back: Replacement) => Step, media: boolean) => {
   const here = restoring(undefined, media);
   const { back, folders, environment, now } = here;
   const step = stepOf(back);
@@ -172,10 +172,10 @@ for (const [what, stepOf] of exchanges)
   test(`a restore's undo: ${what}`, () => restored(`restore, ${what}`, stepOf, false));
 
 testWithDisks(makeScratch('try'), "a restore's undo: files on two disks, one of which is away for a while", () => {
-  if (whole) restored('restore, files on two disks', exchangeFiles, true);
+  if (whole) restored('restore, files on two disks', swapFiles, true);
   const here = restoring(undefined, true);
   const was = here.now();
-  const { run: forth, undo } = exchangeFiles(here.back);
+  const { run: forth, undo } = swapFiles(here.back);
   forward(forth, here);
   const [media, elsewhere] = [join(here.root, 'media'), makeScratch('away')];
   bind(media, elsewhere);
@@ -257,7 +257,7 @@ function migratedOn(disk: string, way: string) {
   return { ...here, now: () => here.parts(here.file), was: here.bytes as unknown };
 }
 
-function exchangedOn(disk: string, stepOf: (back: PutBack) => Step) {
+function exchangedOn(disk: string, stepOf: (back: Replacement) => Step) {
   const here = restoring(disk);
   const was = here.now();
   const step = stepOf(here.back);

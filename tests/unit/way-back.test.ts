@@ -6,8 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Probe } from '../../lib/target/health-settings.ts';
-import type { Health } from '../../lib/target/health-settings.ts';
+import type { Probe, Health } from '../../lib/target/health-settings.ts';
 import { wayBack } from '../../lib/health/previous.ts';
 import { script, type Command } from '../../lib/host/sh.ts';
 
@@ -134,5 +133,4 @@ test('the way back: something else answers, and is left alone', async () => {
   const { code, started } = await tell({ before: both, after: both, lives: [false, false] });
   assert.equal([code, started], [0, false]);
 });
-
 test.run();

@@ -1,34 +1,31 @@
 // A bucket in a backup, by difference: what the store has no copy of yet is copied once, and the index names the copy of each object.
+import type { Say } from '../../report/items.ts';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
-import { packedWell } from '../../host/packing.ts';
-import { packing } from '../../host/packing.ts';
-import type { Source, Told } from '../../store/s3/app-bucket.ts';
+import { packedWell, packing } from '../../host/packing.ts';
+import type { AppBucket, ListedObject } from '../../store/s3/app-bucket.ts';
 import type { Store } from '../../store/store.ts';
 import { copiesOf, copyName, indexName, readIndex, renderLine, type IndexLine } from './object-list.ts';
-import { isWhole, type Held } from '../catalog.ts';
+import { isComplete, type StoredBackup } from '../catalog.ts';
 import { fetchPart } from '../verify/parts.ts';
-import { measure, pourInto, type Way } from '../../host/run.ts';
+import { measure, writeStream, type Remote } from '../../host/run.ts';
 import type { Manifest, Part } from '../manifest.ts';
-
-type Say = (line: string) => void;
 
 /** Objects on their way at once: of many small ones each costs several round trips. */
 const atOnce = 4;
 const tries = 3;
 
-type Facts = NonNullable<Manifest['bucket']>;
+type BucketFacts = NonNullable<Manifest['bucket']>;
 
-type Wish = {
+type MirrorRequest = {
   target: Target;
-  source: Source;
+  source: AppBucket;
   /** On the host, for the index while it grows. */
   scratch: string;
 };
-
 /** Stores what a command on the host prints. */
 type Put = (
   name: Part['name'],
@@ -42,23 +39,23 @@ type Put = (
  * read, not copied. Only for who has the target's lock. @throws whatever the bucket or the store says.
  */
 export async function sendBucket(
-  way: Way,
+  way: Remote,
   store: Store,
-  { target, source, scratch }: Wish,
-  before: readonly Held[],
+  { target, source, scratch }: MirrorRequest,
+  before: readonly StoredBackup[],
   put: Put,
   say: Say,
-): Promise<{ part: Part; facts: Facts }> {
+): Promise<{ part: Part; facts: BucketFacts }> {
   const copies = copiesOf(target);
   const there = new Map<string, number>();
   for await (const { key, bytes } of store.list(copies)) there.set(key.slice(copies.length), bytes);
   const known = await knownFrom(way, before, scratch, there);
   const { prefix = '' } = target.backup?.bucket ?? {};
-  const facts: Facts = { from: source.name, prefix, objects: 0, bytes: 0, copied: 0, noted: [] };
+  const facts: BucketFacts = { from: source.name, prefix, objects: 0, bytes: 0, copied: 0, noted: [] };
   const note = (what: string) => void (facts.noted.length < 1000 && facts.noted.push(what));
   let told = Date.now();
 
-  const keep = async (one: Told): Promise<IndexLine | undefined> => {
+  const keep = async (one: ListedObject): Promise<IndexLine | undefined> => {
     if (way.signal.aborted) throw way.signal.reason;
     const copy = copyName(one);
     const was = known.get(copy);
@@ -71,7 +68,7 @@ export async function sendBucket(
     else if (found.bytes !== one.bytes) note(`changed while it was read: ${one.key}`);
     return found && { ...one, copy, ...found };
   };
-  const copyOnce = async (copy: string, { key }: Told): Promise<Known | undefined> => {
+  const copyOnce = async (copy: string, { key }: ListedObject): Promise<KnownCopies | undefined> => {
     for (let turn = 1; ; turn++) {
       const found = await source.read(key);
       if (!found) return undefined;
@@ -109,7 +106,7 @@ export async function sendBucket(
 
   const file = `${scratch}/${indexName.replace('.zst', '')}`;
   const meter = measure();
-  await pourInto(
+  await writeStream(
     way,
     sh`cat >${file}`,
     Readable.from(rendered(), { objectMode: false }),
@@ -126,19 +123,19 @@ export async function sendBucket(
   return { part: { name: indexName, bytes, sha256, ...raw }, facts };
 }
 
-type Known = Pick<IndexLine, 'bytes' | 'sha256' | 'headers'>;
+type KnownCopies = Pick<IndexLine, 'bytes' | 'sha256' | 'headers'>;
 
 /** What the newest backup in this store says of copies that are there. One that cannot be read only costs time. */
 async function knownFrom(
-  way: Way,
-  before: readonly Held[],
+  way: Remote,
+  before: readonly StoredBackup[],
   scratch: string,
   there: ReadonlyMap<string, number>,
-): Promise<Map<string, Known>> {
-  const known = new Map<string, Known>();
+): Promise<Map<string, KnownCopies>> {
+  const known = new Map<string, KnownCopies>();
   for (const held of before) {
-    const part = isWhole(held) ? held.manifest.parts.find(one => one.name === indexName) : undefined;
-    if (!part || !isWhole(held)) continue;
+    const part = isComplete(held) ? held.manifest.parts.find(one => one.name === indexName) : undefined;
+    if (!part || !isComplete(held)) continue;
     try {
       const { good } = await fetchPart(way, { held, part }, scratch, undefined, () => {});
       if (!good) continue;
@@ -154,7 +151,12 @@ async function knownFrom(
 }
 
 /** A copy that no index knows: read, so that its checksum is that of what is stored. */
-async function adopt(store: Store, source: Source, copy: string, { key }: Told): Promise<Known | undefined> {
+async function adopt(
+  store: Store,
+  source: AppBucket,
+  copy: string,
+  { key }: ListedObject,
+): Promise<KnownCopies | undefined> {
   const headers = await source.headersOf(key);
   if (!headers) return undefined;
   const meter = measure();

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
-import type { Told } from '../../store/s3/app-bucket.ts';
+import type { ListedObject } from '../../store/s3/app-bucket.ts';
 import { asDamage } from '../verify/damage.ts';
-import { flowOf, type Way } from '../../host/run.ts';
+import { readStream, type Remote } from '../../host/run.ts';
 import { prefixOf, type Part } from '../manifest.ts';
 
 export const indexName = 'bucket-index.jsonl.zst';
@@ -37,7 +37,7 @@ export function copiesOf(target: { app: string; environment: string }): string {
 }
 
 /** One name for one object as it was at one time: known before it is read, and never that of anything else. */
-export function copyName({ key, bytes, etag, modified }: Told): string {
+export function copyName({ key, bytes, etag, modified }: ListedObject): string {
   return createHash('sha256')
     .update(JSON.stringify([key, bytes, etag, modified]))
     .digest('hex');
@@ -67,7 +67,7 @@ const mostPieces = 100;
  * Reads the index that was fetched into `folder` on the host, line by line, never more than was promised.
  * @throws Failure 7 when it is not, to the byte, what was written.
  */
-export async function* readIndex(way: Way, folder: string, part: Part): AsyncGenerator<IndexLine> {
+export async function* readIndex(way: Remote, folder: string, part: Part): AsyncGenerator<IndexLine> {
   const file = `${folder}/${part.name}`;
   const command = lines(script('set -o pipefail'), sh`zstd -dqc ${file} | head -c ${part.rawBytes + 1}`);
   const hash = createHash('sha256');
@@ -89,9 +89,9 @@ export async function* readIndex(way: Way, folder: string, part: Part): AsyncGen
     throw new Failure(7, 'the index of the bucket is not what was written');
 }
 
-async function* unpacked(way: Way, command: Command): AsyncGenerator<Buffer> {
+async function* unpacked(way: Remote, command: Command): AsyncGenerator<Buffer> {
   try {
-    for await (const piece of flowOf(way, command, 'unpacking the index of the bucket')) yield Buffer.from(piece);
+    for await (const piece of readStream(way, command, 'unpacking the index of the bucket')) yield Buffer.from(piece);
   } catch (error) {
     throw asDamage(error);
   }

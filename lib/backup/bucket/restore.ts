@@ -1,18 +1,18 @@
 // The objects of a bucket out of a backup: as files in a folder here, or back into the bucket that the app uses.
+import type { Say } from '../../report/items.ts';
 import { createWriteStream } from 'node:fs';
 import { appendFile, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Failure } from '../../errors.ts';
-import type { Source } from '../../store/s3/app-bucket.ts';
+import type { AppBucket } from '../../store/s3/app-bucket.ts';
 import { inOrder } from './mirror.ts';
 import { copiesOf, readIndex, type IndexLine } from './object-list.ts';
-import type { Whole } from '../catalog.ts';
-import { measure, type Way } from '../../host/run.ts';
+import type { CompleteBackup } from '../catalog.ts';
+import { measure, type Remote } from '../../host/run.ts';
 import type { Part } from '../manifest.ts';
 
-type Say = (line: string) => void;
 const atOnce = 4;
 /** For objects whose key cannot be a path: each under the name of its copy, and names.jsonl says which is which. */
 const oddNames = '.odd-names';
@@ -26,7 +26,13 @@ export function pathFor(key: string): string | undefined {
 }
 
 /** Writes every object of the index below `to`, an empty folder on this machine. @throws Failure 7 for the first that is damaged. */
-export async function bucketIntoFolder(way: Way, held: Whole, folder: string, part: Part, to: string): Promise<void> {
+export async function bucketIntoFolder(
+  way: Remote,
+  held: CompleteBackup,
+  folder: string,
+  part: Part,
+  to: string,
+): Promise<void> {
   await mkdir(to, { mode: 0o700 });
   const write = async (line: IndexLine) => {
     const path = pathFor(line.key);
@@ -39,7 +45,7 @@ export async function bucketIntoFolder(way: Way, held: Whole, folder: string, pa
 }
 
 /** @returns false when something else has that name. */
-async function written(held: Whole, line: IndexLine, file: string, signal: AbortSignal): Promise<boolean> {
+async function written(held: CompleteBackup, line: IndexLine, file: string, signal: AbortSignal): Promise<boolean> {
   const taken = (error: unknown) =>
     error instanceof Error && 'code' in error && ['EEXIST', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG'].includes(String(error.code)); // prettier-ignore
   try {
@@ -53,7 +59,10 @@ async function written(held: Whole, line: IndexLine, file: string, signal: Abort
 }
 
 /** The bytes of an object; the stream fails when they are not those of the day of the backup. */
-async function checked({ store, manifest }: Whole, { key, copy, bytes, sha256 }: IndexLine): Promise<Readable> {
+async function checked(
+  { store, manifest }: CompleteBackup,
+  { key, copy, bytes, sha256 }: IndexLine,
+): Promise<Readable> {
   const body = await store.get(`${copiesOf(manifest)}${copy}`);
   const meter = measure();
   const end = new Transform({
@@ -74,9 +83,15 @@ export type PutBackResult = { put: number; aside: number; removed: number };
  * `exact`: what came later goes aside too.
  */
 export async function bucketBack(
-  way: Way,
-  held: Whole,
-  { folder, part, source, stamp, exact }: { folder: string; part: Part; source: Source; stamp: string; exact: boolean },
+  way: Remote,
+  held: CompleteBackup,
+  {
+    folder,
+    part,
+    source,
+    stamp,
+    exact,
+  }: { folder: string; part: Part; source: AppBucket; stamp: string; exact: boolean },
   say: Say,
 ): Promise<PutBackResult> {
   const there = new Map<string, string>();

@@ -4,9 +4,9 @@ import { Failure } from '../../errors.ts';
 import type { Item } from '../../report/report.ts';
 import type { Store } from '../../store/store.ts';
 import { copiesOf, indexName, readIndex } from './object-list.ts';
-import { isWhole, type Held } from '../catalog.ts';
+import { isComplete, type StoredBackup } from '../catalog.ts';
 import { fetchPart } from '../verify/parts.ts';
-import type { Way } from '../../host/run.ts';
+import type { Remote } from '../../host/run.ts';
 import { manifestName } from '../manifest.ts';
 
 /**
@@ -14,10 +14,10 @@ import { manifestName } from '../manifest.ts';
  * the target's lock. As long as one of the indexes cannot be read, nothing is removed.
  */
 export async function spareCopies(
-  way: Way,
+  way: Remote,
   store: Store,
   target: Target,
-  kept: readonly Held[],
+  kept: readonly StoredBackup[],
   scratch: string,
 ): Promise<Item[]> {
   const copies = copiesOf(target);
@@ -28,7 +28,7 @@ export async function spareCopies(
   for (const held of kept) {
     const has = (name: string) => held.keys.some(({ key }) => key.endsWith(`/${name}`));
     try {
-      if (!isWhole(held)) {
+      if (!isComplete(held)) {
         if (has(manifestName) && has(indexName))
           return [{ title, skip: `${held.id} is damaged, and may need any`, run: async () => {} }];
         continue;

@@ -4,20 +4,20 @@ import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Item } from '../../report/report.ts';
 import { copiesOf, readIndex, type IndexLine } from './object-list.ts';
-import type { Whole } from '../catalog.ts';
-import { measure, type Way } from '../../host/run.ts';
+import type { CompleteBackup } from '../catalog.ts';
+import { measure, type Remote } from '../../host/run.ts';
 import type { Manifest, Part } from '../manifest.ts';
 
-type Facts = NonNullable<Manifest['bucket']>;
+type BucketFacts = NonNullable<Manifest['bucket']>;
 
 /** Read in every drill when nobody says how many. */
 export const fewObjects = 20;
 
 /** Items for a drill or a restore; the index has been fetched into `folder` on the host. `sample`: how many are read. */
 export function bucketItems(
-  way: Way,
-  held: Whole,
-  { folder, part, facts, sample }: { folder: string; part: Part; facts: Facts; sample: number },
+  way: Remote,
+  held: CompleteBackup,
+  { folder, part, facts, sample }: { folder: string; part: Part; facts: BucketFacts; sample: number },
   note: (...found: Check[]) => void,
 ): Item[] {
   let chosen: IndexLine[] = [];
@@ -43,7 +43,7 @@ export function bucketItems(
 
 type Found = { count: number; bytes: number; odd: string[]; chosen: IndexLine[] };
 
-async function lookFor(way: Way, held: Whole, folder: string, part: Part, sample: number): Promise<Found> {
+async function lookFor(way: Remote, held: CompleteBackup, folder: string, part: Part, sample: number): Promise<Found> {
   const copies = copiesOf(held.manifest);
   const there = new Map<string, number>();
   for await (const { key, bytes } of held.store.list(copies)) there.set(key.slice(copies.length), bytes);
@@ -64,7 +64,7 @@ async function lookFor(way: Way, held: Whole, folder: string, part: Part, sample
   return found;
 }
 
-function judge(facts: Facts, { count, bytes, odd }: Found): Check[] {
+function judge(facts: BucketFacts, { count, bytes, odd }: Found): Check[] {
   const good = count === facts.objects && bytes === facts.bytes;
   return [
     {
@@ -76,7 +76,12 @@ function judge(facts: Facts, { count, bytes, odd }: Found): Check[] {
   ];
 }
 
-async function reread(way: Way, held: Whole, chosen: IndexLine[], say: (line: string) => void): Promise<Check> {
+async function reread(
+  way: Remote,
+  held: CompleteBackup,
+  chosen: IndexLine[],
+  say: (line: string) => void,
+): Promise<Check> {
   const odd: string[] = [];
   let told = Date.now();
   for (const [index, { key, copy, sha256 }] of chosen.entries()) {

@@ -1,28 +1,25 @@
 // The app's own way of making a backup: its command is run once, and what it gives is a part like the others.
 import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';
-import type { OwnWay } from '../../target/backup-settings.ts';
-import type { BackupFiles } from '../../target/backup-settings.ts';
+import { type OwnWay, type BackupFiles, recipientsOf } from '../../target/backup-settings.ts';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { serving } from '../../release/serving.ts';
 import { askFacts } from '../../deploy/ask-facts.ts';
 import type { Item } from '../../report/report.ts';
 import { runtimeOf } from '../../runtime/runtime-of.ts';
-import { recipientsOf } from '../../target/backup-settings.ts';
-import { packedWell } from '../../host/packing.ts';
-import { packing } from '../../host/packing.ts';
+import { packedWell, packing } from '../../host/packing.ts';
 import { whileOpening } from '../verify/damage.ts';
 import { readSent, sendFiles } from '../files/archive.ts';
-import { perform, type Way } from '../../host/run.ts';
+import { run, type Remote } from '../../host/run.ts';
 import { listAll } from '../files/inventory.ts';
 import { plainName, type Manifest, type Part } from '../manifest.ts';
 import { archived, surveyFiles, type Send } from '../files/pack.ts';
 import { inspectPacks, scratchFlags } from '../files/packs.ts';
 import { withoutMarks } from '../files/unpack.ts';
-import { summing, sumOf } from '../../host/checksum.ts';
+import { checksumStream, sha256Of } from '../../host/checksum.ts';
 
-type Facts = NonNullable<Manifest['own']>;
+type CommandFacts = NonNullable<Manifest['own']>;
 
 /** What the command has made, on the host. */
 export type OwnMade = {
@@ -38,7 +35,7 @@ export type OwnMade = {
 };
 
 /** @throws Failure 1 with its last words when the command fails, takes too long, or gives nothing. */
-export async function makeOwn(way: Way, target: Target, own: OwnWay, scratch: string): Promise<OwnMade> {
+export async function makeOwn(way: Remote, target: Target, own: OwnWay, scratch: string): Promise<OwnMade> {
   const what = "the app's own backup";
   const late = new Failure(1, `${what} took longer than ${own.seconds} s`, {
     detail: own.words.join(' '),
@@ -51,13 +48,13 @@ export async function makeOwn(way: Way, target: Target, own: OwnWay, scratch: st
     const command = await commandOf(way, target, own);
     if (own.gives !== '-') return await givesPath(timed, target, own, command, `${scratch}/own`);
     const file = `${scratch}/app.zst`;
-    const said = await perform(
+    const said = await run(
       timed,
       lines(
         script('set -uo pipefail'),
         sh`{ ${command}; } | zstd -q -3 -c >${file} || exit 1`,
         sh`echo "bytes $(zstd -dqc ${file} | wc -c)"`,
-        sh`echo "sha256 $(zstd -dqc ${file} | { ${summing}; })"`,
+        sh`echo "sha256 $(zstd -dqc ${file} | { ${checksumStream}; })"`,
       ),
       what,
     );
@@ -81,11 +78,17 @@ export async function makeOwn(way: Way, target: Target, own: OwnWay, scratch: st
   }
 }
 
-async function givesPath(way: Way, target: Target, own: OwnWay, command: Command, scratch: string): Promise<OwnMade> {
+async function givesPath(
+  way: Remote,
+  target: Target,
+  own: OwnWay,
+  command: Command,
+  scratch: string,
+): Promise<OwnMade> {
   const files: BackupFiles = { include: [own.gives], exclude: [], as: own.as };
   const path = `${target.root}/${own.gives}`;
   const look = sh`find ${path} -type f -size +0c -newermt "@$began" -print -quit 2>/dev/null`;
-  const said = await perform(
+  const said = await run(
     way,
     lines(
       // times of files are those of the last tick of the clock, which may be a moment before
@@ -96,14 +99,14 @@ async function givesPath(way: Way, target: Target, own: OwnWay, command: Command
     "the app's own backup",
   );
   if (!said.trim()) throw nothing(own, `${path} was not made anew`);
-  await perform(way, sh`mkdir ${scratch}`, 'looking at it');
+  await run(way, sh`mkdir ${scratch}`, 'looking at it');
   const { noted, ...survey } = await surveyFiles(way, target, files, { id: 'own', scratch });
-  await perform(way, listAll(scratch), 'looking at it');
+  await run(way, listAll(scratch), 'looking at it');
   const send = sendFiles(target, files, `${scratch}/list`, recipientsOf(target));
   return { own, name: 'app.tar.zst', send, raw: undefined, atMost: archived(survey), noted };
 }
 
-async function commandOf(way: Way, target: Target, { words, service, as }: OwnWay): Promise<Command> {
+async function commandOf(way: Remote, target: Target, { words, service, as }: OwnWay): Promise<Command> {
   if (service === undefined) return sh`cd ${target.root} && ${as ? sh`as_user ${as} ` : sh``}${words}`;
   const now = serving(target, await askFacts(way.host, target));
   if (now) return runtimeOf(target).exec(now, words, false, service);
@@ -124,7 +127,7 @@ function nothing({ words }: OwnWay, why: string): Failure {
 export async function sendOwn(
   { own, name, send, raw, atMost, noted }: OwnMade,
   put: Send,
-): Promise<{ part: Part; facts: Facts }> {
+): Promise<{ part: Part; facts: CommandFacts }> {
   const { said, ...stored } = await put(name, send, atMost, raw?.rawSha256 ?? undefined);
   const facts = { command: own.words.join(' '), gives: own.gives };
   if (raw) return { part: { ...stored, ...raw }, facts: { ...facts, count: null, noted } };
@@ -137,10 +140,10 @@ export async function sendOwn(
 
 /** Items for a drill or a restore: it unpacks into `app` beside the part, and is what was promised. */
 export function ownItems(
-  way: Way,
+  way: Remote,
   folder: string,
   part: Part,
-  facts: Facts,
+  facts: CommandFacts,
   note: (...found: Check[]) => void,
 ): Item[] {
   const [file, to] = [`${folder}/${plainName(part)}`, `${folder}/app`];
@@ -154,9 +157,9 @@ export function ownItems(
           const text = lines(
             script('set -uo pipefail'),
             sh`zstd -dqc ${file} | head -c ${part.rawBytes + 1} >${to}`,
-            sumOf(to),
+            sha256Of(to),
           );
-          const good = (await whileOpening(() => perform(way, text, 'unpacking'))).trim() === part.rawSha256;
+          const good = (await whileOpening(() => run(way, text, 'unpacking'))).trim() === part.rawSha256;
           note({ name: "the app's own", good, found: good ? `${part.rawBytes} bytes` : 'its checksum is another' });
         },
       },
@@ -175,7 +178,7 @@ export function ownItems(
           sh`cd ${to} || exit 1`,
           sh`find ${gives} -printf x | wc -c`,
         );
-        const unpacked = Number((await whileOpening(() => perform(way, text, 'unpacking'))).trim());
+        const unpacked = Number((await whileOpening(() => run(way, text, 'unpacking'))).trim());
         note({ name: "the app's own", good: unpacked === count, found: `${unpacked} of ${count}` });
       },
     },

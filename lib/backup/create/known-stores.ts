@@ -3,16 +3,21 @@ import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 import { sh } from '../../host/sh.ts';
 import type { Store } from '../../store/store.ts';
-import type { Held } from '../catalog.ts';
-import { perform, type Way } from '../../host/run.ts';
+import type { StoredBackup } from '../catalog.ts';
+import { run, type Remote } from '../../host/run.ts';
 
 const fileOf = (target: Target) => `${target.paths.releases}/.keeper/backup/stores`;
 
 /** A disk that is not mounted looks like an empty folder. @throws Failure 7 when nothing is left where something was. */
-export async function verifyNotLost(way: Way, target: Target, store: Store, held: readonly Held[]): Promise<void> {
+export async function verifyNotLost(
+  way: Remote,
+  target: Target,
+  store: Store,
+  held: readonly StoredBackup[],
+): Promise<void> {
   if (held.length) return;
   const file = fileOf(target);
-  const had = (await perform(way, sh`cat ${file} 2>/dev/null || true`, 'asking')).split('\n');
+  const had = (await run(way, sh`cat ${file} 2>/dev/null || true`, 'asking')).split('\n');
   if (!had.includes(store.name)) return;
   throw new Failure(7, `the store ${store.name} had backups of ${target.app} ${target.environment}, and has none now`, {
     advice: `is its disk mounted, its bucket the right one? if it is meant to begin anew: rm ${file} on ${target.host.name}`,
@@ -20,8 +25,8 @@ export async function verifyNotLost(way: Way, target: Target, store: Store, held
 }
 
 /** It is a help and no record: where it cannot be written, the backup is no worse. */
-export async function rememberStore(way: Way, target: Target, { name }: Store): Promise<void> {
+export async function rememberStore(way: Remote, target: Target, { name }: Store): Promise<void> {
   const file = fileOf(target);
   const note = sh`grep -qsxF -e ${name} ${file} || printf '%s\\n' ${name} >>${file}`;
-  await perform(way, note, 'remembering the store').catch(() => {});
+  await run(way, note, 'remembering the store').catch(() => {});
 }

@@ -1,27 +1,25 @@
 // One backup into one store: the parts as they flow, then the manifest, which is read back.
-import { Readable } from 'node:stream';
+import type { Say } from '../../report/items.ts';
+import { Readable, PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { PassThrough } from 'node:stream';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 import type { Command } from '../../host/sh.ts';
-import type { Source } from '../../store/s3/app-bucket.ts';
-import { textOf } from '../../store/bounded-text.ts';
+import type { AppBucket } from '../../store/s3/app-bucket.ts';
+import { boundedText } from '../../store/bounded-text.ts';
 import type { Store } from '../../store/store.ts';
 import type { Snapshot } from '../../database/between-deploys.ts';
 import { sendBucket } from '../bucket/mirror.ts';
-import { backupsIn, isWhole, keyOf, type Held } from '../catalog.ts';
+import { backupsIn, isComplete, keyOf, type StoredBackup } from '../catalog.ts';
 import { packingFault, storedName, verifyPacked } from '../encryption.ts';
 import { recipientsOf } from '../../target/backup-settings.ts';
 import type { Survey } from '../files/survey.ts';
-import { flowOf, measure, type Way } from '../../host/run.ts';
+import { readStream, measure, type Remote } from '../../host/run.ts';
 import { manifestName, prefixOf, readManifest, renderManifest, timeOf, type Manifest, type Part } from '../manifest.ts';
 import { packFiles, type Send } from '../files/pack.ts';
 import { sendOwn, type OwnMade } from './app-command.ts';
 import { progress } from '../../report/transfer-progress.ts';
 import { shrunkSince } from './shrinkage.ts';
-
-type Say = (line: string) => void;
 
 /** What is known before anything flows. */
 export type Material = {
@@ -35,13 +33,13 @@ export type Material = {
   /** What the app has made by itself, on the host. */
   own: OwnMade | undefined;
   /** The bucket to mirror. */
-  source: Source | undefined;
+  source: AppBucket | undefined;
   /** A folder on the host that is there until the end, with the inventory of the files. */
   scratch: string;
 };
 
 /** Removes what earlier backups that were cut off have left; only for who has the target's lock. @returns what is there. */
-export async function tidy(store: Store, target: Target): Promise<Held[]> {
+export async function removeUnfinished(store: Store, target: Target): Promise<StoredBackup[]> {
   await store.sweep(prefixOf(target));
   const held = await backupsIn(store, target);
   for (const one of held)
@@ -56,11 +54,11 @@ function onlyRefused(error: unknown): void {
 }
 
 /** `holds` throws when the lock was lost meanwhile. @returns the manifest, once the store has given it back as it is. */
-export async function take(
-  way: Way,
+export async function writeBackup(
+  way: Remote,
   store: Store,
   material: Material,
-  before: readonly Held[],
+  before: readonly StoredBackup[],
   holds: () => void,
   say: Say,
 ): Promise<Manifest> {
@@ -110,7 +108,7 @@ export async function take(
     time: timeOf(id).toISOString(),
     by: material.by,
     ...content,
-    shrunk: shrunkSince(before.find(isWhole)?.manifest, content),
+    shrunk: shrunkSince(before.find(isComplete)?.manifest, content),
     tools,
     restore: `npx tsx tasks/restore.ts ${id} --env ${target.environment} --app ${target.app} --to ./restored; or by hand, as RESTORE.md in the store says`,
   };
@@ -119,14 +117,14 @@ export async function take(
   holds();
   await store.put(key, Readable.from([Buffer.from(written)]));
   // a store that does not give back what it took has no backup of ours
-  const back = await textOf(store, key);
+  const back = await boundedText(store, key);
   readManifest(back, { ...target, id });
   if (back !== written) throw new Failure(7, `${store.name} gave back another manifest than it took`);
   return manifest;
 }
 
 async function send(
-  way: Way,
+  way: Remote,
   store: Store,
   { target, id }: Material,
   {
@@ -140,7 +138,7 @@ async function send(
   let said = '';
   const meter = measure(progress(name, atMost === undefined ? undefined : { bytes: atMost, atMost: true }, say));
   const body = new PassThrough();
-  const flow = flowOf(way, command, `reading for ${name}`, errors => (said = errors));
+  const flow = readStream(way, command, `reading for ${name}`, errors => (said = errors));
   // the store sees the end only when the command has ended well
   const flowing = pipeline(flow, meter.stream, body);
   flowing.catch(() => {});

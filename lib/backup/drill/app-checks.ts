@@ -6,30 +6,30 @@ import type { Report } from '../../report/report.ts';
 import { serving } from '../../release/serving.ts';
 import { askFacts } from '../../deploy/ask-facts.ts';
 import { runtimeOf } from '../../runtime/runtime-of.ts';
-import type { Whole } from '../catalog.ts';
-import { perform, type Way } from '../../host/run.ts';
+import type { CompleteBackup } from '../catalog.ts';
+import { run, type Remote } from '../../host/run.ts';
 import { readReferences, referencesCommand } from './references.ts';
 import { readStart, startApp, type Restored } from './start-app.ts';
 
 export type Opened = {
   target: Target;
-  held: Whole;
+  held: CompleteBackup;
   /** Where it was restored, on the host of `way`. */
   folder: string;
   /** Whether that is the target's host, where its releases are. */
   atHome: boolean;
 };
 
-type Told = { brief: string; detail: string; advice: string };
+type CheckReport = { brief: string; detail: string; advice: string };
 
 /** Notes what it found in `checks`. @throws Failure 7 at the first that is not good. */
-export async function proveFurther(
-  way: Way,
+export async function appChecks(
+  way: Remote,
   { target, held, folder, atHome }: Opened,
   report: Report,
   checks: Check[],
 ): Promise<void> {
-  const note = ({ name, good, found }: Check, { brief, detail, advice }: Told) => {
+  const note = ({ name, good, found }: Check, { brief, detail, advice }: CheckReport) => {
     checks.push({ name, good, found });
     if (good) return;
     const more = detail.trim() ? { detail, advice } : { advice };
@@ -43,7 +43,7 @@ export async function proveFurther(
         title: 'Look for the files that the database names',
         run: async () => {
           const command = referencesCommand(references, `${folder}/database.sqlite`, `${folder}/files`);
-          const { missing, brief, ...check } = readReferences(await perform(way, command, 'asking the database'));
+          const { missing, brief, ...check } = readReferences(await run(way, command, 'asking the database'));
           const advice = 'look at the app, or at backup.files and backup.references in ops.yml; then back up again';
           note(check, { brief, detail: missing.join('\n'), advice });
         },
@@ -70,7 +70,7 @@ export async function proveFurther(
   ]);
 }
 
-async function started(way: Way, restored: Restored) {
+async function started(way: Remote, restored: Restored) {
   const { appUser } = runtimeOf(restored.target);
-  return readStart(await perform({ ...way, appUser }, startApp(restored), 'starting the app'), restored.start);
+  return readStart(await run({ ...way, appUser }, startApp(restored), 'starting the app'), restored.start);
 }

@@ -5,7 +5,7 @@ import { Failure } from '../../errors.ts';
 import { sh, type Command } from '../../host/sh.ts';
 import type { Facts } from '../../release/facts.ts';
 import { readPairs } from '../../log-line.ts';
-import { memoryFile, readMemory } from '../../alert/state.ts';
+import { stateFile, readState } from '../../alert/state.ts';
 
 /** One line of drills.log. */
 export type Drilled = {
@@ -41,15 +41,15 @@ export function drillsLog({ paths }: Target): string {
 /** Lines of the facts question; nothing for a target without backups. */
 export function proofQuestion(target: Target): Command | undefined {
   if (!target.backup) return undefined;
-  return sh`tail -c 100000 ${drillsLog(target)} 2>/dev/null | fact drills; head -c 20000 ${memoryFile(target)} 2>/dev/null | fact backups`;
+  return sh`tail -c 100000 ${drillsLog(target)} 2>/dev/null | fact drills; head -c 20000 ${stateFile(target)} 2>/dev/null | fact backups`;
 }
 
 /** undefined for a target without backups. */
-export function proofOf(target: Target, facts: Pick<Facts, 'runtime'>): Proof | undefined {
+export function proofOf(target: Target, facts: Pick<Facts, 'answers'>): Proof | undefined {
   if (!target.backup) return undefined;
-  const drills = readDrills(facts.runtime.get('drills') ?? '', target);
+  const drills = readDrills(facts.answers.get('drills') ?? '', target);
   const last = drills.at(-1);
-  const good = readMemory(facts.runtime.get('backups') ?? '').find(one => one.subject === 'backup')?.good;
+  const good = readState(facts.answers.get('backups') ?? '').find(one => one.subject === 'backup')?.good;
   return {
     proven: standingProofs(drills).at(-1),
     failed: last?.good === false ? last : undefined,

@@ -3,15 +3,13 @@ import type { Check } from '../../finding.ts';
 import { posix } from 'node:path';
 import type { Target } from '../../target/target.ts';
 import type { DrillStart } from '../../target/backup-settings.ts';
-import type { ProcessSettings } from '../../target/runtime-settings.ts';
-import type { SystemdSettings } from '../../target/runtime-settings.ts';
-import type { ComposeSettings } from '../../target/runtime-settings.ts';
+import type { ProcessSettings, SystemdSettings, ComposeSettings } from '../../target/runtime-settings.ts';
 import { bash } from '../../host/environment.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { hostPrograms, makeEmptyImage } from '../../host/run-as.ts';
 import type { Release } from '../../release/release.ts';
 import { insideFolder } from '../../runtime/release-folder.ts';
-import { composeWords, placeOf } from '../../runtime/compose/functions.ts';
+import { composeFunctions, releaseFolder } from '../../runtime/compose/functions.ts';
 
 /** What it is to be started from: `folder` has database.sqlite and files/ as they were restored. */
 export type Restored = { target: Target; release: Release; folder: string; start: DrillStart };
@@ -139,9 +137,9 @@ function inContainer({ target, release, folder, start }: Restored, settings: Com
   const data = `${folder}/drill`;
   const word = '{{.Image}}';
   return lines(
-    composeWords(target, settings),
+    composeFunctions(target, settings),
     script('set +e; set -uo pipefail; port=8080'),
-    sh`serving=$(docker ps -q --no-trunc --filter label=com.docker.compose.project="$(project_of ${placeOf(release)})" --filter label=com.docker.compose.service=${settings.service} | head -n 1)
+    sh`serving=$(docker ps -q --no-trunc --filter label=com.docker.compose.project="$(project_of ${releaseFolder(release)})" --filter label=com.docker.compose.service=${settings.service} | head -n 1)
 image=$(docker inspect -f ${word} "$serving") || { echo 'state uncopied'; exit 0; }
 ${makeEmptyImage}`,
     // whoever the image runs as may write there; nobody else of the host comes as far as this folder

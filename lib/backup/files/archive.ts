@@ -3,13 +3,13 @@ import type { Target } from '../../target/target.ts';
 import type { BackupFiles } from '../../target/backup-settings.ts';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
-import { inPlace } from '../../host/run-as.ts';
+import { runAs } from '../../host/run-as.ts';
 import { packing } from '../../host/packing.ts';
 
 /** `reads`: the text gets the standard input. */
 export function inTheirPlace(target: Target, files: BackupFiles, text: Command, reads = false): Command {
   const place = { as: files.as, folders: [target.root], scratch: target.root };
-  return inPlace(target, place, lines(script('export LC_ALL=C.UTF-8'), text), script(''), reads);
+  return runAs(target, place, lines(script('export LC_ALL=C.UTF-8'), text), script(''), reads);
 }
 
 /** An archive of what `list` names, packed, on standard output; what it became is told on standard error. */

@@ -1,24 +1,23 @@
 // Which full pack the changes of a night are made against, decided per store from its listing; without one, all files go along.
 import type { BackupFiles } from '../../target/backup-settings.ts';
 import { span } from '../../duration.ts';
-import { isWhole, type Held, type Whole } from '../catalog.ts';
+import { isComplete, type StoredBackup, type CompleteBackup } from '../catalog.ts';
 import { manifestName, partOf, type Manifest } from '../manifest.ts';
 
 export type Base = {
-  held: Whole;
+  held: CompleteBackup;
   /** Of files.tar.zst there, which the manifest of the changes repeats. */
   sha256: string;
   inventory: string;
   files: NonNullable<Manifest['files']>;
 };
-
 type Choice = { base: Base } | { why: string };
 
 const day = 86_400;
 
 /** `why` is for people: what makes this one a full pack. Only ever the newest full pack is built on. */
 export function chooseBase(
-  held: readonly Held[],
+  held: readonly StoredBackup[],
   files: BackupFiles,
   recipients: readonly string[],
   now: Date,
@@ -29,7 +28,7 @@ export function chooseBase(
   // what cannot be read could be a full pack, too
   const full = finished.find(one => !one.manifest || (one.manifest.files && !one.manifest.base));
   if (!full) return { why: 'the store has none yet' };
-  if (!isWhole(full)) return { why: `the last one, ${full.id}, is damaged: ${full.fault ?? ''}` };
+  if (!isComplete(full)) return { why: `the last one, ${full.id}, is damaged: ${full.fault ?? ''}` };
   const found = full.manifest.files;
   const pack = partOf(full.manifest, 'files.tar.zst');
   if (!found || !pack) return { why: 'the store has none yet' };

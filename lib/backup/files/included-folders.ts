@@ -6,7 +6,7 @@ import { Failure } from '../../errors.ts';
 import { bash } from '../../host/environment.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { inTheirPlace } from './archive.ts';
-import { perform, type Way } from '../../host/run.ts';
+import { run, type Remote } from '../../host/run.ts';
 import { leavesOut, readPatterns, type Pattern } from '../../target/exclude-patterns.ts';
 import { leftOutBy } from './left-out.ts';
 
@@ -32,13 +32,13 @@ export function verifying(target: Target, files: BackupFiles): Command {
  * What a backup would find of its folders and patterns, without taking one; how many paths each pattern leaves out.
  * @throws Failure 1 for a folder that is missing, 3 for what ops.yml says wrongly
  */
-export async function lookAhead(way: Way, target: Target, files: BackupFiles): Promise<Excluded[]> {
+export async function lookAhead(way: Remote, target: Target, files: BackupFiles): Promise<Excluded[]> {
   const patterns = readPatterns(files.exclude, target.root, files.include);
   const counting = patterns.length
     ? sh`find -P ${files.include} -ignore_readdir_race '(' ${leftOutBy(patterns)} ')' -prune 2>/dev/null || true`
     : sh`:`;
   const looking = inTheirPlace(target, files, lines(verifying(target, files), sh`[ "$bad" ] || ${counting}`));
-  const said = await perform(way, lines(script('export LC_ALL=C'), sh`{
+  const said = await run(way, lines(script('export LC_ALL=C'), sh`{
 ${looking}
 } | sort -z | uniq -zc | tr '\\0' '\\n' | sed -e 's/^ *\\([0-9]*\\) -/excluded \\1 /' -e 's/^ *[0-9]* +//'`), 'looking at the files'); // prettier-ignore
   verifyFolders(said, target, files);

@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import { Failure } from '../../errors.ts';
 
-export type Entry = {
+export type ArchiveEntry = {
   kind: 'file' | 'folder' | 'link' | 'hard link';
   path: string;
   to: string | undefined;
@@ -18,7 +18,7 @@ const noFiles: Record<string, string> = { b: 'a device', c: 'a device', p: 'a pi
  * Why something of this kind (a letter of `find -printf %y` or of tar's list) has no place in an archive; undefined: it has.
  * The survey of a backup leaves out by it, the look before a restore refuses by it. `path` is relative to the root.
  */
-export function refusal(
+export function refusedFile(
   letter: string,
   path: string,
   to: string | undefined,
@@ -54,10 +54,10 @@ export function verifyKept(words: string): void {
 
 const form =
   /^(.)([-rwxsStT]{9})[.+]? +\d+\/\d+ +(\d+(?:,\d+)?) +[\d:.-]+(?: +[\d:.]+)? +("(?:[^"\\]|\\.)*")(?: (->|link to) ("(?:[^"\\]|\\.)*"))?$/s;
-const kinds: Record<string, Entry['kind']> = { '-': 'file', d: 'folder', l: 'link', h: 'hard link' };
+const kinds: Record<string, ArchiveEntry['kind']> = { '-': 'file', d: 'folder', l: 'link', h: 'hard link' };
 
 export type Inspector = {
-  see(line: string): Entry;
+  see(line: string): ArchiveEntry;
   /** Takes away a path, in its bytes, that is removed before the next archive is unpacked over this one. */
   forget(path: Buffer): string;
   count(): number;
@@ -68,7 +68,7 @@ export type Inspector = {
  * @throws Failure 7 at the first that could write outside of its folder.
  */
 export function inspector(): Inspector {
-  const seen = new Map<string, { kind: Entry['kind']; to: string | undefined }>();
+  const seen = new Map<string, { kind: ArchiveEntry['kind']; to: string | undefined }>();
   return {
     count: () => seen.size,
     forget(bytes) {
@@ -94,7 +94,7 @@ export function inspector(): Inspector {
       if (kind === 'hard link' && first?.kind !== 'file' && first?.kind !== 'link')
         throw hostile(path, `is another name for ${readable(to ?? 'nothing')}, which is no file of this archive`);
       if (first?.kind === 'link') {
-        const refused = refusal('l', inside, first.to);
+        const refused = refusedFile('l', inside, first.to);
         if (refused) throw hostile(path, refused.why);
       }
       seen.set(inside, kind === 'hard link' ? { kind: first?.kind ?? 'file', to: first?.to } : { kind, to });
@@ -120,7 +120,7 @@ function insideOf(path: string): string | undefined {
   return tidy === '.' ? undefined : tidy;
 }
 
-function readEntry(line: string): Entry {
+function readEntry(line: string): ArchiveEntry {
   const [, letter = '', rights = '', bytes = '', name = '""', word, target] = form.exec(line) ?? [];
   const path = unquote(name);
   const kind = kinds[letter];
@@ -129,7 +129,7 @@ function readEntry(line: string): Entry {
       Buffer.from(line.slice(0, 200)).toString('latin1'),
       'is a line of tar’s listing that is not understood',
     );
-  if (!kind) throw hostile(path, refusal(letter, path, undefined)?.why ?? 'is no file, folder or link');
+  if (!kind) throw hostile(path, refusedFile(letter, path, undefined)?.why ?? 'is no file, folder or link');
   if ((kind === 'link') !== (word === '->') || (kind === 'hard link') !== (word === 'link to'))
     throw hostile(path, 'is and is not a link');
   const marked = kind !== 'folder' && /[sS]/.test(rights);

@@ -2,9 +2,8 @@
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
-import { packedWell } from '../../host/packing.ts';
-import { packing } from '../../host/packing.ts';
-import { sumOf } from '../../host/checksum.ts';
+import { packedWell, packing } from '../../host/packing.ts';
+import { sha256Of } from '../../host/checksum.ts';
 
 /**
  * A line for each file, ended by NUL: path, tab, kind, bytes, and the moments of its last changes and its inode, which a
@@ -15,7 +14,6 @@ import { sumOf } from '../../host/checksum.ts';
 export type Inventory = { count: number; bytes: number };
 
 const tab = '\t';
-
 /** From a line to its path, without the / of a folder. */
 const toPath = `s#/\\{0,1\\}${tab}[^${tab}]*$##`;
 
@@ -73,7 +71,7 @@ export function compareWith(target: Target, sum: string, scratch: string): Comma
   return lines(
     script('set -o pipefail; export LC_ALL=C'),
     sh`cd ${scratch} || exit 1`,
-    sh`zstd -dqc ${kept} >before 2>/dev/null && [ "$(${sumOf('before')})" = ${sum} ] || { echo none; exit 0; }`,
+    sh`zstd -dqc ${kept} >before 2>/dev/null && [ "$(${sha256Of('before')})" = ${sum} ] || { echo none; exit 0; }`,
     sh`comm -z -13 before inventory >changed || exit 1`,
     sh`comm -z -23 before inventory | sed -z ${toPath} >gone || exit 1`,
     sh`{ cat changed && comm -z -12 before inventory | { grep -za ${`/${tab}d$`} || true; }; } | sort -z -T . >listed || exit 1`,
@@ -81,7 +79,7 @@ export function compareWith(target: Target, sum: string, scratch: string): Comma
     sh`echo "list $(tr -cd '\\0' <list | wc -c)"`,
     said('changed', 'changed'),
     sh`echo "gone $(stat -c %s gone)"`,
-    sh`echo "sum $(${sumOf('gone')})"`,
+    sh`echo "sum $(${sha256Of('gone')})"`,
   );
 }
 
@@ -120,7 +118,7 @@ export function keepInventory(target: Target, scratch: string, vanished: readonl
     script('set -o pipefail; umask 077; export LC_ALL=C'),
     sh`cd ${scratch} || exit 1`,
     edit ? sh`sed -z -E ${edit} inventory >kept || exit 1` : sh`cp inventory kept || exit 1`,
-    sh`sum=$(${sumOf('kept')})`,
+    sh`sum=$(${sha256Of('kept')})`,
     sh`nice zstd -q -3 -f kept -o kept.zst && sync kept.zst && mv -fT kept.zst ${folder}/inventory-"$sum".zst || exit 1`,
     sh`echo "$sum"`,
   );

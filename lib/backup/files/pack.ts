@@ -1,13 +1,13 @@
 // The files on their way into one store: all of them, or what is different since the last full pack there.
+import type { Say } from '../../report/items.ts';
 import type { Target } from '../../target/target.ts';
-import type { BackupFiles } from '../../target/backup-settings.ts';
+import { type BackupFiles, recipientsOf } from '../../target/backup-settings.ts';
 import { span } from '../../duration.ts';
 import type { Command } from '../../host/sh.ts';
-import { recipientsOf } from '../../target/backup-settings.ts';
 import { chooseBase, type Base } from './choose-base.ts';
-import type { Held } from '../catalog.ts';
+import type { StoredBackup } from '../catalog.ts';
 import { readSent, sendFiles, type Sent } from './archive.ts';
-import { perform, type Way } from '../../host/run.ts';
+import { run, type Remote } from '../../host/run.ts';
 import {
   compareWith,
   forgetInventories,
@@ -20,8 +20,6 @@ import {
 import type { Manifest, Part } from '../manifest.ts';
 import { lookThrough, type Survey } from './survey.ts';
 
-type Say = (line: string) => void;
-
 /**
  * Lets what a command of `packing` prints flow into the store, under the part's name; `atMost` is a guess of its bytes from
  * above, `raw` the checksum that it must unpack to: missing for an archive, whose bytes tar counts.
@@ -32,7 +30,6 @@ export type Send = (
   atMost?: number,
   raw?: string,
 ) => Promise<{ name: string; bytes: number; sha256: string; said: string }>;
-
 type Packed = {
   parts: Part[];
   files: NonNullable<Manifest['files']>;
@@ -41,24 +38,24 @@ type Packed = {
 };
 
 /** What is known of the files before any of them flows. `scratch` is where the inventory stands. */
-type Material = { target: Target; files: BackupFiles; survey: Survey; scratch: string; now: Date };
+type PackRequest = { target: Target; files: BackupFiles; survey: Survey; scratch: string; now: Date };
 
 /** Looks through the files and leaves their inventory in the scratch folder. @throws what `lookThrough` throws. */
 export async function surveyFiles(
-  way: Way,
+  way: Remote,
   target: Target,
   files: BackupFiles,
   place: { id: string; scratch: string },
 ): Promise<Survey> {
   const { fullEverySeconds: every } = files;
-  if (every !== undefined) await perform(way, forgetInventories(target, every), 'tidying up');
+  if (every !== undefined) await run(way, forgetInventories(target, every), 'tidying up');
   return lookThrough(way, target, files, place);
 }
 
 export async function packFiles(
-  way: Way,
-  material: Material,
-  before: readonly Held[],
+  way: Remote,
+  material: PackRequest,
+  before: readonly StoredBackup[],
   send: Send,
   say: Say,
 ): Promise<Packed> {
@@ -69,9 +66,7 @@ export async function packFiles(
     return packAll(way, material, send);
   }
   const { base } = choice;
-  const compared = readComparison(
-    await perform(way, compareWith(target, base.inventory, scratch), 'comparing the files'),
-  );
+  const compared = readComparison(await run(way, compareWith(target, base.inventory, scratch), 'comparing the files'));
   if (!compared) say('all files: the host has not kept the inventory of the last full pack');
   else if (compared.changed > material.survey.bytes / 2) say('all files: more than half of them changed');
   else return packChanges(material, base, compared, send, say);
@@ -83,8 +78,8 @@ export function archived({ bytes, count }: { bytes: number; count: number }): nu
   return bytes + count * 2048;
 }
 
-async function packAll(way: Way, { target, files, survey, scratch }: Material, send: Send): Promise<Packed> {
-  await perform(way, listAll(scratch), 'listing the files');
+async function packAll(way: Remote, { target, files, survey, scratch }: PackRequest, send: Send): Promise<Packed> {
+  await run(way, listAll(scratch), 'listing the files');
   const { said, ...stored } = await send(
     'files.tar.zst',
     sendFiles(target, files, `${scratch}/list`, recipientsOf(target)),
@@ -92,7 +87,7 @@ async function packAll(way: Way, { target, files, survey, scratch }: Material, s
   );
   const sent = readSent(said);
   const keeping = files.fullEverySeconds === undefined ? undefined : keepInventory(target, scratch, sent.vanished);
-  const inventory = keeping && (await perform(way, keeping, 'keeping the inventory')).trim();
+  const inventory = keeping && (await run(way, keeping, 'keeping the inventory')).trim();
   return {
     parts: [{ ...stored, rawBytes: sent.rawBytes, rawSha256: null }],
     files: factsOf(files, survey, sent, sent.count, inventory),
@@ -102,7 +97,7 @@ async function packAll(way: Way, { target, files, survey, scratch }: Material, s
 }
 
 async function packChanges(
-  { target, files, survey, scratch, now }: Material,
+  { target, files, survey, scratch, now }: PackRequest,
   base: Base,
   { list: listed, changed, gone }: Comparison,
   send: Send,

@@ -10,12 +10,12 @@ import {
   isOfTarItself,
   listingFlags,
   unpackingFlags,
-  type Entry,
+  type ArchiveEntry,
   type Inspector,
 } from './inspect-archive.ts';
-import type { Whole } from '../catalog.ts';
+import type { CompleteBackup } from '../catalog.ts';
 import { asDamage } from '../verify/damage.ts';
-import { flowOf, type Way } from '../../host/run.ts';
+import { readStream, type Remote } from '../../host/run.ts';
 import { partOf, plainName, type Part } from '../manifest.ts';
 
 /** `full` may belong to an earlier backup; `changes` and `gone` come together, or not at all. */
@@ -36,7 +36,7 @@ export function isFullPack(part: Part): boolean {
 }
 
 /** Everything that has to be fetched for these parts of a backup, each with the backup that has it. */
-export function neededFor(held: Whole, parts: readonly Part[]): { held: Whole; part: Part }[] {
+export function neededFor(held: CompleteBackup, parts: readonly Part[]): { held: CompleteBackup; part: Part }[] {
   const own = parts.map(part => ({ held, part }));
   const full = held.base && partOf(held.base.manifest, 'files.tar.zst');
   if (!held.base || !full || !parts.some(isOfFiles)) return own;
@@ -44,7 +44,7 @@ export function neededFor(held: Whole, parts: readonly Part[]): { held: Whole; p
 }
 
 /** undefined: the backup has no files. */
-export function packsOf(held: Whole): Packs | undefined {
+export function packsOf(held: CompleteBackup): Packs | undefined {
   const source = held.base ?? held;
   const full = partOf(source.manifest, 'files.tar.zst');
   if (!full || !source.manifest.files) return undefined;
@@ -53,14 +53,14 @@ export function packsOf(held: Whole): Packs | undefined {
 }
 
 /** Hears of every entry: which archive has it, and what the changes take away from the full pack. */
-export type Listener = { see(entry: Entry, pack: 'full' | 'changes'): void; forget(path: string): void };
+export type Listener = { see(entry: ArchiveEntry, pack: 'full' | 'changes'): void; forget(path: string): void };
 
 /**
  * Looks at every name in the archives, in the folder on the host, as they would be unpacked over each other.
  * @throws Failure 7 for one that is hostile, or more than was promised.
  */
 export async function inspectPacks(
-  way: Way,
+  way: Remote,
   folder: string,
   packs: Packs,
   wanted: { count: number },
@@ -69,7 +69,7 @@ export async function inspectPacks(
   const looking = inspector();
   const bad = (found: string): Check => ({ name: 'files', good: false, found });
   let marked = 0;
-  const hear = (entry: Entry, pack: 'full' | 'changes') => {
+  const hear = (entry: ArchiveEntry, pack: 'full' | 'changes') => {
     if (entry.marked) marked++;
     listener?.see(entry, pack);
   };
@@ -139,11 +139,11 @@ function byTar(part: Part, flags: readonly string[]): Command {
 
 /** The archive's content as tar lists it. */
 async function listArchive(
-  way: Way,
+  way: Remote,
   folder: string,
   part: Part,
   { see }: Inspector,
-  each: (entry: Entry) => void,
+  each: (entry: ArchiveEntry) => void,
 ): Promise<void> {
   const list = listOf(folder, part);
   const command = lines(
@@ -165,11 +165,11 @@ async function listArchive(
       each(entry);
     }
   });
-  await pipeline(flowOf(way, command, 'listing the files'), look, { signal: way.signal });
+  await pipeline(readStream(way, command, 'listing the files'), look, { signal: way.signal });
   if (rest !== '') throw new Failure(1, 'the list of the files ends within a line');
 }
 
-async function readGone(way: Way, folder: string, part: Part, each: (path: Buffer) => void): Promise<void> {
+async function readGone(way: Remote, folder: string, part: Part, each: (path: Buffer) => void): Promise<void> {
   const file = `${folder}/${plainName(part)}`;
   const command = lines(script('set -o pipefail'), sh`zstd -dqc ${file} | head -c ${part.rawBytes + 1}`);
   let rest = Buffer.alloc(0);
@@ -184,7 +184,7 @@ async function readGone(way: Way, folder: string, part: Part, each: (path: Buffe
     }
     rest = rest.subarray(from);
   });
-  await pipeline(flowOf(way, command, 'listing what is gone'), look, { signal: way.signal });
+  await pipeline(readStream(way, command, 'listing what is gone'), look, { signal: way.signal });
   if (bytes !== part.rawBytes || rest.length) throw new Failure(1, 'the list of what is gone is not what was promised');
 }
 

@@ -4,10 +4,10 @@ import type { Target } from '../../target/target.ts';
 import type { BackupFiles } from '../../target/backup-settings.ts';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
-import { readable, refusal } from './inspect-archive.ts';
+import { readable, refusedFile } from './inspect-archive.ts';
 import { inTheirPlace } from './archive.ts';
 import { countsIn, verifyFolders, verifying, verifyStores, type Excluded } from './included-folders.ts';
-import { flowOf, perform, pourInto, type Way } from '../../host/run.ts';
+import { readStream, run, writeStream, type Remote } from '../../host/run.ts';
 import { finishInventory, readInventory, type Inventory } from './inventory.ts';
 import { readPatterns, type Pattern } from '../../target/exclude-patterns.ts';
 import { leftOutBy } from './left-out.ts';
@@ -93,7 +93,7 @@ class Judge extends Transform {
     const path = line.toString('latin1', 0, tab);
     const letter = line.toString('latin1', tab + 1, tab + 2);
     const to = letter === 'l' ? rest.toString('latin1') : undefined;
-    const refused = refusal(letter, path, to);
+    const refused = refusedFile(letter, path, to);
     if (refused) return this.#note(refused.what, path, to);
     if (path.length > mostBytes) return this.#note('a path of more than 4,095 bytes', path, undefined);
     this.push(Buffer.concat([line, Buffer.from([0])]));
@@ -113,7 +113,7 @@ function shown(bytes: string): string {
 }
 
 /** In words: each by itself when they are few, and otherwise how many. */
-export function inWords({ what, count, paths }: Oddity): string[] {
+export function oddityInWords({ what, count, paths }: Oddity): string[] {
   const named = paths.map(path => path.split('\0')[0] ?? '');
   if (what === 'a setuid or setgid bit')
     return [`without its setuid or setgid bit after a restore: ${named.join(', ')}${count > named.length ? ` and ${count - named.length} more files` : ''}`]; // prettier-ignore
@@ -130,22 +130,22 @@ export function inWords({ what, count, paths }: Oddity): string[] {
  * @throws Failure 3 when ops.yml names what is not there, is a link, or of which nothing could be packed; 1 when it may not be read.
  */
 export async function lookThrough(
-  way: Way,
+  way: Remote,
   target: Target,
   files: BackupFiles,
   place: { id: string; scratch: string },
 ): Promise<Survey> {
   const patterns = readPatterns(files.exclude, target.root, files.include);
   const what = 'looking at the files';
-  const said = await perform(way, lookCommand(target, files, patterns, place), what).catch((error: unknown) => {
+  const said = await run(way, lookCommand(target, files, patterns, place), what).catch((error: unknown) => {
     throw unreadable(error, files);
   });
   verifyFolders(said, target, files);
   verifyStores(said, target, files, patterns);
   const judge = new Judge();
   const bytes = Number(/^odd (\d+)$/m.exec(said)?.[1] ?? 0);
-  const odd = bytes ? flowOf(way, sh`cat ${`${place.scratch}/odd`}`, what) : Readable.from([]);
-  const counted = await pourInto(way, finishInventory(place.scratch, files.include), odd, judge, what);
+  const odd = bytes ? readStream(way, sh`cat ${`${place.scratch}/odd`}`, what) : Readable.from([]);
+  const counted = await writeStream(way, finishInventory(place.scratch, files.include), odd, judge, what);
   const oddities = [...judge.found.values()];
   const [, deep = '0', first = ''] = /^deep (\d+) (.*)$/m.exec(said) ?? [];
   if (deep !== '0')
@@ -156,7 +156,11 @@ export async function lookThrough(
     if (!links?.paths.some(one => one.startsWith(`${path}/`))) continue;
     throw new Failure(3, `nothing of ${target.root}/${path} can be backed up: what is in it are links out of the root, such as ${links.paths[0]?.replace('\0', ' to ') ?? ''}`, { advice: 'bring the files into the root, or name what the links lead to in the backup of another app' }); // prettier-ignore
   }
-  return { ...readInventory(counted.output), noted: oddities.flatMap(inWords), excluded: countsIn(said, patterns) };
+  return {
+    ...readInventory(counted.output),
+    noted: oddities.flatMap(oddityInWords),
+    excluded: countsIn(said, patterns),
+  };
 }
 
 /** Who may not read a folder is told what to do about it. */

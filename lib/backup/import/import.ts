@@ -10,20 +10,20 @@ import type { Store } from '../../store/store.ts';
 import type { Context } from '../../task/context.ts';
 import type { Result } from '../../report/result.ts';
 import { recipientsOf } from '../../target/backup-settings.ts';
-import { perform, type Way } from '../../host/run.ts';
+import { run, type Remote } from '../../host/run.ts';
 import { placesOf, readLayout } from './bibliotheca.ts';
 import { backupId, type Manifest } from '../manifest.ts';
 import { surveyFiles } from '../files/pack.ts';
 import { baseAnywhere, baseOn, openScratch } from '../scratch.ts';
 import { readSnapshot, snapshotCommand } from '../../database/sqlite/copy.ts';
-import { take } from '../create/write.ts';
+import { writeBackup } from '../create/write.ts';
 
-type Around = Pick<Context, 'connect' | 'report' | 'signal' | 'who'> & { args: { wait: number | undefined } };
+type ImportContext = Pick<Context, 'connect' | 'report' | 'signal' | 'who'> & { args: { wait: number | undefined } };
 const here: HostSettings = { name: 'this machine', kind: 'local' };
 
 /** The folder stays as it is: a copy of it is laid out like the target, and backed up as one. */
 export async function imported(
-  around: Around,
+  around: ImportContext,
   target: Target,
   stores: readonly Store[],
   from: string,
@@ -40,7 +40,7 @@ export async function imported(
     tools: [],
   });
   const host = await connect(here);
-  const way: Way = { host, signal, appUser: undefined };
+  const way: Remote = { host, signal, appUser: undefined };
   const id = backupId(layout.time);
   let manifest: Manifest | undefined;
   try {
@@ -69,7 +69,7 @@ export async function imported(
       const encrypt = target.backup?.encrypt;
       const meant: Target = { ...standIn, backup: { stores: [], files, keep: undefined, ...(encrypt && { encrypt }) } };
       const { database } = standIn;
-      const snapshot = database && readSnapshot(await perform(way, snapshotCommand(meant, database, id, 60), 'copying the database'), meant, database, id); // prettier-ignore
+      const snapshot = database && readSnapshot(await run(way, snapshotCommand(meant, database, id, 60), 'copying the database'), meant, database, id); // prettier-ignore
       const survey = files && (await surveyFiles(way, meant, files, { id, scratch: scratch.folder }));
       if (!snapshot && !survey) throw new Failure(2, `${from} has neither a database nor folders`);
       const holds = () => {
@@ -81,7 +81,7 @@ export async function imported(
         await report.show([
           {
             title: `Send it to ${store.name}`,
-            run: async say => void (manifest = await take(way, store, { ...material, ...more }, [], holds, say)),
+            run: async say => void (manifest = await writeBackup(way, store, { ...material, ...more }, [], holds, say)),
           },
         ]);
     } finally {

@@ -4,9 +4,8 @@ import type { StoreSettings } from '../../target/backup-settings.ts';
 import { span } from '../../duration.ts';
 import { Failure, messageOf } from '../../errors.ts';
 import { openStore } from '../../store/open.ts';
-import { type Around } from '../../store/store.ts';
-import type { Store } from '../../store/store.ts';
-import { backupsIn, isWhole, type Held, type Whole } from '../catalog.ts';
+import type { StoreContext, Store } from '../../store/store.ts';
+import { backupsIn, isComplete, type StoredBackup, type CompleteBackup } from '../catalog.ts';
 import { isProven, standingProofs, type Drilled } from '../drill/last-proven.ts';
 import { backupOf } from '../settings.ts';
 import { size } from '../../size.ts';
@@ -17,10 +16,10 @@ export type Concern = { subject: string; bad: boolean; says: string; advice?: st
 export type InStore = {
   name: string;
   /** Newest first; undefined: the store could not be read. */
-  held: Held[] | undefined;
+  held: StoredBackup[] | undefined;
 };
 
-export type Look = { stores: InStore[]; concerns: Concern[]; proven: Drilled | undefined };
+export type BackupState = { stores: InStore[]; concerns: Concern[]; proven: Drilled | undefined };
 
 /** What a late one may be late: a night that took longer, a clock that was changed. */
 const patience = (every: number) => every + Math.max(1800, every / 4);
@@ -37,10 +36,10 @@ export function subjectsOf(target: Target): string[] {
 }
 
 /** `now` is the host's clock where it could be asked; `drills` come from its log. */
-export async function lookAt(
+export async function backupState(
   target: Target,
-  { now, drills, around }: { now: Date; drills: readonly Drilled[]; around: Around },
-): Promise<Look> {
+  { now, drills, around }: { now: Date; drills: readonly Drilled[]; around: StoreContext },
+): Promise<BackupState> {
   const found = await Promise.all(backupOf(target).stores.map(store => lookInto(store, target, now, around)));
   const verdicts = found.flatMap(({ held }) => held ?? []).flatMap(one => drilledOf(one) ?? []);
   const byTime = [...drills, ...verdicts].toSorted((one, other) => one.time.getTime() - other.time.getTime());
@@ -58,7 +57,7 @@ async function lookInto(
   settings: StoreSettings,
   target: Target,
   now: Date,
-  around: Around,
+  around: StoreContext,
 ): Promise<InStore & { concerns: Concern[] }> {
   const { name } = settings;
   try {
@@ -68,7 +67,7 @@ async function lookInto(
       { subject: `store:${name}`, bad: false, says: `the store ${name} can be read again` },
       ...standing(target, name, held, now),
     ];
-    const whole = held.find(isWhole);
+    const whole = held.find(isComplete);
     const room = whole && (await roomFor(store, whole));
     if (room) concerns.push({ subject: `room:${name}`, ...room });
     return { name, held, concerns };
@@ -84,10 +83,10 @@ async function lookInto(
 }
 
 /** Whether one store has a good backup that is young enough, and whether much is gone in the newest. */
-export function standing(target: Target, store: string, held: readonly Held[], now: Date): Concern[] {
+export function standing(target: Target, store: string, held: readonly StoredBackup[], now: Date): Concern[] {
   const again = `--env ${target.environment} --app ${target.app}`;
   const every = target.backup?.everySeconds;
-  const newest = held.find(isWhole);
+  const newest = held.find(isComplete);
   const age = newest && (now.getTime() - newest.time.getTime()) / 1000;
   const late = age !== undefined && every !== undefined && age > patience(every);
   const found: Concern[] = [
@@ -115,7 +114,7 @@ export function standing(target: Target, store: string, held: readonly Held[], n
 }
 
 /** Two more like the newest must fit. */
-async function roomFor(store: Store, newest: Whole): Promise<Omit<Concern, 'subject'> | undefined> {
+async function roomFor(store: Store, newest: CompleteBackup): Promise<Omit<Concern, 'subject'> | undefined> {
   const free = await store.free();
   if (free === undefined) return undefined;
   const bad = free < 2 * newest.bytes;
@@ -143,7 +142,7 @@ function proofConcern(target: Target, proven: Drilled | undefined, now: Date): C
   ];
 }
 
-function drilledOf({ id, time, store, verdict }: Held): Drilled | undefined {
+function drilledOf({ id, time, store, verdict }: StoredBackup): Drilled | undefined {
   if (!verdict) return undefined;
   return {
     time: new Date(verdict.time),

@@ -1,14 +1,14 @@
 // A target's backups as metrics: the text that Prometheus' node exporter reads from a file on the host.
 import type { Target } from '../../target/target.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
-import { isWhole } from '../catalog.ts';
+import { isComplete } from '../catalog.ts';
 import { runs, type InStore } from './freshness.ts';
-import type { Remembered } from '../../alert/state.ts';
+import type { AlertState } from '../../alert/state.ts';
 import type { Drilled } from '../drill/last-proven.ts';
 
 export type Figures = {
   stores: readonly InStore[];
-  known: readonly Remembered[];
+  known: readonly AlertState[];
   proven: Drilled | undefined;
 };
 
@@ -18,9 +18,9 @@ type Sample = { labels?: Record<string, string>; value: number };
 export function metricsOf({ app, environment }: Pick<Target, 'app' | 'environment'>, figures: Figures): string {
   const { stores, known, proven } = figures;
   const ran = known.filter(one => runs.includes(one.subject));
-  const of = (one: Remembered) => ({ task: one.subject });
+  const of = (one: AlertState) => ({ task: one.subject });
   const read = stores.flatMap(({ name, held }) => {
-    const whole = held?.filter(isWhole);
+    const whole = held?.filter(isComplete);
     return whole ? [{ labels: { store: name }, whole, newest: whole[0] }] : [];
   });
   const families: [string, string, Sample[]][] = [

@@ -3,7 +3,7 @@ import type { Target } from '../../target/target.ts';
 import { failure, good, warning, type Finding } from '../../finding.ts';
 import { Failure } from '../../errors.ts';
 import { probeStore } from '../../store/self-test.ts';
-import type { Source } from '../../store/s3/app-bucket.ts';
+import type { AppBucket } from '../../store/s3/app-bucket.ts';
 import type { Store } from '../../store/store.ts';
 import type { Context } from '../../task/context.ts';
 import type { Result } from '../../report/result.ts';
@@ -52,7 +52,7 @@ export async function probed(
 }
 
 /** The bucket that is taken along: what cannot be read tonight would end the backup. */
-async function lookInto(source: Source): Promise<Finding> {
+async function lookInto(source: AppBucket): Promise<Finding> {
   try {
     for await (const { key } of source.list()) {
       const found = await source.read(key);

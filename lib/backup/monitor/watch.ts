@@ -4,26 +4,25 @@ import type { News } from '../../alert/message.ts';
 import type { Target } from '../../target/target.ts';
 import { Failure, messageOf } from '../../errors.ts';
 import { sh } from '../../host/sh.ts';
-import type { End } from '../../task/context.ts';
-import type { Context } from '../../task/context.ts';
+import type { TaskEnd, Context } from '../../task/context.ts';
 import type { Result } from '../../report/result.ts';
-import { perform, wayTo, type Way } from '../../host/run.ts';
-import { lookAt, runs, subjectsOf, type Concern, type Look } from './freshness.ts';
-import { readRemembered, remember, untell, type Remembered, type Told } from '../../alert/state.ts';
+import { run, remoteOn, type Remote } from '../../host/run.ts';
+import { backupState, runs, subjectsOf, type Concern, type BackupState } from './freshness.ts';
+import { readAlerts, recordObservations, clearAlerts, type AlertState, type Alert } from '../../alert/state.ts';
 import { metricsOf, writeMetrics } from './metrics.ts';
 import { drillsLog, readDrills, type Drilled } from '../drill/last-proven.ts';
 import { backupOf } from '../settings.ts';
 
-export type Around = Pick<Context, 'connect' | 'environment' | 'report' | 'signal'>;
+export type WatchContext = Pick<Context, 'connect' | 'environment' | 'report' | 'signal'>;
 
 /** What the host says; `now` is this machine's clock when it says nothing. */
-type OnHost = { way: Way | undefined; now: Date; drills: Drilled[]; why: string | undefined };
+type OnHost = { way: Remote | undefined; now: Date; drills: Drilled[]; why: string | undefined };
 
 /** Notes how a task ended, and tells whom it concerns. Nothing in here changes the task's own end. */
 export async function afterwards(
-  around: Around & Pick<Context, 'target'>,
+  around: WatchContext & Pick<Context, 'target'>,
   task: 'backup' | 'drill' | 'prune' | 'verify',
-  end: End,
+  end: TaskEnd,
 ): Promise<void> {
   const error = 'error' in end ? end.error : undefined;
   // a wrong flag is the person's at the terminal, and of two runs at once the other one goes on
@@ -40,24 +39,28 @@ export async function afterwards(
   };
   if (!watches(target)) return noteOnly(around, target, run);
   const host = await askHost(around, target);
-  const look = await lookAt(target, { ...host, around });
+  const look = await backupState(target, { ...host, around });
   await tell(around, target, host, { ...look, concerns: [run, ...look.concerns] });
 }
 
 /** For status alone, which says when the last backup was; nobody is told, so nothing is said when it cannot be noted. */
-async function noteOnly(around: Around, target: Target, run: Concern): Promise<void> {
+async function noteOnly(around: WatchContext, target: Target, ended: Concern): Promise<void> {
   try {
-    await perform(await wayTo(target.host, around), remember(target, [run], subjectsOf(target)), 'noting the run');
+    await run(
+      await remoteOn(target.host, around),
+      recordObservations(target, [ended], subjectsOf(target)),
+      'noting the run',
+    );
   } catch {
     // a drill elsewhere is for the day on which the server is gone
   }
 }
 
 /** `backups watch`: looks, tells, and ends with 7 when anything is wrong, also what an earlier task has met. `plan`: nobody is told. */
-export async function watched(around: Around, target: Target, plan: boolean): Promise<Result> {
+export async function watched(around: WatchContext, target: Target, plan: boolean): Promise<Result> {
   const { app, environment } = target;
   const host = await askHost(around, target);
-  const look = await lookAt(target, { ...host, around });
+  const look = await backupState(target, { ...host, around });
   const unreachable: Concern[] = host.way
     ? []
     : [{ subject: 'host', bad: true, says: `${target.host.name} does not answer: ${host.why ?? 'no connection'}` }];
@@ -85,11 +88,11 @@ function watches(target: Target): boolean {
   return Boolean(alerts?.length) || metrics !== undefined;
 }
 
-async function askHost({ connect, signal }: Around, target: Target): Promise<OnHost> {
+async function askHost({ connect, signal }: WatchContext, target: Target): Promise<OnHost> {
   try {
     const host = await connect(target.host);
-    const way: Way = { host, signal, appUser: undefined };
-    const said = await perform(way, sh`date +%s; tail -c 100000 ${drillsLog(target)} 2>/dev/null || true`, 'asking');
+    const way: Remote = { host, signal, appUser: undefined };
+    const said = await run(way, sh`date +%s; tail -c 100000 ${drillsLog(target)} 2>/dev/null || true`, 'asking');
     const [seconds = '', ...log] = said.split('\n');
     return { way, now: new Date(Number(seconds) * 1000), drills: readDrills(log.join('\n'), target), why: undefined };
   } catch (error) {
@@ -99,16 +102,16 @@ async function askHost({ connect, signal }: Around, target: Target): Promise<OnH
 
 /** @returns all that is remembered now; nothing when the host cannot be asked. */
 async function tell(
-  { environment, report }: Around,
+  { environment, report }: WatchContext,
   target: Target,
   { way, now }: OnHost,
-  { concerns, stores, proven }: Look,
-): Promise<Remembered[]> {
+  { concerns, stores, proven }: BackupState,
+): Promise<AlertState[]> {
   const { alerts = [], metrics } = backupOf(target);
   const warn = (line: string) => report.warn(line);
   const memory = way && (await remembered(way, target, concerns, warn));
   // without the host nobody knows what was told: then a failure is rather told twice than not at all
-  const told: Told[] =
+  const told: Alert[] =
     memory?.told ?? concerns.filter(one => one.bad).map(({ subject }) => ({ subject, what: 'failure' }));
   const well = memory ? memory.known.every(one => one.state === 'good') : !concerns.some(one => one.bad);
   if (alerts.length) {
@@ -123,10 +126,10 @@ async function tell(
     const reached = await deliver(alerts, message, { environment, warn });
     const subjects = memory?.told.map(one => one.subject) ?? [];
     if (!reached && way && subjects.length)
-      await perform(way, untell(target, subjects), 'noting that nobody was told').catch(() => {});
+      await run(way, clearAlerts(target, subjects), 'noting that nobody was told').catch(() => {});
   }
   if (metrics !== undefined && way && memory)
-    await perform(
+    await run(
       way,
       writeMetrics(metrics, metricsOf(target, { stores, known: memory.known, proven })),
       'writing the metrics',
@@ -134,18 +137,18 @@ async function tell(
   return memory?.known ?? [];
 }
 
-async function remembered(way: Way, target: Target, concerns: readonly Concern[], warn: (line: string) => void) {
+async function remembered(way: Remote, target: Target, concerns: readonly Concern[], warn: (line: string) => void) {
   const known = subjectsOf(target);
   const seen = concerns.filter(({ subject }) => known.includes(subject));
   try {
-    return readRemembered(await perform(way, remember(target, seen, known), 'noting how the backups are'));
+    return readAlerts(await run(way, recordObservations(target, seen, known), 'noting how the backups are'));
   } catch (error) {
     warn(messageOf(error));
     return undefined;
   }
 }
 
-function newsOf(concerns: readonly Concern[], told: readonly Told[]): News[] {
+function newsOf(concerns: readonly Concern[], told: readonly Alert[]): News[] {
   const found = told.flatMap(({ subject, what }): News[] => {
     const concern = concerns.find(one => one.subject === subject);
     if (!concern) return [];

@@ -6,17 +6,22 @@ import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { sweepDumps } from '../../database/postgres/swap.ts';
 import { databaseEnds } from '../../database/sqlite/exact-copy.ts';
 import { inItsPlace } from '../../database/snapshot.ts';
-import { inPlace } from '../../host/run-as.ts';
-import { carry, exchange } from './swap.ts';
+import { runAs } from '../../host/run-as.ts';
+import { carry, swap } from './swap.ts';
 import { type Packs } from '../files/packs.ts';
 import { layersOf, type Meant } from '../files/unpack.ts';
 import type { Step } from '../../plan/step.ts';
 
 /** `stamp` names this restore in everything that it makes; `paths` are relative to the root. */
-export type PutBack = { target: Target; stamp: string; database: SqliteDatabase | undefined; paths: readonly string[] };
+export type Replacement = {
+  target: Target;
+  stamp: string;
+  database: SqliteDatabase | undefined;
+  paths: readonly string[];
+};
 
 /** Where the present data go, for the person to remove. */
-export function asidePlaces({ target, stamp, database, paths }: PutBack): string[] {
+export function asidePlaces({ target, stamp, database, paths }: Replacement): string[] {
   return [
     ...(database ? [asideOf(database.file, stamp)] : []),
     ...(paths.length ? [`${filesHome(target)}/before-restore-${stamp}`] : []),
@@ -38,7 +43,7 @@ function staged(target: Target, stamp: string): string {
 
 function inFilesPlace(target: Target, text: Command, reads = false): Command {
   const place = { as: target.backup?.files?.as, folders: [target.root], scratch: target.root };
-  return inPlace(target, place, text, script(''), reads);
+  return runAs(target, place, text, script(''), reads);
 }
 
 /** Removes what a restore that was cut off has brought and not used. */
@@ -53,10 +58,10 @@ export function sweepBrought(target: Target): Command {
 }
 
 /** Brings the database from the scratch folder beside the present one, owned and readable as that one is. */
-export function bringDatabase({ target, stamp }: PutBack, database: SqliteDatabase, from: string): Command {
+export function bringDatabase({ target, stamp }: Replacement, database: SqliteDatabase, from: string): Command {
   const fresh = `${database.file}.restored-${stamp}`;
   const folders = [posix.dirname(database.file), database.snapshots];
-  return sh`${inPlace(
+  return sh`${runAs(
     target,
     { as: database.as, folders, scratch: database.snapshots },
     lines(
@@ -71,7 +76,7 @@ export function bringDatabase({ target, stamp }: PutBack, database: SqliteDataba
 }
 
 /** Unpacks paths of archives in the scratch folder that were looked at, beside the folders that they will replace. */
-export function bringFiles({ target, stamp }: PutBack, scratch: string, packs: Packs, meant: Meant): Command {
+export function bringFiles({ target, stamp }: Replacement, scratch: string, packs: Packs, meant: Meant): Command {
   const layers = layersOf(packs, staged(target, stamp), ['--preserve-permissions', '--numeric-owner'], meant);
   return lines(
     script('set -e; set -o pipefail'),
@@ -83,7 +88,7 @@ ${inFilesPlace(target, reads, true)}
   );
 }
 
-export function exchangeDatabase({ stamp, target }: PutBack, database: SqliteDatabase): Step {
+export function swapDatabase({ stamp, target }: Replacement, database: SqliteDatabase): Step {
   const { file } = database;
   const home = posix.dirname(file);
   const aside = asideOf(file, stamp);
@@ -93,7 +98,7 @@ export function exchangeDatabase({ stamp, target }: PutBack, database: SqliteDat
   return {
     title: 'Put the restored database in the place of the present one',
     seconds: 300,
-    ...exchange('database', text => inItsPlace(target, database, text), {
+    ...swap('database', text => inItsPlace(target, database, text), {
       home,
       aside,
       ahead: [fresh, file],
@@ -113,7 +118,7 @@ export function exchangeDatabase({ stamp, target }: PutBack, database: SqliteDat
   };
 }
 
-export function exchangeFiles({ target, stamp, paths }: PutBack): Step {
+export function swapFiles({ target, stamp, paths }: Replacement): Step {
   const home = filesHome(target);
   const aside = `${home}/before-restore-${stamp}`;
   const place = (path: string) => posix.join(target.root, path);
@@ -122,7 +127,7 @@ export function exchangeFiles({ target, stamp, paths }: PutBack): Step {
   return {
     title: `Put the restored ${paths.join(', ')} in the place of the present`,
     seconds: 600,
-    ...exchange('files', text => inFilesPlace(target, text), {
+    ...swap('files', text => inFilesPlace(target, text), {
       home,
       aside,
       ahead: [staged(target, stamp), ...paths.map(place)],

@@ -2,12 +2,12 @@
 import { posix } from 'node:path';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
-import type { Whole } from '../catalog.ts';
+import type { CompleteBackup } from '../catalog.ts';
 import type { Part } from '../manifest.ts';
 import { isOfFiles, type Listener } from '../files/packs.ts';
 import { type Meant } from '../files/unpack.ts';
 
-export type Wanted = {
+export type Selection = {
   parts: Part[];
   /** Paths of the files, relative to the root: whole folders of ops.yml, or what --only names. */
   paths: string[];
@@ -16,7 +16,7 @@ export type Wanted = {
 };
 
 /** What a manifest says of paths is believed only as far as ops.yml names the same. */
-export function wantedOf(target: Target, { manifest }: Whole, only: readonly string[]): Wanted {
+export function selectionOf(target: Target, { manifest }: CompleteBackup, only: readonly string[]): Selection {
   const include = manifest.files?.include ?? [];
   if (!only.length) {
     const known = target.backup?.files?.include ?? [];
@@ -62,13 +62,13 @@ function tidy(path: string): string {
 }
 
 /** Gathers which of the paths each archive has, as it is listed. */
-export type Finder = Listener & {
+export type Matcher = Listener & {
   /** Of single files, those that the backup does not have. */
   missing(): string[];
   meant(): Meant;
 };
 
-export function finder({ paths, single }: Pick<Wanted, 'paths' | 'single'>): Finder {
+export function matcher({ paths, single }: Pick<Selection, 'paths' | 'single'>): Matcher {
   const found = { full: new Set<string>(), changes: new Set<string>() };
   // of files with several names, tar brings the others only together with the first one
   const first = { full: new Map<string, string>(), changes: new Map<string, string>() };

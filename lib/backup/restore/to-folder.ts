@@ -11,24 +11,24 @@ import type { Result } from '../../report/result.ts';
 import type { Identity } from '../encryption.ts';
 import { bucketIntoFolder } from '../bucket/restore.ts';
 import { indexName } from '../bucket/object-list.ts';
-import type { Whole } from '../catalog.ts';
+import type { CompleteBackup } from '../catalog.ts';
 import { verifyRoom } from '../verify/parts.ts';
-import { perform, type Way } from '../../host/run.ts';
+import { run, type Remote } from '../../host/run.ts';
 import { writeLayout } from '../import/bibliotheca.ts';
 import { openBackup, toolsToOpen } from '../verify/open.ts';
 import { isOfFiles, packsOf } from '../files/packs.ts';
 import { layersOf, unpacking } from '../files/unpack.ts';
 import { openScratch } from '../scratch.ts';
 import { size } from '../../size.ts';
-import { finder, type Wanted } from './selection.ts';
+import { matcher, type Selection } from './selection.ts';
 
 const here: HostSettings = { name: 'this machine', kind: 'local' };
 const scratchName = '.restoring';
 
-export async function intoFolder(
+export async function restoreToFolder(
   { connect, report, signal }: Pick<Context, 'connect' | 'report' | 'signal'>,
-  held: Whole,
-  wanted: Wanted,
+  held: CompleteBackup,
+  wanted: Selection,
   identity: Identity | undefined,
   folder: string,
   /** Is told what was looked at. */
@@ -40,7 +40,7 @@ export async function intoFolder(
   if (there.length)
     throw new Failure(2, `${folder} is not empty: it has ${there[0] ?? ''}`, { advice: 'name a new folder' });
   const host = await connect(here);
-  const way: Way = { host, signal, appUser: undefined };
+  const way: Remote = { host, signal, appUser: undefined };
   const began = performance.now();
   const base = join(folder, scratchName);
   const scratch = await openScratch(host, { base: sh`${base}`, tools: toolsToOpen(held.manifest, identity) });
@@ -48,7 +48,7 @@ export async function intoFolder(
   const made: string[] = [];
   try {
     verifyRoom(held, scratch.free, host.where, { more: manifest.bucket?.bytes ?? 0 });
-    const found = finder(wanted);
+    const found = matcher(wanted);
     const { parts } = wanted;
     const dumped = !wanted.single && manifest.database?.kind === 'postgres' ? manifest.database : undefined;
     const trial = dumped && (await canTry(way, dumped)) ? 'cluster' : undefined;
@@ -63,7 +63,7 @@ export async function intoFolder(
     const from = (name: string) => join(scratch.folder, name);
     const packs = packsOf(held);
     if (wanted.single && packs)
-      await perform(
+      await run(
         way,
         unpacking(scratch.folder, layersOf(packs, from('files'), ['--no-same-owner'], found.meant())),
         'unpacking',
@@ -99,9 +99,9 @@ export async function intoFolder(
 }
 
 /** Without a server's programs here. @throws Failure 1 when pg_restore cannot read it. */
-async function listed(way: Way, file: string): Promise<string> {
+async function listed(way: Remote, file: string): Promise<string> {
   const text = sh`command -v pg_restore >/dev/null || { echo none; exit 0; }; pg_restore --list ${file} | grep -c '^[0-9]'`;
-  const said = (await perform(way, text, 'pg_restore --list')).trim();
+  const said = (await run(way, text, 'pg_restore --list')).trim();
   return said === 'none'
     ? 'there is no pg_restore here to look into it: apt-get install postgresql, then --to another folder, restores it for a test'
     : `pg_restore lists ${said} things in it; with apt-get install postgresql it would be restored for a test`;

@@ -7,7 +7,7 @@ import { serving } from '../../release/serving.ts';
 import { askFacts } from '../../deploy/ask-facts.ts';
 import { pairs } from '../../log-line.ts';
 import type { Step } from '../../plan/step.ts';
-import { changeInSteps } from '../../plan/run-steps.ts';
+import { runSteps } from '../../plan/run-steps.ts';
 import { explainWait } from '../../deploy/readiness.ts';
 import { switchFor } from '../../deploy/switch/switch.ts';
 import { bringDump, exchangeDumps } from '../../database/postgres/swap.ts';
@@ -18,10 +18,10 @@ import type { Result } from '../../report/result.ts';
 import type { Identity } from '../encryption.ts';
 import { bucketBack } from '../bucket/restore.ts';
 import { indexName } from '../bucket/object-list.ts';
-import type { Whole } from '../catalog.ts';
+import type { CompleteBackup } from '../catalog.ts';
 import { copyTools } from '../../database/copy.ts';
 import { verifyRoom } from '../verify/parts.ts';
-import { perform, type Way } from '../../host/run.ts';
+import { run, type Remote } from '../../host/run.ts';
 import { stampOf } from '../manifest.ts';
 import { openBackup, toolsToOpen } from '../verify/open.ts';
 import { packsOf } from '../files/packs.ts';
@@ -29,23 +29,23 @@ import {
   asidePlaces,
   bringDatabase,
   bringFiles,
-  exchangeDatabase,
-  exchangeFiles,
+  swapDatabase,
+  swapFiles,
   sweepBrought,
-  type PutBack,
+  type Replacement,
 } from './replace.ts';
 import { baseOn, openScratch } from '../scratch.ts';
-import { finder, type Wanted } from './selection.ts';
+import { matcher, type Selection } from './selection.ts';
 
-type Around = Pick<Context, 'config' | 'connect' | 'environment' | 'report' | 'signal' | 'who'> & {
+type RestoreContext = Pick<Context, 'config' | 'connect' | 'environment' | 'report' | 'signal' | 'who'> & {
   args: { plan: boolean; wait: number | undefined; verbose: boolean; 'bucket-exact': boolean };
 };
 
-export async function intoTarget(
-  around: Around,
+export async function restoreToTarget(
+  around: RestoreContext,
   target: Target,
-  held: Whole,
-  all: Wanted,
+  held: CompleteBackup,
+  all: Selection,
   identity: Identity | undefined,
   /** Is told what was looked at. */
   checks: Check[] = [],
@@ -59,7 +59,7 @@ export async function intoTarget(
     report.say(`objects that the bucket ${target.backup?.bucket?.from.name ?? ''} does not have are put back first`);
   if (args.plan) return exchange({ target, stamp: stampOf(new Date()), database: sqlite, paths: wanted.paths });
 
-  const way: Way = { host, signal, appUser: runtimeOf(target).appUser };
+  const way: Remote = { host, signal, appUser: runtimeOf(target).appUser };
   const scratch = await openScratch(host, {
     base: baseOn(target),
     alone: { wait: args.wait ?? 1, holder: pairs({ by: who, action: 'restore', backup: held.id }) },
@@ -67,8 +67,8 @@ export async function intoTarget(
   });
   try {
     verifyRoom(held, scratch.free, host.where);
-    const back: PutBack = { target, stamp: stampOf(scratch.now), database: sqlite, paths: wanted.paths };
-    const found = finder(wanted);
+    const back: Replacement = { target, stamp: stampOf(scratch.now), database: sqlite, paths: wanted.paths };
+    const found = matcher(wanted);
     // a dump is tried beside the present database itself
     const how = { parts: wanted.parts, identity, unpack: false, finder: found, trial: undefined };
     await openBackup(way, held, scratch.folder, report, checks, how);
@@ -80,14 +80,14 @@ export async function intoTarget(
       {
         title: 'Bring it beside the present data',
         run: async () => {
-          await perform(way, sweepBrought(target), 'tidying up');
+          await run(way, sweepBrought(target), 'tidying up');
           const from = (name: string) => `${scratch.folder}/${name}`;
-          if (sqlite) await perform(way, bringDatabase(back, sqlite, from('database.sqlite')), 'bringing the database');
+          if (sqlite) await run(way, bringDatabase(back, sqlite, from('database.sqlite')), 'bringing the database');
           if (database?.kind === 'postgres' && facts?.kind === 'postgres')
             aside.push(`the database ${await bringDump(way, back, database, from('database.dump'), facts)}`);
           const packs = packsOf(held);
           if (back.paths.length && packs)
-            await perform(way, bringFiles(back, scratch.folder, packs, found.meant()), 'bringing the files');
+            await run(way, bringFiles(back, scratch.folder, packs, found.meant()), 'bringing the files');
         },
       },
     ]);
@@ -103,12 +103,12 @@ export async function intoTarget(
     };
   } finally {
     const late = { ...way, signal: AbortSignal.timeout(20_000) };
-    await perform(late, sweepBrought(target), 'tidying up').catch(() => {});
+    await run(late, sweepBrought(target), 'tidying up').catch(() => {});
     await scratch.end();
   }
 
   /** Before the app stops: an object that is there again disturbs nobody. */
-  async function fillBucket(way: Way, folder: string, stamp: string) {
+  async function fillBucket(way: Remote, folder: string, stamp: string) {
     const part = wanted.parts.find(one => one.name === indexName);
     const from = target.backup?.bucket;
     if (!part || !from) return undefined;
@@ -126,15 +126,15 @@ export async function intoTarget(
     return { text, json, aside: json.aside || json.removed ? [source.asideOf(stamp)] : [] };
   }
 
-  async function exchange(back: PutBack): Promise<Result> {
+  async function exchange(back: Replacement): Promise<Result> {
     const steps: Step[] = [];
-    if (back.database) steps.push(exchangeDatabase(back, back.database));
+    if (back.database) steps.push(swapDatabase(back, back.database));
     if (database?.kind === 'postgres') steps.push(exchangeDumps(back, database));
-    if (back.paths.length) steps.push(exchangeFiles(back));
+    if (back.paths.length) steps.push(swapFiles(back));
     if (!steps.length) return { text: '', json: null };
     // single files, or a server on which nothing runs yet
     if (wanted.single || !serving(target, await askFacts(host, target))) {
-      const shown = await changeInSteps(around, host, target, { action: 'restore', steps });
+      const shown = await runSteps(around, host, target, { action: 'restore', steps });
       return args.plan ? shown : { ...shown, text: '' };
     }
     let sha = '';
@@ -154,7 +154,7 @@ export async function intoTarget(
         change.notes['backup'] = held.id;
         return switchFor(target, change, {
           // what another tool deployed is taken over first, so that there is a way back to it
-          before: runtimeOf(target).recheck(change, await surveyed(around, host, target, change, {})),
+          before: runtimeOf(target).verify(change, await surveyed(around, host, target, change, {})),
           changesData: false,
           fill: { first: steps, last: [], migrates: true },
           why: `by ${who}: restore of ${held.id}`,
@@ -165,7 +165,7 @@ export async function intoTarget(
 }
 
 /** Only the app knows how to take back what it made by itself. @throws Failure 2 when there is nothing else. */
-function withoutOwn(all: Wanted, held: Whole, report: Around['report']): Wanted {
+function withoutOwn(all: Selection, held: CompleteBackup, report: RestoreContext['report']): Selection {
   const parts = all.parts.filter(part => !part.name.startsWith('app.'));
   if (parts.length === all.parts.length) return all;
   const { app, environment } = held.manifest;

@@ -8,18 +8,18 @@ import { isEncrypted, type Identity } from '../encryption.ts';
 import { verifyKept } from '../files/inspect-archive.ts';
 import { indexName } from '../bucket/object-list.ts';
 import { bucketItems } from '../bucket/verify.ts';
-import { keyOf, type Whole } from '../catalog.ts';
+import { keyOf, type CompleteBackup } from '../catalog.ts';
 import { whileOpening } from './damage.ts';
 import { fetchPart, fetchUnpacking, judgeCopy, judgeDatabase, openDatabase, unpackDump } from './parts.ts';
-import { perform, type Way } from '../../host/run.ts';
+import { run, type Remote } from '../../host/run.ts';
 import { plainName, type Manifest, type Part } from '../manifest.ts';
 import { inspectPacks, isFullPack, isOfFiles, neededFor, packsOf, scratchFlags, type Packs } from '../files/packs.ts';
 import { layersOf, unpacking, withoutMarks } from '../files/unpack.ts';
 import { ownItems } from '../create/app-command.ts';
 import { size } from '../../size.ts';
-import type { Finder } from '../restore/selection.ts';
+import type { Matcher } from '../restore/selection.ts';
 
-type Wanted = {
+type OpenOptions = {
   /** Which parts are needed. */
   parts: readonly Part[];
   /** What opens encrypted ones. */
@@ -27,7 +27,7 @@ type Wanted = {
   /** The files are unpacked beside the parts, in `files`; otherwise they are only looked at. */
   unpack: boolean;
   /** Is told every path. */
-  finder: Finder;
+  finder: Matcher;
   /** Where a dump of Postgres is restored; undefined: it is only unpacked. */
   trial: Trial | undefined;
   /** How many objects of a bucket are read again; otherwise none. */
@@ -45,12 +45,12 @@ export function toolsToOpen({ database }: Manifest, identity: Identity | undefin
  * @throws Failure 7 at the first that is not as promised.
  */
 export async function openBackup(
-  way: Way,
-  held: Whole,
+  way: Remote,
+  held: CompleteBackup,
   folder: string,
   report: Report,
   checks: Check[],
-  { parts, identity, unpack, finder, trial, sample = 0 }: Wanted,
+  { parts, identity, unpack, finder, trial, sample = 0 }: OpenOptions,
 ): Promise<void> {
   const { manifest, store } = held;
   const note = (...found: Check[]) => {
@@ -88,9 +88,7 @@ export async function openBackup(
     items.push({
       title: 'Unpack the dump',
       run: async () =>
-        note(
-          judgeCopy(await whileOpening(() => perform(way, unpackDump(folder, ofDump), 'unpacking the dump')), ofDump),
-        ),
+        note(judgeCopy(await whileOpening(() => run(way, unpackDump(folder, ofDump), 'unpacking the dump')), ofDump)),
     });
     if (trial)
       items.push({
@@ -136,30 +134,30 @@ export async function openBackup(
   }
 }
 
-async function openCopy(way: Way, folder: string, part: Part, facts: Manifest['database']): Promise<Check[]> {
+async function openCopy(way: Remote, folder: string, part: Part, facts: Manifest['database']): Promise<Check[]> {
   if (facts?.kind !== 'sqlite') throw new Failure(7, `the manifest does not say what ${part.name} holds`);
-  const said = await whileOpening(() => perform(way, openDatabase(folder, part), 'opening the database'));
+  const said = await whileOpening(() => run(way, openDatabase(folder, part), 'opening the database'));
   return judgeDatabase(said, part, facts);
 }
 
 /** The full pack was unpacked as it came; what changed since goes over it. */
 async function unpacked(
-  way: Way,
+  way: Remote,
   folder: string,
   packs: Packs,
   { include, count }: { include: readonly string[]; count: number },
-  finder: Finder,
+  finder: Matcher,
 ): Promise<Check> {
   const into = `${folder}/files`;
   const layers = layersOf(packs, into, scratchFlags, finder.meant(), true);
   const counting = lines(sh`cd ${into} || exit 1`, sh`find ${include} -printf x | wc -c`);
   const command = lines(unpacking(folder, layers), withoutMarks(into), counting);
-  const found = Number((await whileOpening(() => perform(way, command, 'unpacking the files'))).trim());
+  const found = Number((await whileOpening(() => run(way, command, 'unpacking the files'))).trim());
   return { name: 'files unpacked', good: found === count, found: `${found} of ${count}` };
 }
 
 /** A prune in the meantime is no damage. */
-async function stillThere(held: Whole): Promise<boolean> {
+async function stillThere(held: CompleteBackup): Promise<boolean> {
   for (const { store, manifest, id } of held.base ? [held, held.base] : [held]) {
     let found = false;
     for await (const { key } of store.list(keyOf(manifest, id, ''))) found ||= key.endsWith('/manifest.json');
@@ -168,6 +166,6 @@ async function stillThere(held: Whole): Promise<boolean> {
   return true;
 }
 
-function gone({ id, store }: Whole): Failure {
+function gone({ id, store }: CompleteBackup): Failure {
   return new Failure(1, `${id} was removed from ${store.name} in this moment`, { advice: 'choose another one' });
 }

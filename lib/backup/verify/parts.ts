@@ -1,4 +1,5 @@
 // A backup taken out of its store into scratch space and looked at: every part against what the manifest promised.
+import type { Say } from '../../report/items.ts';
 import type { SqliteFacts } from '../../database/facts.ts';
 import type { Check } from '../../finding.ts';
 import { Writable } from 'node:stream';
@@ -6,20 +7,19 @@ import { pipeline } from 'node:stream/promises';
 import { Failure } from '../../errors.ts';
 import { sqlite3 } from '../../host/environment.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
-import { textOf } from '../../store/bounded-text.ts';
+import { boundedText } from '../../store/bounded-text.ts';
 import { isEncrypted, notOpened, openingInto, type Identity } from '../encryption.ts';
-import { isWhole, keyOf, type Held, type Whole } from '../catalog.ts';
+import { isComplete, keyOf, type StoredBackup, type CompleteBackup } from '../catalog.ts';
 import { isTrouble } from './damage.ts';
-import { measure, pourInto, type Way } from '../../host/run.ts';
+import { measure, writeStream, type Remote } from '../../host/run.ts';
 import { plainName, type Part } from '../manifest.ts';
 import { isFullPack, isPack, listingBeside, neededFor, unpackingAtOnce } from '../files/packs.ts';
 import { progress } from '../../report/transfer-progress.ts';
 import { countsOf, readCounts } from '../../database/sqlite/copy.ts';
 import { compareRows } from '../../database/row-counts.ts';
-import { sumOf } from '../../host/checksum.ts';
+import { sha256Of } from '../../host/checksum.ts';
 import { isVerdictName, readVerdict } from '../drill/verdict.ts';
 
-type Say = (line: string) => void;
 const otherSum = 'its checksum is another';
 
 /**
@@ -27,7 +27,7 @@ const otherSum = 'its checksum is another';
  * would not fit.
  */
 export function verifyRoom(
-  held: Whole,
+  held: CompleteBackup,
   free: number,
   where: string,
   { more = 0, packAtOnce = false }: { more?: number; packAtOnce?: boolean } = {},
@@ -51,8 +51,8 @@ export function verifyRoom(
  * @throws Failure 3 when the identity is not one of those that it was encrypted for.
  */
 export async function fetchPart(
-  way: Way,
-  { held, part }: { held: Whole; part: Part },
+  way: Remote,
+  { held, part }: { held: CompleteBackup; part: Part },
   folder: string,
   identity: Identity | undefined,
   say: Say,
@@ -69,8 +69,8 @@ export async function fetchPart(
  * `fault`: why it does not unpack, though it is what was stored. @throws Failure 1 when the host is to blame for that.
  */
 export async function fetchUnpacking(
-  way: Way,
-  { held, part }: { held: Whole; part: Part },
+  way: Remote,
+  { held, part }: { held: CompleteBackup; part: Part },
   folder: string,
   into: string,
   identity: Identity | undefined,
@@ -90,8 +90,8 @@ export async function fetchUnpacking(
 
 /** `opened` and `plain` are what takes the part on the host, when it is encrypted and when not. */
 async function fetchInto(
-  way: Way,
-  { held, part }: { held: Whole; part: Part },
+  way: Remote,
+  { held, part }: { held: CompleteBackup; part: Part },
   opened: Command,
   plain: Command,
   given: Identity | undefined,
@@ -100,7 +100,7 @@ async function fetchInto(
   const identity = isEncrypted(part) ? given : undefined;
   const meter = measure(telling(part, say));
   const body = await held.store.get(keyOf(held.manifest, held.id, part.name));
-  const { output, errors } = await pourInto(
+  const { output, errors } = await writeStream(
     way,
     identity ? openingInto(opened) : plain,
     body,
@@ -119,11 +119,11 @@ async function fetchInto(
 
 function keepingIn(file: string, keep: Command): Command {
   // read again from the file: cheaper than a tee, and the disk had its part in it
-  return lines(script('set -eo pipefail'), keep, sumOf(file));
+  return lines(script('set -eo pipefail'), keep, sha256Of(file));
 }
 
 /** Reads one part and forgets it. */
-async function readPart(held: Whole, part: Part, signal: AbortSignal, say: Say): Promise<Check> {
+async function readPart(held: CompleteBackup, part: Part, signal: AbortSignal, say: Say): Promise<Check> {
   const meter = measure(telling(part, say));
   const nowhere = new Writable({ write: (_piece, _encoding, done) => done() });
   await pipeline(await held.store.get(keyOf(held.manifest, held.id, part.name)), meter.stream, nowhere, { signal });
@@ -132,11 +132,11 @@ async function readPart(held: Whole, part: Part, signal: AbortSignal, say: Say):
 }
 
 /** What was read of a part already, by store, backup and name: a full pack belongs to many backups. */
-export type Known = Map<string, Promise<Check>>;
+export type ReadParts = Map<string, Promise<Check>>;
 
 /** Reads everything of one backup again, and what was said of it by drills, without opening anything. */
-export async function reread(one: Held, known: Known, signal: AbortSignal, say: Say): Promise<Check[]> {
-  if (!isWhole(one)) return [{ name: 'listing', good: false, found: one.fault ?? 'it is not whole' }];
+export async function reread(one: StoredBackup, known: ReadParts, signal: AbortSignal, say: Say): Promise<Check[]> {
+  if (!isComplete(one)) return [{ name: 'listing', good: false, found: one.fault ?? 'it is not whole' }];
   const checks: Check[] = [];
   const told = async (name: string, check: Promise<Check>) =>
     check.catch((error: unknown) => {
@@ -157,8 +157,8 @@ export async function reread(one: Held, known: Known, signal: AbortSignal, say: 
   return checks;
 }
 
-async function rereadVerdict({ store, id }: Whole, key: string, name: string): Promise<Check> {
-  const good = readVerdict(await textOf(store, key))?.backup === id;
+async function rereadVerdict({ store, id }: CompleteBackup, key: string, name: string): Promise<Check> {
+  const good = readVerdict(await boundedText(store, key))?.backup === id;
   return { name, good, found: good ? 'as it was written' : 'it is not what was written' };
 }
 
@@ -186,7 +186,7 @@ function unpackInto(file: string, folder: string, part: Part): Command {
   return lines(
     // never more than was promised: a few bytes may unpack to a full disk
     sh`zstd -dqc ${`${folder}/${plainName(part)}`} | head -c ${part.rawBytes + 1} >${file} || [ "$(stat -c %s ${file})" -gt ${part.rawBytes} ]`,
-    sh`echo "sha256 $(${sumOf(file)})"`,
+    sh`echo "sha256 $(${sha256Of(file)})"`,
   );
 }
 

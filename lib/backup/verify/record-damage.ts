@@ -4,12 +4,12 @@ import { Readable } from 'node:stream';
 import type { Target } from '../../target/target.ts';
 import { messageOf } from '../../errors.ts';
 import type { Report } from '../../report/report.ts';
-import { Damaged, keyOf, type Held } from '../catalog.ts';
-import { perform, type Way } from '../../host/run.ts';
+import { Damaged, keyOf, type StoredBackup } from '../catalog.ts';
+import { run, type Remote } from '../../host/run.ts';
 import { logVerdict, renderVerdict, verdictName, type Verdict } from '../drill/verdict.ts';
 
 export type Damage = {
-  held: Held;
+  held: StoredBackup;
   /** What was looked at until then. */
   checks: readonly Check[];
   /** In words, for what no check names. */
@@ -32,7 +32,7 @@ export function withBad(checks: readonly Check[], says: string): Check[] {
 export async function noteDamage(
   target: Target,
   { held, checks: looked, says, by, where, found }: Damage,
-  onHost: (() => Promise<Way>) | undefined,
+  onHost: (() => Promise<Remote>) | undefined,
   report: Pick<Report, 'warn'>,
 ): Promise<void> {
   const checks = withBad(looked, says);
@@ -48,11 +48,7 @@ export async function noteDamage(
   }
   if (!onHost) return;
   try {
-    await perform(
-      await onHost(),
-      logVerdict(target, verdict, found === 'drill' ? undefined : found),
-      'writing drills.log',
-    );
+    await run(await onHost(), logVerdict(target, verdict, found === 'drill' ? undefined : found), 'writing drills.log');
   } catch (error) {
     report.warn(`the verdict of ${id} is not in drills.log: ${messageOf(error)}`);
   }
@@ -63,7 +59,7 @@ export async function notingDamage<T>(
   target: Target,
   met: Pick<Damage, 'by' | 'where' | 'found'>,
   choosing: () => T,
-  onHost: (() => Promise<Way>) | undefined,
+  onHost: (() => Promise<Remote>) | undefined,
   report: Pick<Report, 'warn'>,
 ): Promise<T> {
   try {

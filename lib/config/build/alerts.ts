@@ -2,8 +2,7 @@
 import { ageOf } from '../../duration.ts';
 import { local } from '../merge.ts';
 import type { Settings, WrittenAlert } from '../schema/file.ts';
-import type { AlertSettings } from '../../target/backup-settings.ts';
-import type { Backup } from '../../target/backup-settings.ts';
+import type { AlertSettings, Backup } from '../../target/backup-settings.ts';
 
 type Watch = Omit<Backup, 'stores' | 'files' | 'keep'>;
 

@@ -7,23 +7,16 @@ import type { Draft } from '../rules/draft.ts';
 import type { Settings, WrittenHost, WrittenStore } from '../schema/file.ts';
 import { watchOf } from './alerts.ts';
 import type { Target } from '../../target/target.ts';
-import type { Seed } from '../../target/instance-settings.ts';
-import type { Instances } from '../../target/instance-settings.ts';
-import type { StoreSettings } from '../../target/backup-settings.ts';
-import type { OwnWay } from '../../target/backup-settings.ts';
-import type { AlertSettings } from '../../target/backup-settings.ts';
-import type { Backup } from '../../target/backup-settings.ts';
-import type { Route } from '../../target/site-settings.ts';
-import type { Site } from '../../target/site-settings.ts';
+import type { Seed, Instances } from '../../target/instance-settings.ts';
+import type { StoreSettings, OwnWay, AlertSettings, Backup } from '../../target/backup-settings.ts';
+import type { Route, Site } from '../../target/site-settings.ts';
 import type { Probe } from '../../target/health-settings.ts';
 import type { Database } from '../../target/database-settings.ts';
-import type { CrossCheck } from '../../target/env-rules.ts';
-import type { KeyRule } from '../../target/env-rules.ts';
-import type { EnvFile } from '../../target/env-rules.ts';
+import type { CrossCheck, KeyRule, EnvFile } from '../../target/env-rules.ts';
 import type { HostSettings } from '../../target/host-settings.ts';
 import type { SecretReference } from '../../secret.ts';
 
-type Part<K extends keyof Settings> = NonNullable<Settings[K]>;
+type Section<K extends keyof Settings> = NonNullable<Settings[K]>;
 
 export function buildTarget(
   { app, environment, settings }: Draft,
@@ -70,7 +63,7 @@ export function buildTarget(
   };
 }
 
-function databaseOf({ sqlite, postgres, as, exclusive, ...rest }: Part<'database'>): Database {
+function databaseOf({ sqlite, postgres, as, exclusive, ...rest }: Section<'database'>): Database {
   const common = { as, snapshots: given(rest.snapshots), keep: given(rest.keep) };
   if (!postgres) return { kind: 'sqlite', file: given(sqlite), exclusive: given(exclusive), ...common };
   const { service, user, name, url } = postgres;
@@ -78,7 +71,7 @@ function databaseOf({ sqlite, postgres, as, exclusive, ...rest }: Part<'database
   return { kind: 'postgres', at, ...common };
 }
 
-function siteOf(site: Part<'site'>, root: string): Site {
+function siteOf(site: Section<'site'>, root: string): Site {
   return {
     proxy: given(site.proxy),
     domains: given(site.domains),
@@ -103,7 +96,7 @@ function siteOf(site: Part<'site'>, root: string): Site {
   };
 }
 
-function instancesOf({ ports, domain, memory, cpus, data, env }: Part<'instances'>): Instances {
+function instancesOf({ ports, domain, memory, cpus, data, env }: Section<'instances'>): Instances {
   const range = rangeOf(ports);
   return {
     ports: given(range),
@@ -114,11 +107,11 @@ function instancesOf({ ports, domain, memory, cpus, data, env }: Part<'instances
   };
 }
 
-function seedOf({ command, reset, service, seconds: most, guards }: Part<'seed'>): Seed {
+function seedOf({ command, reset, service, seconds: most, guards }: Section<'seed'>): Seed {
   return { command, reset, service, seconds: given(most), guards: texts(guards) };
 }
 
-function backupOf(backup: Part<'backup'>, known: ReadonlyMap<string, StoreSettings>): Backup {
+function backupOf(backup: Section<'backup'>, known: ReadonlyMap<string, StoreSettings>): Backup {
   const { stores, files, bucket, own, keep, mode, encrypt } = backup;
   const from = bucket && known.get(bucket.from);
   const others = [...known].filter(([name, store]) => store.kind !== 's3' && !given(stores).includes(name));
@@ -138,7 +131,7 @@ function backupOf(backup: Part<'backup'>, known: ReadonlyMap<string, StoreSettin
   };
 }
 
-function ownOf({ command, service, gives, as, seconds: most }: NonNullable<Part<'backup'>['own']>): OwnWay {
+function ownOf({ command, service, gives, as, seconds: most }: NonNullable<Section<'backup'>['own']>): OwnWay {
   return { words: command, service, gives: gives ?? '-', as, seconds: most ?? 600 };
 }
 
@@ -175,7 +168,7 @@ export function buildStore(
   };
 }
 
-function routeOf(path: string, written: NonNullable<Part<'site'>['routes']>[string]): Route {
+function routeOf(path: string, written: NonNullable<Section<'site'>['routes']>[string]): Route {
   const route = typeof written === 'string' ? undefined : written;
   const to = typeof written === 'string' ? written : written.to;
   const { folder, cache, timeout } = route ?? {};
@@ -230,7 +223,7 @@ function runtimeOf(settings: Settings): Target['runtime'] {
   return { kind: 'process', start: given(process?.start), shared: process?.shared ?? [], install: process?.install };
 }
 
-function registryOf(registry: Part<'compose'>['registry']) {
+function registryOf(registry: Section<'compose'>['registry']) {
   if (!registry) return undefined;
   const password: SecretReference = given(registry.password);
   return { server: given(registry.server), username: given(registry.username), password };
@@ -242,7 +235,7 @@ function migrationOf(migrate: Settings['migrate']): Target['migrate'] {
   return { command: given(migrate.command), preset, service, seconds: given(migrate.seconds) };
 }
 
-function envFileOf(file: Part<'env'>[number]): EnvFile {
+function envFileOf(file: Section<'env'>[number]): EnvFile {
   return {
     file: file.file,
     keys: Object.fromEntries(Object.entries(file.keys ?? {}).map(([key, rule]) => [key, ruleOf(rule)])),
@@ -250,7 +243,7 @@ function envFileOf(file: Part<'env'>[number]): EnvFile {
   };
 }
 
-function ruleOf(rule: NonNullable<Part<'env'>[number]['keys']>[string]): KeyRule {
+function ruleOf(rule: NonNullable<Section<'env'>[number]['keys']>[string]): KeyRule {
   if (typeof rule === 'string') return { required: rule === 'required' };
   const { min, max, whole } = rule.number ?? {};
   return {
@@ -269,14 +262,14 @@ function ruleOf(rule: NonNullable<Part<'env'>[number]['keys']>[string]): KeyRule
   };
 }
 
-function checkOf(check: NonNullable<Part<'env'>[number]['checks']>[number]): CrossCheck {
+function checkOf(check: NonNullable<Section<'env'>[number]['checks']>[number]): CrossCheck {
   const because = check.because === undefined ? {} : { because: check.because };
   if ('same_origin' in check) return { sameOrigin: check.same_origin, ...because };
   // oxlint-disable-next-line unicorn/no-thenable -- the word of ops.yml; its value is never a function
   return { when: texts(check.when), then: texts(check.then), ...because };
 }
 
-function probeOf(probe: NonNullable<Part<'health'>['probes']>[number]): Probe {
+function probeOf(probe: NonNullable<Section<'health'>['probes']>[number]): Probe {
   return {
     name: probe.name,
     url: given(probe.url),

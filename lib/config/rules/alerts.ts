@@ -1,13 +1,13 @@
 // What can only be wrong as a whole in how backups are watched and proven: alerts that are none, questions without a database.
 import { posix } from 'node:path';
-import type { Say } from '../../yaml/problems.ts';
+import type { Complaints } from '../../yaml/problems.ts';
 import type { Settings } from '../schema/file.ts';
 import { unknown } from './unknown.ts';
 
 export function watchFaults(
   { backup, database, systemd, process, root = '/' }: Settings,
   alerts: ReadonlyMap<string, unknown>,
-  wrong: Say['wrong'],
+  wrong: Complaints['wrong'],
 ): void {
   if (!backup) return;
   for (const [index, name] of (backup.alerts ?? []).entries()) {

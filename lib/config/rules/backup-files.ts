@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import { leavesOut, readPattern } from '../../target/exclude-patterns.ts';
 import { local } from '../merge.ts';
-import type { Say } from '../../yaml/problems.ts';
+import type { Complaints } from '../../yaml/problems.ts';
 import type { Settings, WrittenHost, WrittenStore } from '../schema/file.ts';
 
 export type Places = {
@@ -16,7 +16,7 @@ export type Places = {
 const anyNames = ['x', 'k.jpg', '.hidden', '0', 'Ü \u{10ffff}'];
 
 /** `wrong` gets a fault for each pattern that leaves out nothing or everything. */
-export function excludeFaults({ backup, root = '/' }: Settings, { wrong, from }: Say): void {
+export function excludeFaults({ backup, root = '/' }: Settings, { wrong, from }: Complaints): void {
   const { include = [], exclude = [] } = backup?.files ?? {};
   for (const [index, text] of exclude.entries()) {
     const at = ['backup', 'files', 'exclude', index];
@@ -42,7 +42,7 @@ export function excludeFaults({ backup, root = '/' }: Settings, { wrong, from }:
 }
 
 /** A store inside of what it stores would grow each night, and be gone together with it. */
-export function storeFaults(settings: Settings, { stores, hosts, folder }: Places, { wrong }: Say): void {
+export function storeFaults(settings: Settings, { stores, hosts, folder }: Places, { wrong }: Complaints): void {
   const { backup, root = '/', host } = settings;
   const { include = [], exclude = [] } = backup?.files ?? {};
   for (const [name, store] of stores) {

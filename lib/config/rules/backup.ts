@@ -1,11 +1,11 @@
 // What can only be wrong in a backup as a whole: stores that are none, nothing to take, folders that are in each other's way.
 import { posix } from 'node:path';
 import { excludeFaults, storeFaults, type Places } from './backup-files.ts';
-import type { Say } from '../../yaml/problems.ts';
+import type { Complaints } from '../../yaml/problems.ts';
 import type { Settings, WrittenStore } from '../schema/file.ts';
 import { unknown } from './unknown.ts';
 
-export function backupFaults(settings: Settings, places: Places, { wrong, from }: Say): void {
+export function backupFaults(settings: Settings, places: Places, { wrong, from }: Complaints): void {
   const { stores } = places;
   const { backup, database, root = '/' } = settings;
   if (!backup) return;
@@ -60,7 +60,7 @@ export function backupFaults(settings: Settings, places: Places, { wrong, from }
 function bucketFaults(
   { bucket, stores: named = [] }: NonNullable<Settings['backup']>,
   stores: ReadonlyMap<string, WrittenStore>,
-  wrong: Say['wrong'],
+  wrong: Complaints['wrong'],
 ): void {
   if (!bucket) return;
   const at = ['backup', 'bucket', 'from'];
@@ -80,7 +80,7 @@ function bucketFaults(
   }
 }
 
-function ownFaults({ backup, runtime }: Settings, { wrong, from }: Say): void {
+function ownFaults({ backup, runtime }: Settings, { wrong, from }: Complaints): void {
   const own = backup?.own;
   if (!own) return;
   if (!own.command.length) wrong(['backup', 'own', 'command'], 'is empty');

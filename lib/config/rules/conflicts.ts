@@ -1,14 +1,12 @@
 // What two targets of one host cannot both have: folders, ports, names.
-import type { Place, Problem } from '../../yaml/problems.ts';
+import type { SettingPath, Problem } from '../../yaml/problems.ts';
 import { builtIn, get } from '../../yaml/tree.ts';
 import type { Draft } from './draft.ts';
-import { rangeOf } from '../../target/ports.ts';
-import { portHere } from '../../target/ports.ts';
-import { isPortName } from '../../target/ports.ts';
-import { type Known } from './target.ts';
+import { rangeOf, portHere, isPortName } from '../../target/ports.ts';
+import { type RuleContext } from './target.ts';
 
 /** What two targets may not share, because one would change what the other serves. */
-export function clashes(drafts: readonly Draft[], known: Pick<Known, 'hosts' | 'source'>): Problem[] {
+export function clashes(drafts: readonly Draft[], known: Pick<RuleContext, 'hosts' | 'source'>): Problem[] {
   const taken = new Map<string, { draft: Draft; at: number }>();
   const problems: Problem[] = [];
   for (const draft of drafts) {
@@ -40,7 +38,10 @@ export function clashes(drafts: readonly Draft[], known: Pick<Known, 'hosts' | '
 }
 
 /** A port in the range of somebody's instances would one day be taken by one of them. */
-export function crossings(drafts: readonly Draft[], { hosts, source }: Pick<Known, 'hosts' | 'source'>): Problem[] {
+export function crossings(
+  drafts: readonly Draft[],
+  { hosts, source }: Pick<RuleContext, 'hosts' | 'source'>,
+): Problem[] {
   const machineOf = ({ settings }: Draft) => JSON.stringify(hosts.get(settings.host ?? ''));
   return drafts.flatMap(draft => {
     const range = rangeOf(draft.settings.instances?.ports);
@@ -64,7 +65,7 @@ export function crossings(drafts: readonly Draft[], { hosts, source }: Pick<Know
 }
 
 export function claims({ app, environment, settings, tree }: Draft): { what: string; value: string; at: number }[] {
-  const at = (...path: Place) => get(tree, ...path)?.at ?? builtIn;
+  const at = (...path: SettingPath) => get(tree, ...path)?.at ?? builtIn;
   const one = (what: string, value: string | undefined, ...path: string[]) =>
     value === undefined ? [] : [{ what, value, at: at(...path) }];
   const variables = settings.runtime === 'compose' ? (settings.compose?.variables ?? {}) : {};

@@ -1,10 +1,10 @@
 // What can only be wrong in a database as a whole: two kinds at once, a server that a deploy would stop, a URL that nobody writes.
 import { posix } from 'node:path';
-import type { Say } from '../../yaml/problems.ts';
+import type { Complaints } from '../../yaml/problems.ts';
 import type { Settings } from '../schema/file.ts';
 import { unknown } from './unknown.ts';
 
-export function databaseFaults(settings: Settings, { wrong, from }: Say): void {
+export function databaseFaults(settings: Settings, { wrong, from }: Complaints): void {
   const { database, root } = settings;
   if (!database) return;
   const { sqlite, postgres } = database;
@@ -24,7 +24,7 @@ export function databaseFaults(settings: Settings, { wrong, from }: Say): void {
   else serviceFaults(settings, { wrong, from });
 }
 
-function serviceFaults({ database, runtime, compose }: Settings, { wrong, from }: Say): void {
+function serviceFaults({ database, runtime, compose }: Settings, { wrong, from }: Complaints): void {
   const { service = '', user, name } = database?.postgres ?? {};
   const at = ['database', 'postgres'];
   if (runtime !== 'compose') wrong([...at, 'service'], `is only for runtime compose (${from('runtime')}): take url`);
@@ -39,7 +39,7 @@ function serviceFaults({ database, runtime, compose }: Settings, { wrong, from }
     wrong(['database', 'as'], `is not used: the programs run in the container of ${service}`);
 }
 
-function urlFaults({ database, env }: Settings, { wrong }: Say): void {
+function urlFaults({ database, env }: Settings, { wrong }: Complaints): void {
   const { url = '', user, name } = database?.postgres ?? {};
   const at = ['database', 'postgres'];
   for (const [key, value] of Object.entries({ user, name }))

@@ -1,11 +1,11 @@
 // What can only be wrong about copies and made-up data as a whole: what a copy would share, and what production must never have.
-import type { Place, Say } from '../../yaml/problems.ts';
+import type { SettingPath, Complaints } from '../../yaml/problems.ts';
 import type { Draft } from './draft.ts';
 import type { Settings } from '../schema/file.ts';
 import { unknown } from './unknown.ts';
 import { hostPorts, portHere, rangeOf } from '../../target/ports.ts';
 
-export function copyFaults({ environment, settings }: Draft, { wrong, from }: Say): void {
+export function copyFaults({ environment, settings }: Draft, { wrong, from }: Complaints): void {
   const { instances, seed, runtime } = settings;
   const keys = (settings.env ?? []).flatMap(file => Object.keys(file.keys ?? {}));
   const knownKeys = (section: 'instances' | 'seed', name: string, values: Record<string, unknown>) => {
@@ -48,13 +48,13 @@ export function copyFaults({ environment, settings }: Draft, { wrong, from }: Sa
 }
 
 /** Whatever is not below the root would be that of the base too. */
-function shared({ root, database, env, maintenance, compose }: Settings, wrong: Say['wrong']): void {
-  const paths: [Place, unknown][] = [
+function shared({ root, database, env, maintenance, compose }: Settings, wrong: Complaints['wrong']): void {
+  const paths: [SettingPath, unknown][] = [
     [['database', 'sqlite'], database?.sqlite],
     [['database', 'snapshots'], database?.snapshots],
     [['maintenance', 'flag'], maintenance?.flag],
-    ...(env ?? []).map(({ file }, index): [Place, unknown] => [['env', index, 'file'], file]),
-    ...Object.entries(compose?.variables ?? {}).map(([name, value]): [Place, unknown] => [
+    ...(env ?? []).map(({ file }, index): [SettingPath, unknown] => [['env', index, 'file'], file]),
+    ...Object.entries(compose?.variables ?? {}).map(([name, value]): [SettingPath, unknown] => [
       ['compose', 'variables', name],
       value,
     ]),

@@ -1,9 +1,9 @@
 // What can only be wrong in a site as a whole: routes that lead nowhere, and switches that the rest does not allow.
-import type { Say } from '../../yaml/problems.ts';
+import type { Complaints } from '../../yaml/problems.ts';
 import type { Settings } from '../schema/file.ts';
 import { unknown } from './unknown.ts';
 
-export function siteFaults(settings: Settings, { wrong, from }: Say): void {
+export function siteFaults(settings: Settings, { wrong, from }: Complaints): void {
   const { site } = settings;
   const upstreams = Object.entries(site?.upstreams ?? {});
   if (site?.domains && !site.domains.length) wrong(['site', 'domains'], 'is empty: name at least one');

@@ -3,7 +3,7 @@ import { seconds } from '../../duration.ts';
 import { backupFaults } from './backup.ts';
 import { copyFaults } from './instances.ts';
 import { databaseFaults } from './database.ts';
-import type { Problem, Say, Source } from '../../yaml/problems.ts';
+import type { Problem, Complaints, Source } from '../../yaml/problems.ts';
 import type { WrittenHost, WrittenStore } from '../schema/file.ts';
 import { siteFaults } from './site.ts';
 import { unknown } from './unknown.ts';
@@ -11,7 +11,7 @@ import { watchFaults } from './alerts.ts';
 import { builtIn, get } from '../../yaml/tree.ts';
 import type { Draft } from './draft.ts';
 
-export type Known = {
+export type RuleContext = {
   hosts: ReadonlyMap<string, WrittenHost>;
   stores: ReadonlyMap<string, WrittenStore>;
   alerts: ReadonlyMap<string, unknown>;
@@ -22,14 +22,14 @@ export type Known = {
 };
 
 /** What is wrong within one target. */
-export function faultsWithin(draft: Draft, known: Known): Problem[] {
+export function faultsWithin(draft: Draft, known: RuleContext): Problem[] {
   const { settings, tree } = draft;
   const problems: Problem[] = [];
-  const from: Say['from'] = (...path) => {
+  const from: Complaints['from'] = (...path) => {
     const at = get(tree, ...path)?.at ?? builtIn;
     return at === builtIn ? 'by default' : known.source.place(at);
   };
-  const wrong: Say['wrong'] = (path, text) => {
+  const wrong: Complaints['wrong'] = (path, text) => {
     const found = get(tree, ...path);
     const at = found && found.at !== builtIn ? found : undefined;
     problems.push({ at: at?.at ?? draft.at, path: at?.path || `${draft.path}.${path.join('.')}`, text });

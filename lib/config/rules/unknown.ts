@@ -1,8 +1,8 @@
 // A name that ops.yml uses and does not define.
-import { closest } from '../../did-you-mean.ts';
+import { didYouMean } from '../../did-you-mean.ts';
 
 export function unknown(what: string, word: string, candidates: readonly string[]): string {
-  const meant = closest(word, candidates);
+  const meant = didYouMean(word, candidates);
   if (meant) return `unknown ${what} ${word}, did you mean ${meant}?`;
   return candidates.length ? `unknown ${what} ${word}; known: ${candidates.join(', ')}` : `unknown ${what} ${word}`;
 }

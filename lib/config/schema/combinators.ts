@@ -31,7 +31,7 @@ export const has = (key: string) => (value: unknown) => typeof value === 'object
 export const mapOf = <K extends Key, S extends Any>(key: K, value: S) =>
   v.pipe(v.custom<Record<string, v.InferInput<S>>>(isMap, mustBe('a map')), v.record(key, value));
 export const variables = <S extends Any>(value: S) => mapOf(variable, value);
-export const named = <S extends Any>(value: S) => mapOf(name, value);
+export const namedMap = <S extends Any>(value: S) => mapOf(name, value);
 
 const secretReference = either(shape({ env: variable }), shape({ file: path }), has('file'));
 export const password = v.pipe(

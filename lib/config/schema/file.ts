@@ -20,7 +20,7 @@ import {
   portRange,
   root,
   scalar,
-  size,
+  requestSize,
   url,
   user,
   variable,
@@ -30,7 +30,7 @@ import {
 } from './values.ts';
 import { alert, backup, store } from './backup.ts';
 import { maintenance, site } from './site.ts';
-import { about, either, has, mapOf, named, notText, password, shape, variables, type Any } from './combinators.ts';
+import { about, either, has, mapOf, namedMap, notText, password, shape, variables, type Any } from './combinators.ts';
 
 /** The commands behind `migrate: prisma` and its like. */
 export const presets = {
@@ -172,7 +172,7 @@ const health = shape({
 const instances = shape({
   ports: about('The ports on the server that copies may take, such as 8400-8499', portRange),
   domain: about('What copies are called: *.staging.example.org', wildcard),
-  memory: about('The memory of each container at most (default 512m)', v.optional(size)),
+  memory: about('The memory of each container at most (default 512m)', v.optional(requestSize)),
   cpus: about(
     'The processors of each container at most (default 1)',
     v.optional(
@@ -235,13 +235,13 @@ export const settingOrder: readonly string[] = Object.keys(settings);
 export const settingsSchema = shape(settings);
 export const fileSchema = shape({
   defaults: about('Settings of every app', v.optional(settingsSchema)),
-  hosts: about('Where apps run: local, or { ssh: user@host }', named(host)),
-  stores: about('Where backups go: a folder here or on a host, or a bucket', v.optional(named(store))),
-  alerts: about('Who can be told', v.optional(named(alert))),
+  hosts: about('Where apps run: local, or { ssh: user@host }', namedMap(host)),
+  stores: about('Where backups go: a folder here or on a host, or a bucket', v.optional(namedMap(store))),
+  alerts: about('Who can be told', v.optional(namedMap(alert))),
   default_app: about('The app meant when --app is not given', v.optional(name)),
   apps: about(
     'What is operated',
-    named(shape({ ...settings, environments: about('production, staging, …', named(settingsSchema)) })),
+    namedMap(shape({ ...settings, environments: about('production, staging, …', namedMap(settingsSchema)) })),
   ),
 });
 

@@ -10,13 +10,13 @@ import {
   path,
   proxyPath,
   routePath,
-  size,
+  requestSize,
   url,
   variable,
   whole,
   yes,
 } from './values.ts';
-import { about, either, mapOf, named, notText, shape } from './combinators.ts';
+import { about, either, mapOf, namedMap, notText, shape } from './combinators.ts';
 
 export const maintenance = shape({
   flag: about('The file the proxy tests (default maintenance/MAINTENANCE_ON)', v.optional(hostPath)),
@@ -40,7 +40,7 @@ const route = either(
     cache: about('How long the proxy keeps what it was answered', v.optional(duration)),
     api: about('Maintenance is told as JSON here', v.optional(yes)),
     timeout: about('Longest silence of an answer (default 60s)', v.optional(duration)),
-    body_limit: about('Largest request, such as 200m', v.optional(size)),
+    body_limit: about('Largest request, such as 200m', v.optional(requestSize)),
   }),
   notText,
 );
@@ -59,8 +59,8 @@ export const site = shape({
   hsts: about('Tell browsers to come by https only (default true with tls)', v.optional(yes)),
   noindex: about('X-Robots-Tag: noindex (default: everywhere but in production)', v.optional(yes)),
   basic_auth: about('A password file (htpasswd) on the host', v.optional(proxyPath)),
-  body_limit: about('Largest request (default 10m)', v.optional(size)),
-  upstreams: about('What the app listens on: a name and a port each', v.optional(named(upstream))),
+  body_limit: about('Largest request (default 10m)', v.optional(requestSize)),
+  upstreams: about('What the app listens on: a name and a port each', v.optional(namedMap(upstream))),
   routes: about('Which path goes where; the longest wins', v.optional(mapOf(routePath, route))),
   drain: about('switch blue-green: how long old connections may go on (default 30s)', v.optional(duration)),
   hold: about('switch hold: how long a request waits at most (default 30s)', v.optional(duration)),

@@ -142,7 +142,8 @@ export const proxyPath = v.pipe(
   hostPath,
   v.regex(/^[A-Za-z0-9/._@+-]+$/, 'must be a path of letters, digits and . _ @ + - only: the proxy reads it'),
 );
-export const size = v.pipe(plainText, v.regex(/^[1-9]\d{0,5}[kmg]$/, 'must be a size such as 10m'));
+
+export const requestSize = v.pipe(plainText, v.regex(/^[1-9]\d{0,5}[kmg]$/, 'must be a size such as 10m'));
 export const wildcard = v.pipe(
   plainText,
   v.regex(

@@ -1,9 +1,8 @@
 // A dump of a Postgres database, known to be whole: pg_dump's exit code, what was counted at the same moment, and its list of contents.
 import { recipientsOf } from '../../target/backup-settings.ts';
-import { packedWell } from '../../host/packing.ts';
-import { packing } from '../../host/packing.ts';
-import { readRest, whileAtRest, type Snapshot } from '../between-deploys.ts';
-import { summing } from '../../host/checksum.ts';
+import { packedWell, packing } from '../../host/packing.ts';
+import { readRest, betweenDeploys, type Snapshot } from '../between-deploys.ts';
+import { checksumStream } from '../../host/checksum.ts';
 import type { Target } from '../../target/target.ts';
 import type { PostgresDatabase } from '../../target/database-settings.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
@@ -36,7 +35,7 @@ tell() { (cat >&5 <<<"$1") 2>/dev/null || true; }
 tell ${holding}
 IFS= read -r snapshot <&6 || exit 1
 tell ${counting}`,
-      sh`{ ${summing}; } <summed >sum &
+      sh`{ ${checksumStream}; } <summed >sum &
 summing=$!
 wc -c <counted >bytes &
 counting=$!
@@ -68,7 +67,7 @@ fi`,
     ),
     true,
   );
-  return whileAtRest(target, copy, seconds, giveWay(target, database));
+  return betweenDeploys(target, copy, seconds, giveWay(target, database));
 }
 
 const holding = `SET idle_in_transaction_session_timeout = 0;

@@ -40,7 +40,7 @@ export function numberOf(variable: string): string {
 }
 
 /** Bash words for scripts of withClient. */
-export const placeWords: Command = lines(
+export const renameFunctions: Command = lines(
   // `present`, and `stem`: what the names beside it begin with, so short that the longest end fits into 63 bytes, and no other database's
   sh`name_of
 stem=$present

@@ -2,7 +2,7 @@
 import type { PostgresFacts } from '../facts.ts';
 import type { Check } from '../../finding.ts';
 import { readFileSync } from 'node:fs';
-import { perform, type Way } from '../../host/run.ts';
+import { run, type Remote } from '../../host/run.ts';
 import { compareRows } from '../row-counts.ts';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
@@ -22,33 +22,33 @@ export function trialOf(target: Target, elsewhere: boolean): Trial {
 }
 
 /** Whether the host has programs that are new enough. */
-export async function canTry(way: Way, facts: PostgresFacts): Promise<boolean> {
+export async function canTry(way: Remote, facts: PostgresFacts): Promise<boolean> {
   return ((await findPrograms(way))?.major ?? 0) >= Number.parseInt(facts.server, 10);
 }
 
 /** Where the host has initdb and postgres; undefined: nowhere. */
-async function findPrograms(way: Way): Promise<{ folder: string; major: number } | undefined> {
+async function findPrograms(way: Remote): Promise<{ folder: string; major: number } | undefined> {
   const text = lines(
     sh`folder=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)`,
     sh`[ -x "$folder/initdb" ] || folder=$(dirname "$(command -v initdb 2>/dev/null || echo /none/)")`,
     sh`[ -x "$folder/initdb" ] && [ -x "$folder/postgres" ] || exit 0`,
     sh`echo "$("$folder/postgres" --version | grep -oE '[0-9]+' | head -n 1) $folder"`,
   );
-  const said = (await perform(way, text, "looking for Postgres' programs")).trim();
+  const said = (await run(way, text, "looking for Postgres' programs")).trim();
   const [, major, folder] = /^(\d+) (.*)$/.exec(said) ?? [];
   return folder === undefined ? undefined : { folder, major: Number(major) };
 }
 
 /** Restores `<folder>/database.dump` and counts it. @throws Failure 1 when that cannot be tried there. */
-export async function tryDump(way: Way, trial: Trial, folder: string, facts: PostgresFacts): Promise<Check[]> {
+export async function tryDump(way: Remote, trial: Trial, folder: string, facts: PostgresFacts): Promise<Check[]> {
   const command = trial === 'cluster' ? await inCluster(way, folder, facts) : inContainer(trial, folder, facts);
-  const said = await perform(way, command, 'restoring the dump');
+  const said = await run(way, command, 'restoring the dump');
   const [, lacking] = /^lacking (.*)$/m.exec(said) ?? [];
   if (lacking !== undefined)
     throw new Failure(1, `${way.host.where} has no extension ${lacking}, which the database uses`, {
       advice: 'install its package there, or drill elsewhere: --here',
     });
-  return judge(said, facts);
+  return judgeRestore(said, facts);
 }
 
 function inContainer({ target, service }: Exclude<Trial, string>, folder: string, facts: PostgresFacts): Command {
@@ -70,7 +70,7 @@ done`,
   );
 }
 
-async function inCluster(way: Way, folder: string, facts: PostgresFacts): Promise<Command> {
+async function inCluster(way: Remote, folder: string, facts: PostgresFacts): Promise<Command> {
   const programs = await findPrograms(way);
   const wanted = Number.parseInt(facts.server, 10);
   const advice = `there: sudo apt-get install postgresql; or on this machine, when it has them: --here`;
@@ -139,7 +139,7 @@ WHERE a.name = ANY (${names}) AND NOT v.trusted \\gexec`;
 }
 
 /** @throws Failure 1 when the counting itself did not work. */
-export function judge(said: string, wanted: PostgresFacts): Check[] {
+export function judgeRestore(said: string, wanted: PostgresFacts): Check[] {
   const restored = /^restore (.*)$/m.exec(said)?.[1]?.trim() ?? 'no answer';
   const checks: Check[] = [
     { name: 'pg_restore', good: restored === 'good', found: restored === 'good' ? 'ended well' : restored },

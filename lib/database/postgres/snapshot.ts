@@ -4,7 +4,7 @@ import type { PostgresDatabase } from '../../target/database-settings.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
 import { withClient } from './client.ts';
 import { plainDump } from './dump.ts';
-import { numberOf, placeWords } from './rename.ts';
+import { numberOf, renameFunctions } from './rename.ts';
 
 function stemOf({ app, environment }: Target): string {
   return `${app}-${environment}`;
@@ -20,7 +20,7 @@ export function dumpFile(target: Target, database: PostgresDatabase, id: string)
  */
 function named(id: string): Command {
   return lines(
-    placeWords,
+    renameFunctions,
     sh`making=\${stem}_making_${id} kept=\${stem}_kept_${id} failed=\${stem}_failed_${id} fresh=\${stem}_fresh_${id}`,
   );
 }
@@ -130,7 +130,7 @@ export function keepDumps(target: Target, database: PostgresDatabase): Command {
     withClient(
       target,
       database,
-      lines(placeWords, sh`drop_all ${'^_(kept|making|failed|fresh)_[0-9]{8}-[0-9]{6}(-[0-9]+)?$'}`),
+      lines(renameFunctions, sh`drop_all ${'^_(kept|making|failed|fresh)_[0-9]{8}-[0-9]{6}(-[0-9]+)?$'}`),
     ),
     sh`find ${database.snapshots} -maxdepth 1 -type f -name ${`${stemOf(target)}-[0-9]*.dump.zst.kept*`} -delete`,
     sh`find ${database.snapshots} -maxdepth 1 -type f -name ${`${stemOf(target)}-[0-9]*.dump.zst`} -print0 | sort -rz | tail -zn +${database.keep + 1} | xargs -0r rm -f --`,

@@ -1,6 +1,6 @@
 // A dump restored beside the present database while the app runs, and the two exchanged by renaming while it is stopped.
 import type { PostgresFacts } from '../facts.ts';
-import { perform, type Way } from '../../host/run.ts';
+import { run, type Remote } from '../../host/run.ts';
 import type { Target } from '../../target/target.ts';
 import type { PostgresDatabase } from '../../target/database-settings.ts';
 import { Failure } from '../../errors.ts';
@@ -8,15 +8,15 @@ import { lines, sh, type Command } from '../../host/sh.ts';
 import type { Step } from '../../plan/step.ts';
 import { withClient } from './client.ts';
 import { counting } from './counts.ts';
-import { placeWords } from './rename.ts';
-import { judge } from './restore-test.ts';
+import { renameFunctions } from './rename.ts';
+import { judgeRestore } from './restore-test.ts';
 
 /** `stamp` names this restore. */
 type Place = { target: Target; stamp: string };
 
 /** The names of a restore: `restored` is what was brought, `aside` what was there before. */
 function named(stamp: string): Command {
-  return lines(placeWords, sh`restored=\${stem}_restored_${stamp} aside=\${stem}_before_restore_${stamp}`);
+  return lines(renameFunctions, sh`restored=\${stem}_restored_${stamp} aside=\${stem}_before_restore_${stamp}`);
 }
 
 /**
@@ -24,7 +24,7 @@ function named(stamp: string): Command {
  * @throws Failure 1 with the server's own words · 7 when it is not what the manifest promises
  */
 export async function bringDump(
-  way: Way,
+  way: Remote,
   { target, stamp }: Place,
   database: PostgresDatabase,
   file: string,
@@ -43,15 +43,15 @@ export async function bringDump(
       sh`printf 'aside %s\\n' "$(printf %s "$aside" | base64 -w0)"`,
     ),
   );
-  const said = await perform(way, text, 'restoring the dump beside the present database');
-  const bad = judge(said, facts).find(check => !check.good);
+  const said = await run(way, text, 'restoring the dump beside the present database');
+  const bad = judgeRestore(said, facts).find(check => !check.good);
   if (bad) throw new Failure(7, `what was restored is not what the backup promises: ${bad.name}: ${bad.found}`);
   return Buffer.from(/^aside (.*)$/m.exec(said)?.[1] ?? '', 'base64').toString();
 }
 
 /** Removes what a restore that was cut off has brought and not used. */
 export function sweepDumps(target: Target, database: PostgresDatabase): Command {
-  return withClient(target, database, lines(placeWords, sh`drop_all ${'^_restored_[0-9]{8}T[0-9]{6}Z$'}`));
+  return withClient(target, database, lines(renameFunctions, sh`drop_all ${'^_restored_[0-9]{8}T[0-9]{6}Z$'}`));
 }
 
 export function exchangeDumps({ target, stamp }: Place, database: PostgresDatabase): Step {
@@ -61,7 +61,7 @@ export function exchangeDumps({ target, stamp }: Place, database: PostgresDataba
     run: lines(
       // the number of the present one, which no renaming changes
       sh`present_number=$(
-${withClient(target, database, lines(placeWords, sh`number_of "$present" "$present"`))}
+${withClient(target, database, lines(renameFunctions, sh`number_of "$present" "$present"`))}
 )
 keep_note exchanged-database "$present_number"`,
       withClient(

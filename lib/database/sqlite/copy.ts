@@ -6,12 +6,11 @@ import { Failure } from '../../errors.ts';
 import { sqlite3 } from '../../host/environment.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
 import { inItsPlace, passingCopy } from '../snapshot.ts';
-import { inPlace } from '../../host/run-as.ts';
+import { runAs } from '../../host/run-as.ts';
 import { recipientsOf } from '../../target/backup-settings.ts';
-import { packedWell } from '../../host/packing.ts';
-import { packing } from '../../host/packing.ts';
-import { readRest, whileAtRest, type Snapshot } from '../between-deploys.ts';
-import { sumOf } from '../../host/checksum.ts';
+import { packedWell, packing } from '../../host/packing.ts';
+import { readRest, betweenDeploys, type Snapshot } from '../between-deploys.ts';
+import { sha256Of } from '../../host/checksum.ts';
 import { readTables } from '../row-counts.ts';
 
 /** The copy stands beside the snapshots of deploys, where its owner may write; the next backup removes one that was left. */
@@ -33,15 +32,15 @@ export function snapshotCommand(target: Target, database: SqliteDatabase, id: st
       sh`[ -z "\${OWNER:-}" ] || chown "$OWNER" ${database.snapshots} ${file}`,
       sh`echo "sqlite $(sqlite3 --version | cut -d' ' -f1)"`,
       sh`echo "bytes $(stat -c %s ${file})"`,
-      sh`echo "sha256 $(${sumOf(file)})"`,
+      sh`echo "sha256 $(${sha256Of(file)})"`,
       countsOf(file),
     ),
   );
-  return whileAtRest(target, copy, seconds);
+  return betweenDeploys(target, copy, seconds);
 }
 
 /** Takes away the copy of this backup and of any before. */
-export function removeCopies(target: Target, database: SqliteDatabase): Command {
+export function removeBackupCopies(target: Target, database: SqliteDatabase): Command {
   return inItsPlace(target, database, removal(database));
 }
 
@@ -51,7 +50,7 @@ function removal({ snapshots }: SqliteDatabase): Command {
 
 function sendCopy(target: Target, database: SqliteDatabase, id: string): Command {
   const file = copyFile(database, id);
-  return inPlace(
+  return runAs(
     target,
     { as: database.as, folders: [database.snapshots], scratch: database.snapshots },
     lines(packing(sh`<${file}`, { recipients: recipientsOf(target), tells: 'sum' }), packedWell),

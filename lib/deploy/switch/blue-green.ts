@@ -2,7 +2,7 @@
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 import { lines } from '../../host/sh.ts';
-import { drain, moveTo } from '../../proxy/traffic.ts';
+import { drain, routeTo } from '../../proxy/traffic.ts';
 import { isTied } from '../../proxy/site.ts';
 import { type Change } from '../../release/change.ts';
 import { runtimeOf } from '../../runtime/runtime-of.ts';
@@ -72,7 +72,7 @@ export function blueGreenSwitch(
 
   const steps: (Step | false | undefined)[] = [
     ...before,
-    colours.place(ours, site),
+    colours.start(ours, site),
     changesData && database && liveSnapshotStep(target, database, ours),
     changesData && migrate && runtime.migrate(ours, migrate.command, migrate.service, migrate.seconds),
     { ...runtime.start(ours), probed: true },
@@ -82,9 +82,9 @@ export function blueGreenSwitch(
     }),
     {
       title: `Move visitors to ${colour}`,
-      run: lines(moveTo(site, colour), colours.serve(next)),
+      run: lines(routeTo(site, colour), colours.route(next)),
       // who came in the meantime is served to the end before the candidate goes
-      undo: lines(was && colours.serve(was), moveTo(site, was ? left : 'blue'), was && drain(site, colour)),
+      undo: lines(was && colours.route(was), routeTo(site, was ? left : 'blue'), was && drain(site, colour)),
       seconds: 60,
     },
     asksVisitors &&
@@ -93,12 +93,12 @@ export function blueGreenSwitch(
       }),
   ];
   const finish: (Finish | false | undefined)[] = [
-    ...runtime.settleIn(ours),
+    ...runtime.finalize(ours),
     was && {
       title: `Let ${was.name} finish what it has begun, then stop it`,
       // the next deploy takes away what is left there, and no boot starts it
       cleanup: true,
-      run: lines(drain(site, left), colours.leave(was)),
+      run: lines(drain(site, left), colours.stop(was)),
     },
     changesData && database && keepSnapshots(target, database, ours),
     changesData && prune(target, change.facts, ours),

@@ -4,7 +4,7 @@ import type { Target } from '../../target/target.ts';
 import type { Site } from '../../target/site-settings.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import type { Finish, Step } from '../../plan/step.ts';
-import { jsonOf, pageOf } from '../../maintenance/page.ts';
+import { maintenanceJson, pageOf } from '../../maintenance/page.ts';
 import { removeHalfMade } from '../../maintenance/maintenance.ts';
 
 /** From here on new requests wait. Taking the file away is the undo, so nobody waits for ever, whatever becomes of us. */
@@ -17,7 +17,7 @@ export function holdStep({ maintenance }: Target, site: Site, isClosed: boolean)
         lines(
           sh`mkdir -p ${posix.dirname(maintenance.flag)}`,
           sh`printf %s ${pageOf(maintenance)} | write_file ${maintenance.page}`,
-          sh`printf '%s\\n' ${jsonOf()} | write_file ${`${posix.dirname(maintenance.flag)}/maintenance.json`}`,
+          sh`printf '%s\\n' ${maintenanceJson()} | write_file ${`${posix.dirname(maintenance.flag)}/maintenance.json`}`,
         ),
       script('opens_window'),
       sh`: >${fileOf(site)}`,

@@ -10,7 +10,7 @@ import { isTied } from '../../proxy/site.ts';
  * The plan with a probe from the step that opens the window, or starts the next version, to after the one that closes
  * it. Without an effect where nobody could come: no site of ours, a password before it, maintenance of a person.
  */
-export function withVisits(target: Target, facts: Facts, id: string, plan: Plan): Plan {
+export function whileProbing(target: Target, facts: Facts, id: string, plan: Plan): Plan {
   const { site } = target;
   const upstream = site?.routes.findLast(({ path, goes }) => 'upstream' in goes && path.endsWith('/'));
   const name = site?.domains.find(domain => !domain.startsWith('*'));

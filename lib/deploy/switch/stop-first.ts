@@ -4,7 +4,7 @@ import { wayBack } from '../../health/previous.ts';
 import { maintenanceStep, maintenanceOff } from '../../maintenance/maintenance.ts';
 import { type Plan, type Step, type Finish, present } from '../../plan/step.ts';
 import { isTied } from '../../proxy/site.ts';
-import { leaveGreen } from '../../proxy/traffic.ts';
+import { routeBack } from '../../proxy/traffic.ts';
 import type { Change } from '../../release/change.ts';
 import { healthOf } from '../../release/colours.ts';
 import { sha7 } from '../../release/release.ts';
@@ -42,14 +42,14 @@ export function oneAfterTheOther(target: Target, given: Change, options: SwitchO
     ...(fill?.last ?? []),
     runtime.start(change),
     readyStep(target, facts, next, `Wait until ${sha7(next.sha)} is ready`),
-    facts.colour === 'green' && target.site && leaveGreen(target.site),
+    facts.colour === 'green' && target.site && routeBack(target.site),
   ];
   const finish: (Finish | false | '' | undefined)[] = [
     // first of all: visitors are waiting
     site
       ? letInStep(site)
       : !on && { title: 'Maintenance off', run: maintenanceOff(maintenance), closesWindow: true as const },
-    ...runtime.settleIn(change),
+    ...runtime.finalize(change),
     (changesData || restores) && database && keepSnapshots(target, database, change),
     changesData && prune(target, facts, change),
   ];

@@ -1,7 +1,7 @@
 // How a release takes over: which switch, and for those with one version at a time the order of the steps.
 import type { Target } from '../../target/target.ts';
 import { siteSteps } from '../../proxy/site.ts';
-import { withVisits } from './public-probe.ts';
+import { whileProbing } from './public-probe.ts';
 import { type Change } from '../../release/change.ts';
 import { blueGreenSwitch } from './blue-green.ts';
 import { type Plan } from '../../plan/step.ts';
@@ -16,5 +16,5 @@ export function switchFor(target: Target, change: Change, options: SwitchOptions
       ? blueGreenSwitch(target, change, options)
       : oneAfterTheOther(target, change, options);
   const whole = { ...plan, steps: [...siteSteps(target, change.facts), ...plan.steps] };
-  return withVisits(target, change.facts, change.id, whole);
+  return whileProbing(target, change.facts, change.id, whole);
 }

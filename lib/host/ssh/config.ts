@@ -11,7 +11,7 @@ import { sshEnvironment } from '../environment.ts';
 export type Address = { user: string | undefined; host: string; port: number | undefined };
 
 /** Where and how to connect, as OpenSSH would. Files are absolute paths on this machine. */
-export type Route = {
+export type SshRoute = {
   /** As a person wrote it in ops.yml. */
   address: string;
   hostname: string;
@@ -50,7 +50,7 @@ export function parseAddress(address: string): Address {
 }
 
 /** Asks `ssh -G`. @throws Failure 3 for a bad address or a bad ~/.ssh/config. */
-export async function resolveAddress(address: string, environment: NodeJS.ProcessEnv): Promise<Route> {
+export async function resolveAddress(address: string, environment: NodeJS.ProcessEnv): Promise<SshRoute> {
   const { user, host, port } = parseAddress(address);
   const wanted = [...(port ? ['-p', String(port)] : []), ...(user ? ['-l', user] : []), '--', host];
   const printed = await runSsh(['-G', ...configOption(environment), ...wanted], environment);
@@ -89,12 +89,12 @@ export async function resolveAddress(address: string, environment: NodeJS.Proces
 }
 
 /** `user@host:port`, with brackets around an IPv6 address. */
-export function where(route: Pick<Route, 'user' | 'hostname' | 'port'>): string {
+export function addressOf(route: Pick<SshRoute, 'user' | 'hostname' | 'port'>): string {
   return `${route.user}@${endpoint(route)}`;
 }
 
 /** `host:port`, with brackets around an IPv6 address. */
-export function endpoint({ hostname, port }: Pick<Route, 'hostname' | 'port'>): string {
+export function endpoint({ hostname, port }: Pick<SshRoute, 'hostname' | 'port'>): string {
   return `${isIPv6(hostname) ? `[${hostname}]` : hostname}:${port}`;
 }
 
@@ -170,7 +170,7 @@ async function runSsh(words: string[], environment: NodeJS.ProcessEnv): Promise<
       { env: sshEnvironment(environment), timeout: 10_000 },
       (error, stdout, stderr) => {
         if (!error) return resolve(stdout);
-        if (error.code === 'ENOENT') return reject(missing('ssh'));
+        if (error.code === 'ENOENT') return reject(missingProgram('ssh'));
         reject(new Failure(3, 'ssh does not understand its configuration', { detail: stderr.trim() || error.message }));
       },
     );
@@ -179,7 +179,7 @@ async function runSsh(words: string[], environment: NodeJS.ProcessEnv): Promise<
 }
 
 /** A program of OpenSSH that is not on this machine. */
-export function missing(program: string): Failure {
+export function missingProgram(program: string): Failure {
   return new Failure(4, `the program ${program} is not on this machine`, {
     advice: 'install OpenSSH: apt-get install openssh-client',
   });

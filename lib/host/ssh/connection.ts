@@ -4,15 +4,14 @@ import type { Client } from 'ssh2';
 import type { HostSettings } from '../../target/host-settings.ts';
 import { Failure, messageOf } from '../../errors.ts';
 import { askThrough, interrupted, makeMark } from '../channel.ts';
-import type { Around } from '../host.ts';
+import type { HostContext, Channel, Host } from '../host.ts';
 import { refuseJoined, shellFromInput, shellWith } from '../environment.ts';
-import type { Channel, Host } from '../host.ts';
 import { lines, sh } from '../sh.ts';
-import { resolveAddress, sshCommand, where, type Route } from './config.ts';
+import { resolveAddress, sshCommand, addressOf, type SshRoute } from './config.ts';
 import { gatherKeys } from './keys.ts';
 import { asChannel, connectionLost, lendTerminal, startSession } from './session.ts';
-import { openWire } from './transport.ts';
-import { hostKeyAlgorithms, knownKeys, pinnedKeys, refusal } from './known-hosts.ts';
+import { openTransport } from './transport.ts';
+import { hostKeyAlgorithms, knownKeys, pinnedKeys, refusedKey } from './known-hosts.ts';
 
 type SshSettings = Extract<HostSettings, { kind: 'ssh' }>;
 
@@ -21,16 +20,14 @@ type Connection = { client: Client; lost: Promise<never>; alive(): boolean; end(
 
 const handshakeSeconds = 20;
 const keepaliveSeconds = 3;
-
 /** Answers that may be missing before the connection counts as lost. */
 const keepaliveCount = 3;
-
 /** sshd's MaxSessions is 10; two are left for what ends a moment later there than here. */
 const mostSessions = 8;
 
-export async function sshHost(settings: SshSettings, around: Around): Promise<Host> {
+export async function sshHost(settings: SshSettings, around: HostContext): Promise<Host> {
   const route = await resolveAddress(settings.address, around.environment);
-  const at = where(route);
+  const at = addressOf(route);
   const sessions = limit(mostSessions);
   let connection: Promise<Connection> | undefined;
   let closed = false;
@@ -95,16 +92,16 @@ export async function sshHost(settings: SshSettings, around: Around): Promise<Ho
   };
 }
 
-async function openConnection(route: Route, settings: SshSettings, around: Around): Promise<Connection> {
+async function openConnection(route: SshRoute, settings: SshSettings, around: HostContext): Promise<Connection> {
   const { environment, signal } = around;
-  const at = where(route);
+  const at = addressOf(route);
   const [{ NodeSSH }, trust, keyring] = await Promise.all([
     import('node-ssh'),
     settings.hostKeys.length > 0 ? pinnedKeys(settings.hostKeys) : knownKeys(route, environment),
     gatherKeys(route, settings.identity, environment),
   ]);
   const command = sshCommand(settings.address).replace(/^ssh/, settings.jump ? `ssh -J ${settings.jump}` : 'ssh');
-  const wire = await openWire(route, settings, around);
+  const wire = await openTransport(route, settings, around);
   let mistrusted: Failure | undefined;
   let trusted = false;
   const ssh = new NodeSSH();
@@ -121,7 +118,7 @@ async function openConnection(route: Route, settings: SshSettings, around: Aroun
       keepaliveCountMax: Infinity,
       algorithms: { serverHostKey: hostKeyAlgorithms(trust) },
       hostVerifier: (key: Buffer) => {
-        mistrusted = refusal(key, trust, { at, command, setting: 'host_key' });
+        mistrusted = refusedKey(key, trust, { at, command, setting: 'host_key' });
         trusted = !mistrusted;
         return trusted;
       },
@@ -143,8 +140,8 @@ async function openConnection(route: Route, settings: SshSettings, around: Aroun
   }
 }
 
-function explain(error: unknown, trusted: boolean, route: Route, refused: () => Failure): Failure {
-  const at = where(route);
+function explain(error: unknown, trusted: boolean, route: SshRoute, refused: () => Failure): Failure {
+  const at = addressOf(route);
   const message = messageOf(error);
   if (/too many authentication failures/i.test(message))
     return new Failure(4, `${at} ended the attempt after too many keys`, {

@@ -2,8 +2,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { AnyAuthMethod, AuthHandlerMiddleware, OpenSSHAgent, ParsedKey } from 'ssh2';
 import { Failure } from '../../errors.ts';
-import { homeOf, sshCommand, type Route } from './config.ts';
-import { describe } from './known-hosts.ts';
+import { homeOf, sshCommand, type SshRoute } from './config.ts';
+import { describeKey } from './known-hosts.ts';
 
 export type Keyring = {
   /** For ssh2: each call names the next thing to try. */
@@ -12,11 +12,11 @@ export type Keyring = {
   refused(at: string): Failure;
 };
 
-type Attempt = { method: AnyAuthMethod; names: string[] };
+type KeyAttempt = { method: AnyAuthMethod; names: string[] };
 
 /** `identity` from ops.yml, when given, is the only key that is offered. */
 export async function gatherKeys(
-  route: Route,
+  route: SshRoute,
   identity: string | undefined,
   environment: NodeJS.ProcessEnv,
 ): Promise<Keyring> {
@@ -42,18 +42,18 @@ export async function gatherKeys(
   const fromAgent = held
     .filter(key => listed(key) >= 0 || !(route.identitiesOnly || identity))
     .sort((a, b) => rank(a) - rank(b));
-  const attempts: Attempt[] = [];
+  const attempts: KeyAttempt[] = [];
   if (agent && fromAgent.length > 0) {
     agent.getIdentities = done => done(undefined, fromAgent);
     attempts.push({
       method: { type: 'agent', username: route.user, agent },
-      names: fromAgent.map(key => `${describe(key.getPublicSSH())} ${key.comment || ''}`.trim() + ' (agent)'),
+      names: fromAgent.map(key => `${describeKey(key.getPublicSSH())} ${key.comment || ''}`.trim() + ' (agent)'),
     });
   }
   for (const file of files) {
     if (!file.key || fromAgent.some(key => key.getPublicSSH().equals(file.blob))) continue;
     const method: AnyAuthMethod = { type: 'publickey', username: route.user, key: file.key };
-    attempts.push({ method, names: [`${describe(file.blob)} ${file.name}`] });
+    attempts.push({ method, names: [`${describeKey(file.blob)} ${file.name}`] });
   }
 
   const offered: string[] = [];
@@ -71,10 +71,10 @@ export async function gatherKeys(
 
 const absent = 'does not exist';
 
-type Identity = { blob?: Buffer; key?: ParsedKey | undefined; problem?: string };
+type KeyFile = { blob?: Buffer; key?: ParsedKey | undefined; problem?: string };
 
 /** A private key, or what its .pub says when only the agent can use it. */
-async function readIdentity(file: string, parse: (text: Buffer) => ParsedKey | Error): Promise<Identity> {
+async function readIdentity(file: string, parse: (text: Buffer) => ParsedKey | Error): Promise<KeyFile> {
   const text = await readFile(file).catch(() => undefined);
   const publicText = await readFile(`${file}.pub`).catch(() => undefined);
   const publicKey = publicText && parse(publicText);
@@ -112,7 +112,7 @@ function heldBy(agent: OpenSSHAgent, socket: string, skipped: string[]): Promise
   });
 }
 
-function refusedAt(at: string, route: Route, offered: string[], skipped: string[]): Failure {
+function refusedAt(at: string, route: SshRoute, offered: string[], skipped: string[]): Failure {
   const locked = skipped.find(line => line.includes('ssh-add '));
   const [, toAdd] = / (ssh-add .*)$/.exec(locked ?? '') ?? [];
   const command = sshCommand(route.address).replace(/^ssh /, '');

@@ -5,11 +5,11 @@ import { existsSync } from 'node:fs';
 import type { ServerHostKeyAlgorithm } from 'ssh2';
 import { Failure } from '../../errors.ts';
 import { programEnvironment } from '../environment.ts';
-import { missing, type Route } from './config.ts';
+import { missingProgram, type SshRoute } from './config.ts';
 
 type TrustedKey = { type: string; base64: string; from: string };
 
-export type Trust = {
+export type HostKeyCheck = {
   /** The name that was looked for: `host` or `[host]:port`. */
   name: string;
   /** Where it was looked for. */
@@ -25,7 +25,7 @@ export type Trust = {
 export type Party = { at: string; command: string; setting: 'host_key' | 'jump_host_key' };
 
 /** The keys pinned in ops.yml. @throws Failure 3 for a line that is no public key. */
-export function pinnedKeys(lines: string[]): Trust {
+export function pinnedKeys(lines: string[]): HostKeyCheck {
   const keys = lines.map(line => {
     const [type = '', base64 = ''] = line.trim().split(/\s+/);
     if (keyType(Buffer.from(base64, 'base64')) !== type)
@@ -39,9 +39,9 @@ export function pinnedKeys(lines: string[]): Trust {
 
 /** The keys that all known_hosts files hold for `name`; OpenSSH searches them, so hashed names and patterns work. */
 export async function knownKeys(
-  route: Pick<Route, 'knownHosts' | 'keyName' | 'revokedKeys'>,
+  route: Pick<SshRoute, 'knownHosts' | 'keyName' | 'revokedKeys'>,
   environment: NodeJS.ProcessEnv,
-): Promise<Trust> {
+): Promise<HostKeyCheck> {
   if (route.revokedKeys)
     throw new Failure(3, `~/.ssh/config sets RevokedHostKeys ${route.revokedKeys}, which is not read here`, {
       advice: 'pin the key instead: host_key in ops.yml',
@@ -64,7 +64,7 @@ export async function knownKeys(
  * Every algorithm, those of the trusted keys first: the server then shows a key that can be compared if it has one,
  * and one that can be named in the refusal if it has not.
  */
-export function hostKeyAlgorithms(trust: Trust): ServerHostKeyAlgorithm[] {
+export function hostKeyAlgorithms(trust: HostKeyCheck): ServerHostKeyAlgorithm[] {
   const all: ServerHostKeyAlgorithm[] = [
     'ssh-ed25519',
     'ecdsa-sha2-nistp256',
@@ -80,21 +80,26 @@ export function hostKeyAlgorithms(trust: Trust): ServerHostKeyAlgorithm[] {
 }
 
 /** Why the key that a host showed is not accepted; undefined when it is trusted. */
-export function refusal(shown: Buffer, trust: Trust, party: Party): Failure | undefined {
+export function refusedKey(shown: Buffer, trust: HostKeyCheck, party: Party): Failure | undefined {
   const base64 = unpadded(shown.toString('base64'));
   const same = (key: TrustedKey) => key.base64 === base64;
   const bad = trust.revoked.find(same);
   if (bad)
     return new Failure(4, `the host key that ${party.at} showed is revoked (${bad.from})`, {
-      detail: `it showed ${describe(shown)}`,
+      detail: `it showed ${describeKey(shown)}`,
       advice: 'do not connect. If the host was set up again, give it new keys and put the new one into known_hosts',
     });
   if (trust.keys.some(same)) return undefined;
-  return mistrust(describe(shown), trust, party, `${keyType(shown)} ${shown.toString('base64')}`);
+  return keyFailure(describeKey(shown), trust, party, `${keyType(shown)} ${shown.toString('base64')}`);
 }
 
 /** The refusal of a key that is not trusted, `shown` as text; `line` is the whole key where it was seen. */
-export function mistrust(shown: string, trust: Trust, { at, command, setting }: Party, line?: string): Failure {
+export function keyFailure(
+  shown: string,
+  trust: HostKeyCheck,
+  { at, command, setting }: Party,
+  line?: string,
+): Failure {
   const changed = trust.keys.length > 0;
   const pin = `put this into ops.yml:\n  ${setting}: ${line ?? '(the line of /etc/ssh/ssh_host_ed25519_key.pub on the server)'}`;
   return new Failure(
@@ -105,7 +110,7 @@ export function mistrust(shown: string, trust: Trust, { at, command, setting }: 
     {
       detail: [
         `it showed   ${shown}`,
-        ...trust.keys.map(key => `trusted is  ${describe(Buffer.from(key.base64, 'base64'))} (${key.from})`),
+        ...trust.keys.map(key => `trusted is  ${describeKey(Buffer.from(key.base64, 'base64'))} (${key.from})`),
         ...(changed ? [] : [`trusted is  none (looked for ${trust.name} in ${trust.files.join(', ')})`]),
         ...(trust.authorities ? ['@cert-authority lines were skipped: host certificates are not supported here'] : []),
       ].join('\n'),
@@ -119,14 +124,14 @@ export function mistrust(shown: string, trust: Trust, { at, command, setting }: 
 }
 
 /** How to give up the key that was trusted so far. */
-function forget(trust: Trust, pin: string): string {
+function forget(trust: HostKeyCheck, pin: string): string {
   const [first] = trust.keys;
   if (!first || trust.pinned) return pin;
   return `forget the old one with \`ssh-keygen -f ${first.from.replace(/:\d+$/, '')} -R '${trust.name}'\` and accept the new one with ssh, or ${pin}`;
 }
 
 /** `ssh-ed25519 SHA256:…`, as ssh and ssh-keygen print it. */
-export function describe(key: Buffer): string {
+export function describeKey(key: Buffer): string {
   return `${keyType(key) ?? 'a key of an unknown type'} ${fingerprint(key)}`;
 }
 
@@ -155,7 +160,7 @@ function findKeys(name: string, file: string, environment: NodeJS.ProcessEnv): P
       { env: programEnvironment(environment), timeout: 10_000 },
       (error, stdout, stderr) => {
         // Exit 1 with nothing on standard error is its way to say that the name is not there.
-        if (error?.code === 'ENOENT') return reject(missing('ssh-keygen'));
+        if (error?.code === 'ENOENT') return reject(missingProgram('ssh-keygen'));
         if (error && stderr.trim()) return reject(new Failure(4, `${file} cannot be read`, { detail: stderr.trim() }));
         resolve(parseFound(stdout, file));
       },

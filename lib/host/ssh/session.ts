@@ -4,8 +4,7 @@ import { Writable } from 'node:stream';
 import type { Client, ClientChannel, ExecOptions } from 'ssh2';
 import { Failure, messageOf } from '../../errors.ts';
 import { skipTo } from '../channel.ts';
-import type { Terminal } from '../host.ts';
-import type { Channel } from '../host.ts';
+import type { Terminal, Channel } from '../host.ts';
 
 export type Session = { channel: ClientChannel; ended: Promise<{ code: number }> };
 

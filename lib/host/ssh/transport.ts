@@ -9,14 +9,14 @@ import { existsSync } from 'node:fs';
 import type { HostSettings } from '../../target/host-settings.ts';
 import { Failure, messageOf } from '../../errors.ts';
 import { interrupted } from '../channel.ts';
-import type { Around } from '../host.ts';
+import type { HostContext } from '../host.ts';
 import { sshEnvironment } from '../environment.ts';
-import { configOption, endpoint, homeMoved, missing, parseAddress, resolveAddress, sshCommand, type Route } from './config.ts'; // prettier-ignore
-import { knownKeys, mistrust, pinnedKeys } from './known-hosts.ts';
+import { configOption, endpoint, homeMoved, missingProgram, parseAddress, resolveAddress, sshCommand, type SshRoute } from './config.ts'; // prettier-ignore
+import { knownKeys, keyFailure, pinnedKeys } from './known-hosts.ts';
 
 type SshSettings = Extract<HostSettings, { kind: 'ssh' }>;
 
-export type Wire = {
+export type Transport = {
   stream: Duplex;
   /** What the way itself has to say of a failure; undefined when it says nothing. */
   blame(): Promise<Failure | undefined>;
@@ -27,14 +27,14 @@ export type Wire = {
 const socketSeconds = 10;
 
 /** Leads to the host's port: directly, through `jump` of ops.yml, or as ~/.ssh/config says. */
-export async function openWire(route: Route, settings: SshSettings, around: Around): Promise<Wire> {
+export async function openTransport(route: SshRoute, settings: SshSettings, around: HostContext): Promise<Transport> {
   const jump = settings.jump ?? route.proxyJump;
   if (jump) return openJump(jump, route, settings, around);
   if (route.proxyCommand) return openChild('/bin/sh', ['-c', `exec ${route.proxyCommand}`], 'ProxyCommand', around);
   return openSocket(route, around);
 }
 
-async function openSocket(route: Route, { signal }: Around): Promise<Wire> {
+async function openSocket(route: SshRoute, { signal }: HostContext): Promise<Transport> {
   // Nagle's algorithm would add 40 ms to every command. An IPv6 address that leads nowhere costs a second, not 250 ms
   // that a far host needs to answer at all.
   const socket = connect({
@@ -67,7 +67,7 @@ async function openSocket(route: Route, { signal }: Around): Promise<Wire> {
   return { stream: socket, blame: async () => undefined, settled: async () => {} };
 }
 
-function unreachable(route: Route, code: string | undefined, message: string): Failure {
+function unreachable(route: SshRoute, code: string | undefined, message: string): Failure {
   const at = endpoint(route);
   const try_ = `try: ${sshCommand(route.address)}`;
   switch (code) {
@@ -94,7 +94,7 @@ function unreachable(route: Route, code: string | undefined, message: string): F
   }
 }
 
-async function openJump(jump: string, route: Route, settings: SshSettings, around: Around): Promise<Wire> {
+async function openJump(jump: string, route: SshRoute, settings: SshSettings, around: HostContext): Promise<Transport> {
   const { environment } = around;
   const hops = jump.split(',').map(hop => hop.trim());
   for (const hop of hops) parseAddress(hop);
@@ -127,7 +127,7 @@ async function openJump(jump: string, route: Route, settings: SshSettings, aroun
       .trim();
     if (shown && /host key verification failed|host key is known for|host key .*revoked/i.test(text)) {
       const trust = folder ? pinnedKeys(settings.jumpHostKeys) : await trustOf(last, text, environment);
-      return mistrust(shown.trim(), trust, {
+      return keyFailure(shown.trim(), trust, {
         at: `the jump host ${last}`,
         command: sshCommand(last),
         setting: 'jump_host_key',
@@ -168,7 +168,12 @@ async function trustOf(jump: string, said: string, environment: NodeJS.ProcessEn
   return knownKeys({ ...route, keyName: name ?? route.keyName, revokedKeys: undefined }, environment);
 }
 
-async function openChild(program: string, words: string[], name: string, { environment }: Around): Promise<Wire> {
+async function openChild(
+  program: string,
+  words: string[],
+  name: string,
+  { environment }: HostContext,
+): Promise<Transport> {
   // Its own session: no Ctrl-C may cut the wire that the way back needs, and no prompt may reach the terminal.
   const child = spawn(program, words, {
     env: sshEnvironment(environment),
@@ -179,7 +184,7 @@ async function openChild(program: string, words: string[], name: string, { envir
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-100_000)));
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
-    child.once('error', () => reject(missing(program)));
+    child.once('error', () => reject(missingProgram(program)));
   });
   const closed = new Promise<number | null>(resolve => child.once('close', resolve));
   child.stdin.on('error', () => {});

@@ -1,7 +1,7 @@
 // Promises that are settled from outside: an event of the keeper may come before or after somebody waits for it.
 
 /** A promise to settle or fail later; one that nobody awaits fails silently. */
-export class Later<T> {
+export class Deferred<T> {
   settle: (value: T) => void = () => {};
   fail: (error: unknown) => void = () => {};
   readonly promise: Promise<T>;
@@ -15,13 +15,13 @@ export class Later<T> {
 }
 
 /** One Later per number, made when either side first names it. */
-export class Events<T> {
-  readonly #all = new Map<number, Later<T>>();
+export class DeferredMap<T> {
+  readonly #all = new Map<number, Deferred<T>>();
   #over: { error: unknown } | undefined;
-  #at(index: number): Later<T> {
+  #at(index: number): Deferred<T> {
     let found = this.#all.get(index);
     if (!found) {
-      found = new Later<T>();
+      found = new Deferred<T>();
       if (this.#over) found.fail(this.#over.error);
       this.#all.set(index, found);
     }

@@ -39,8 +39,8 @@ fi`;
 
 /** undefined: there is no journal. */
 export function readLeftover(facts: Facts): Leftover | undefined {
-  const text = (name: string) => facts.runtime.get(`journal-${name}`) ?? '';
-  if (!facts.runtime.has('journal-files')) return undefined;
+  const text = (name: string) => facts.answers.get(`journal-${name}`) ?? '';
+  if (!facts.answers.has('journal-files')) return undefined;
   const files = new Set(text('files').split('\n'));
   const titles = new Map(
     text('titles')
@@ -64,7 +64,7 @@ export function readLeftover(facts: Facts): Leftover | undefined {
     rest: [...titles].flatMap(([number, title]) => (left.has(number) || title === undefined ? [] : [title])),
     decided: files.has('commit'),
     failed: files.has('stuck') ? text('stuck').trim() : undefined,
-    rebooted: boot !== '' && boot !== facts.runtime.get('booted')?.trim(),
+    rebooted: boot !== '' && boot !== facts.answers.get('booted')?.trim(),
   };
 }
 

@@ -6,7 +6,7 @@ import { gzipSync } from 'zlib';
 import type { Host } from '../../host/host.ts';
 import { quote, script } from '../../host/sh.ts';
 import type { Attempt, Happening, Keeper } from './keeper.ts';
-import { converse } from './protocol.ts';
+import { runProtocol } from './protocol.ts';
 
 export const parts = ['line', 'home', 'record', 'undo', 'step', 'main'];
 
@@ -60,5 +60,5 @@ export async function openKeeper(
   const channel = await host.open(script(starter));
   channel.input.on('error', () => {}); // the loss shows in `ended`
   channel.input.write(`${gzipSync(head).toString('base64')}\n`);
-  return converse(host, attempt, channel, nonce, hear);
+  return runProtocol(host, attempt, channel, nonce, hear);
 }

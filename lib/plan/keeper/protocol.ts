@@ -4,20 +4,19 @@ import { Failure, messageOf } from '../../errors.ts';
 import type { Step } from '../step.ts';
 import type { Channel, Host } from '../../host/host.ts';
 import type { Attempt, Happening, Keeper, Outcome } from './keeper.ts';
-import { Events, Later } from './deferred.ts';
+import { DeferredMap, Deferred } from './deferred.ts';
 import { sh } from '../../host/sh.ts';
-import { Spoken } from './step-output.ts';
+import { StepOutput } from './step-output.ts';
 import { StepFailed } from './step-failed.ts';
 
 /** Characters of one line; the longest of the protocol brings what a step answered. */
 const mostOfLine = 16_000_000;
 const BEAT_MS = 2000;
-
 /** The keeper says that it lives as often as we do: so many beats without a byte of it, and it is given up. */
 const SILENT_BEATS = 10;
 
 /** Resolves when the keeper has the lock and is ready for steps. @throws Failure as openKeeper does */
-export async function converse(
+export async function runProtocol(
   host: Host,
   attempt: Attempt,
   channel: Channel,
@@ -32,13 +31,13 @@ export async function converse(
     over(new Failure(4, `no sign of life from the keeper on ${host.name} for ${(SILENT_BEATS * BEAT_MS) / 1000} s`));
     channel.drop();
   }, BEAT_MS);
-  const ready = new Later<string>();
-  const end = new Later<Outcome>();
-  const done = new Events<void>();
-  const finished = new Events<boolean>();
-  const undone = new Events<boolean>();
-  const undoing = new Events<number | undefined>();
-  const recorded = new Later<void>();
+  const ready = new Deferred<string>();
+  const end = new Deferred<Outcome>();
+  const done = new DeferredMap<void>();
+  const finished = new DeferredMap<boolean>();
+  const undone = new DeferredMap<boolean>();
+  const undoing = new DeferredMap<number | undefined>();
+  const recorded = new Deferred<void>();
   let undosSeen = 0;
   let settled: string | undefined;
   let steps: Step[] = [];
@@ -50,7 +49,7 @@ export async function converse(
   let fed = Promise.resolve();
   /** What is undone from here on is ours. */
   let isReady = false;
-  const spoken = new Spoken();
+  const spoken = new StepOutput();
   let errors = '';
 
   const send = (line: string) => channel.input.write(`${line}\n`);
@@ -69,7 +68,7 @@ export async function converse(
     for (; sent < steps.length && !failed; sent++) {
       const step = steps[sent];
       if (!step) return;
-      if (sent > judged && steps.slice(judged, sent).some(one => (one.judge || one.stream) && !one.skip)) return;
+      if (sent > judged && steps.slice(judged, sent).some(one => (one.accept || one.stream) && !one.skip)) return;
       if (step.skip) {
         spoken.skip(ofStep(sent));
         done.settle(sent, undefined);
@@ -89,7 +88,7 @@ export async function converse(
       return;
     }
     try {
-      if (step.judge?.(answer) === 'again') {
+      if (step.accept?.(answer) === 'again') {
         send(`again ${words(index, step)}`);
         return;
       }

@@ -6,7 +6,7 @@ const most = 400;
  * Lines come in the order in which things run, one thing at a time; who waits for them may be late by several. `of` names
  * what speaks, such as `step 3`.
  */
-export class Spoken {
+export class StepOutput {
   /** Of what runs now, as long as nobody listens to it. */
   #now: string[] = [];
   readonly #ended = new Map<string, string[]>();

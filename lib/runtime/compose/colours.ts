@@ -5,7 +5,7 @@ import { environmentFile } from '../../env/export.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
 import { portVariables, type Colour } from '../../release/colours.ts';
 import type { Release } from '../../release/release.ts';
-import { composeWords, placeOf } from './functions.ts';
+import { composeFunctions, releaseFolder } from './functions.ts';
 import type { Colours } from '../runtime.ts';
 
 export function composeColours(target: Target, settings: ComposeSettings): Colours {
@@ -14,7 +14,7 @@ export function composeColours(target: Target, settings: ComposeSettings): Colou
   const link = (colour: Colour) => `${target.root}/${colour}`;
 
   const words: Command = lines(
-    composeWords(target, settings),
+    composeFunctions(target, settings),
     // the containers of what stays, as `service id` lines
     sh`staying() {
   local name
@@ -68,13 +68,13 @@ export function composeColours(target: Target, settings: ComposeSettings): Colou
     lines(
       words,
       sh`retire ${projectOf(colour)}`,
-      sh`rm -rf ${placeOf(release)} ${`${placeOf(release)}.making`} ${link(colour)}`,
+      sh`rm -rf ${releaseFolder(release)} ${`${releaseFolder(release)}.making`} ${link(colour)}`,
     );
 
   return {
-    place: ({ next }, site) => {
+    start: ({ next }, site) => {
       const colour = next.colour ?? 'blue';
-      const place = placeOf(next);
+      const place = releaseFolder(next);
       const making = `${place}.making`;
       const ports = portVariables(site, colour);
       return {
@@ -102,9 +102,9 @@ export function composeColours(target: Target, settings: ComposeSettings): Colou
       };
     },
 
-    serve: () => sh`true`,
+    route: () => sh`true`,
 
-    leave: release =>
+    stop: release =>
       release.colour
         ? remove(release, release.colour)
         : lines(

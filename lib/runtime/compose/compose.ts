@@ -3,25 +3,24 @@ import type { Target } from '../../target/target.ts';
 import type { ComposeSettings } from '../../target/runtime-settings.ts';
 import type { WayBack } from '../../health/previous.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
-import type { Release } from '../../release/release.ts';
+import { type Release, samePlace } from '../../release/release.ts';
 import { composeColours } from './colours.ts';
 import { composePreparation } from './prepare.ts';
-import { composeWords, placeOf } from './functions.ts';
+import { composeFunctions, releaseFolder } from './functions.ts';
 import { asTyped, chosenLines } from '../release-folder.ts';
 import { leaveColour } from '../colours.ts';
-import { samePlace } from '../../release/release.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Change } from '../../release/change.ts';
 
 export function composeRuntime(target: Target, settings: ComposeSettings): Runtime {
   const { project, stopSeconds } = settings;
-  const words = composeWords(target, settings);
+  const words = composeFunctions(target, settings);
   const colours = composeColours(target, settings);
 
   const vitals = (release: Release): Command =>
     lines(
       words,
-      sh`folder=${placeOf(release)}`,
+      sh`folder=${releaseFolder(release)}`,
       sh`alive() {
   local name state code oom policy bad=0
   while read -r name state code oom policy; do
@@ -41,14 +40,14 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
   const startOld = (was: Release, next: Release, way: WayBack): Command =>
     lines(
       words,
-      sh`drop_ahead ${placeOf(next)}`,
+      sh`drop_ahead ${releaseFolder(next)}`,
       way.back(
         lines(
           sh`put_tags_right ${was.folder}`,
-          sh`make_reachable ${placeOf(was)}`,
-          sh`start_release ${placeOf(was)}`,
-          sh`despite_kept_port dc_services ${placeOf(was)} up -d --no-deps --no-recreate`,
-          sh`permanent ${placeOf(was)}`,
+          sh`make_reachable ${releaseFolder(was)}`,
+          sh`start_release ${releaseFolder(was)}`,
+          sh`despite_kept_port dc_services ${releaseFolder(was)} up -d --no-deps --no-recreate`,
+          sh`permanent ${releaseFolder(was)}`,
         ),
         vitals(was),
       ),
@@ -92,7 +91,7 @@ dc_services ${change.next.folder} rm -f`
       const was = change.was ?? change.next;
       return {
         title: `Stop ${was.name}`,
-        run: lines(way.note(vitals(was)), sh`stop_release ${placeOf(was)} ${stopSeconds}`),
+        run: lines(way.note(vitals(was)), sh`stop_release ${releaseFolder(was)} ${stopSeconds}`),
         undo: startOld(was, change.next, way),
         seconds: stopSeconds + 120,
       };
@@ -101,23 +100,23 @@ dc_services ${change.next.folder} rm -f`
     start: change => {
       const { next, was } = change;
       const again = samePlace(next, was);
-      const up = sh`dc_services ${placeOf(next)} up -d --no-deps --no-recreate ${waits}`;
+      const up = sh`dc_services ${releaseFolder(next)} up -d --no-deps --no-recreate ${waits}`;
       return {
         title: `Start ${next.name}`,
         // the place of a colour was made with its containers in it
         run: next.colour
           ? lines(words, up)
           : again
-            ? lines(words, sh`start_release ${placeOf(next)}`, up)
+            ? lines(words, sh`start_release ${releaseFolder(next)}`, up)
             : lines(
                 words,
                 // compose takes its time for each question, and visitors may be waiting: one call makes and starts. A
                 // candidate does not come back after a reboot before it is good.
-                sh`if [ -e ${`${placeOf(next)}/replaces`} ]; then with_ids ${placeOf(next)} docker start >/dev/null
+                sh`if [ -e ${`${releaseFolder(next)}/replaces`} ]; then with_ids ${releaseFolder(next)} docker start >/dev/null
 else
-  dc_services ${placeOf(next)} up -d --no-deps --quiet-pull
-  note_containers ${placeOf(next)}
-  with_ids ${placeOf(next)} once_only
+  dc_services ${releaseFolder(next)} up -d --no-deps --quiet-pull
+  note_containers ${releaseFolder(next)}
+  with_ids ${releaseFolder(next)} once_only
 fi`,
                 target.health.probes.length === 0 && up,
               ),
@@ -132,7 +131,7 @@ fi`,
         title: 'Migrate the database',
         run: lines(
           words,
-          sh`dc ${placeOf(change.next)} run --rm --no-deps -T --name ${name} ${service ?? settings.service} sh -c ${command}`,
+          sh`dc ${releaseFolder(change.next)} run --rm --no-deps -T --name ${name} ${service ?? settings.service} sh -c ${command}`,
         ),
         // a Docker that cannot be asked is not one without that container
         undo: sh`id=$(docker ps -aq --filter ${`name=^/?${name}$`})
@@ -141,18 +140,18 @@ fi`,
       };
     },
 
-    vitals,
+    liveness: vitals,
     colours,
 
-    settleIn: ({ next, was }) => [
+    finalize: ({ next, was }) => [
       {
         title: 'Let it start again after a reboot',
         run: lines(
           words,
-          sh`permanent ${placeOf(next)}`,
+          sh`permanent ${releaseFolder(next)}`,
           // a server that went down right after the record has not brought the candidate back; no effect on what runs
-          sh`despite_kept_port with_ids ${placeOf(next)} docker start >/dev/null`,
-          sh`take_place ${placeOf(next)}`,
+          sh`despite_kept_port with_ids ${releaseFolder(next)} docker start >/dev/null`,
+          sh`take_place ${releaseFolder(next)}`,
           was && was.folder !== next.folder && !was.colour && !next.colour
             ? sh`gone=$(grep -vxF -f ${`${next.folder}/services`} ${`${was.folder}/services`} 2>/dev/null || true)
 [ -z "$gone" ] || dc ${was.folder} rm -sf $gone`
@@ -160,7 +159,7 @@ fi`,
           // from here on the other one runs for the visitors it still has, and for no others after a reboot
           was &&
             next.colour &&
-            sh`old=$([ ! -e ${`${placeOf(was)}/services`} ] || services_now ${placeOf(was)} -a)
+            sh`old=$([ ! -e ${`${releaseFolder(was)}/services`} ] || services_now ${releaseFolder(was)} -a)
 [ -z "$old" ] || once_only $old`,
         ),
       },
@@ -181,9 +180,9 @@ fi`,
       return lines(
         words,
         one &&
-          sh`with_ids ${placeOf(release)} docker inspect >/dev/null 2>&1 || { echo ${`the containers of ${release.name} are gone, and Docker keeps no logs without them`} >&2; exit 1; }`,
+          sh`with_ids ${releaseFolder(release)} docker inspect >/dev/null 2>&1 || { echo ${`the containers of ${release.name} are gone, and Docker keeps no logs without them`} >&2; exit 1; }`,
         chosenLines(
-          sh`dc_services ${placeOf(release)} logs --no-color${flags.length ? sh` ${flags}` : sh``}`,
+          sh`dc_services ${releaseFolder(release)} logs --no-color${flags.length ? sh` ${flags}` : sh``}`,
           question,
         ),
       );
@@ -192,7 +191,7 @@ fi`,
     exec: (release, given, terminal, service) =>
       lines(
         words,
-        sh`dc ${placeOf(release)} exec ${terminal ? script('') : script('-T')} ${service ?? settings.service} ${asTyped(given)}`,
+        sh`dc ${releaseFolder(release)} exec ${terminal ? script('') : script('-T')} ${service ?? settings.service} ${asTyped(given)}`,
       ),
   };
 }

@@ -17,7 +17,7 @@ export type Description = {
 };
 
 /** The environment files of services are left out: they may not be there yet, and hold secrets. */
-export function describe(settings: ComposeSettings, one: Description): Command {
+export function describeCompose(settings: ComposeSettings, one: Description): Command {
   const services = get(readYaml(one.text).tree, 'services');
   const names = services?.kind === 'map' ? [...services.keys.keys()] : [];
   const without = `services: {${names.map(name => `${JSON.stringify(name)}: {env_file: !reset []}`).join(', ')}}`;

@@ -4,10 +4,10 @@ import type { Target } from '../../target/target.ts';
 import { get, type Tree } from '../../yaml/tree.ts';
 import type { DockerHost } from './docker-state.ts';
 import type { Model } from './model.ts';
-import { named, projectsOf, targetOf, who } from './owner.ts';
+import { ownerName, projectsOf, targetOf, who } from './owner.ts';
 import { meet, mountAt, portAt, sharedBind, takenBy, told } from './shared-resources.ts';
 
-export type Asked = {
+export type ConflictQuestion = {
   target: Target;
   /** The project that the model is for. */
   project: string;
@@ -22,7 +22,7 @@ export type Asked = {
 };
 
 /** `problems` refuse the deploy; `warnings` are what Compose itself would only say while it starts. */
-export function clashesOf(asked: Asked): { problems: Problem[]; warnings: string[] } {
+export function clashesOf(asked: ConflictQuestion): { problems: Problem[]; warnings: string[] } {
   const { target, model, tree, host, targets } = asked;
   const problems: Problem[] = [];
   const warnings: string[] = [];
@@ -52,7 +52,7 @@ export function clashesOf(asked: Asked): { problems: Problem[]; warnings: string
     } else if (project !== undefined && !own.has(project)) {
       const [user] = users;
       if (project && (targetOf(project, targets) || others.some(one => one.project === project)))
-        say(path, `the volume ${name} is that of ${named(project, targets)}: ${ownName(key)}`);
+        say(path, `the volume ${name} is that of ${ownerName(project, targets)}: ${ownName(key)}`);
       else if (user) say(path, `the volume ${name} is used by ${who(user, targets)}: ${ownName(key)}`);
       else
         warnings.push(
@@ -69,7 +69,7 @@ export function clashesOf(asked: Asked): { problems: Problem[]; warnings: string
     else if (targetOf(project, targets) || others.some(one => one.project === project))
       say(
         path,
-        `the network ${name} is that of ${named(project, targets)}: ${ownName(key)}, or external: true when both are to be in it`,
+        `the network ${name} is that of ${ownerName(project, targets)}: ${ownName(key)}, or external: true when both are to be in it`,
       );
   }
 
@@ -119,7 +119,7 @@ const ownName = (key: string) => `name: \${COMPOSE_PROJECT_NAME}_${key}, or no n
 
 /** What two versions at once cannot both have. */
 function bothColours(
-  { model, otherColour, target, tree }: Asked,
+  { model, otherColour, target, tree }: ConflictQuestion,
   say: (path: (string | number)[], text: string, label?: (string | number)[]) => void,
 ): void {
   const stay = target.runtime.kind === 'compose' ? target.runtime.stay : [];

@@ -8,7 +8,7 @@ import type { Release } from '../../release/release.ts';
 import { imageWords } from './images.ts';
 
 /** Where a release runs: its own folder, or the place of its colour in it. Each has compose.yml, compose.env and services. */
-export function placeOf(release: Release): string {
+export function releaseFolder(release: Release): string {
   return release.colour ? `${release.folder}/${release.colour}` : release.folder;
 }
 
@@ -22,7 +22,7 @@ export function variablesOf(
 }
 
 /** Bash functions for every step. */
-export function composeWords(target: Target, settings: ComposeSettings): Command {
+export function composeFunctions(target: Target, settings: ComposeSettings): Command {
   const { project } = settings;
   return lines(
     // a place of a colour says its project; everything else runs in the target's own

@@ -22,7 +22,7 @@ export function targetOf(
     : undefined;
 }
 
-export function named(project: string, targets: readonly Target[]): string {
+export function ownerName(project: string, targets: readonly Target[]): string {
   const found = targetOf(project, targets);
   if (!found) return `the Compose project ${project}`;
   const { target, instance } = found;
@@ -32,5 +32,5 @@ export function named(project: string, targets: readonly Target[]): string {
 }
 
 export function who({ name, project }: Container, targets: readonly Target[]): string {
-  return `the container ${name} of ${project ? named(project, targets) : 'no Compose project'}`;
+  return `the container ${name} of ${project ? ownerName(project, targets) : 'no Compose project'}`;
 }

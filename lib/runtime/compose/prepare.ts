@@ -1,15 +1,13 @@
 // How a compose release comes onto the host before any downtime: its folder, its images by digest, the services that stay.
 import type { Target } from '../../target/target.ts';
-import type { Limits } from '../../target/runtime-settings.ts';
-import type { ComposeSettings } from '../../target/runtime-settings.ts';
+import type { Limits, ComposeSettings } from '../../target/runtime-settings.ts';
 import { Failure } from '../../errors.ts';
 import { environmentFile } from '../../env/export.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
-import { sha7, type Release } from '../../release/release.ts';
+import { sha7, type Release, samePlace } from '../../release/release.ts';
 import type { TakeOver } from './foreign-release.ts';
 import type { Step } from '../../plan/step.ts';
-import { composeWords, variablesOf } from './functions.ts';
-import { samePlace } from '../../release/release.ts';
+import { composeFunctions, variablesOf } from './functions.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Change } from '../../release/change.ts';
 
@@ -17,9 +15,9 @@ export function composePreparation(
   target: Target,
   settings: ComposeSettings,
   takeAway: (change: Change) => Command,
-): Pick<Runtime, 'prepare' | 'recheck'> {
+): Pick<Runtime, 'prepare' | 'verify'> {
   const { stay, limits } = settings;
-  const words = composeWords(target, settings);
+  const words = composeFunctions(target, settings);
 
   const withoutThoseThatStay = (folder: string): Command =>
     stay.length
@@ -38,7 +36,7 @@ export function composePreparation(
     );
 
   const staysRun = ({ facts }: Change): boolean =>
-    stay.every(name => facts.runtime.get('containers')?.includes(`${name} running `));
+    stay.every(name => facts.answers.get('containers')?.includes(`${name} running `));
 
   /** What another tool deployed has no folder yet; it gets one that describes what runs, so that there is a way back to it. */
   const adopt = ({ was }: Change, origin: TakeOver | undefined): Step[] => {
@@ -156,7 +154,7 @@ cat ${`${next.folder}/images`} >&3`,
       ].filter((step: Step) => step.skip !== 'nothing');
     },
 
-    recheck: (change, materials) => [
+    verify: (change, materials) => [
       ...adopt(change, materials?.takeOver),
       {
         title: `Check the images of ${change.next.name}${materials?.again ? ', and pull them again' : ''}`,

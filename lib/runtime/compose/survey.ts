@@ -13,13 +13,13 @@ import { sha7, type Release } from '../../release/release.ts';
 import { clashesOf } from './conflicts.ts';
 import { dockerQuestion, readDocker, type DockerHost } from './docker-state.ts';
 import { readModel, type Model } from './model.ts';
-import { askDocker, composeConfig, describe, modelOf, wordsOf } from './config-question.ts';
+import { askDocker, composeConfig, describeCompose, modelOf, wordsOf } from './config-question.ts';
 import { differences, replaced, type Origin, type TakeOver } from './foreign-release.ts';
 import { variablesOf } from './functions.ts';
 import type { Materials } from '../runtime.ts';
 import type { Change } from '../../release/change.ts';
 
-type Around = {
+type SurveyContext = {
   config(): Promise<{ targets: readonly Target[] }>;
   report: { warn(text: string): void };
   environment: NodeJS.ProcessEnv;
@@ -31,7 +31,7 @@ type Around = {
  * does not describe what it would replace; nothing was changed.
  */
 export async function surveyed(
-  around: Around,
+  around: SurveyContext,
   host: Host,
   target: Target,
   change: Change,
@@ -50,7 +50,7 @@ export async function surveyed(
     ...(composeFile === undefined
       ? []
       : colours.map(colour =>
-          describe(runtime, {
+          describeCompose(runtime, {
             name: `model-${colour ?? 'one'}`,
             text: composeFile,
             folder: target.root,
@@ -81,12 +81,12 @@ const emptyModel: Model = { services: [], volumes: [], networks: [] };
 /** What another tool deployed and nobody has taken over yet. A folder without `directory` is half-made, or an older version's. */
 export function takenFrom({ was, facts }: Change): Release | undefined {
   if (!was?.name.startsWith('adopted_')) return undefined;
-  return (facts.runtime.get('taken') ?? '').split('\n').includes(was.name) ? undefined : was;
+  return (facts.answers.get('taken') ?? '').split('\n').includes(was.name) ? undefined : was;
 }
 
 type Looked = { project: string; model: Model; otherColour: Model | undefined; docker: DockerHost };
 
-async function judge({ config, report }: Around, target: Target, text: string, looked: Looked): Promise<void> {
+async function judge({ config, report }: SurveyContext, target: Target, text: string, looked: Looked): Promise<void> {
   if (target.runtime.kind !== 'compose') return;
   const { file } = target.runtime;
   const here = (await config()).targets.filter(one => one.host.name === target.host.name);

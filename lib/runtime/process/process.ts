@@ -118,7 +118,7 @@ done`,
 { [[ ! $pid ]] || { echo "$pid"; stat -c %Y ${file('pid')}; }; } 2>/dev/null | fact process; wc -l 2>/dev/null <${file('exits')} | fact exits`,
       ),
     prepare: (change, materials) => folderSteps(target, settings, undefined, change, materials),
-    recheck: change => [recheckFolder(change)],
+    verify: change => [recheckFolder(change)],
 
     stop: (change, way) => {
       const was = change.was ?? change.next;
@@ -141,9 +141,9 @@ done`,
       seconds,
     }),
 
-    vitals,
+    liveness: vitals,
     colours: undefined,
-    settleIn: () => [],
+    finalize: () => [],
     remove: folders => lines(...folders.map(folder => removeFolder(folder, undefined))),
 
     logs: (question, release, one) => {

@@ -33,7 +33,7 @@ export function systemdColours(target: Target, settings: SystemdSettings): Colou
   };
 
   return {
-    place: ({ next }, site) => {
+    start: ({ next }, site) => {
       const colour = next.colour ?? 'blue';
       const variables = Object.entries(portVariables(site, colour)).map(([name, port]) => `${name}=${port}`);
       return {
@@ -54,9 +54,9 @@ export function systemdColours(target: Target, settings: SystemdSettings): Colou
       };
     },
 
-    serve: release => pointCurrent(target, release),
+    route: release => pointCurrent(target, release),
 
-    leave: release =>
+    stop: release =>
       release.colour ? remove(release, release.colour) : sh`as_root systemctl stop ${serviceOf(settings, release)}`,
   };
 }

@@ -67,7 +67,7 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
       sh`systemctl show -p LoadState -p ActiveState -p SubState -p NRestarts -p ActiveEnterTimestamp -p User ${unit}${blueGreen ? sh`@"$({ ${servingColour(target.root)}; } | grep . || echo blue)"` : sh``}.service 2>&1 | fact unit`,
 
     prepare: (change, materials) => folderSteps(target, settings, user, change, materials),
-    recheck: change => [recheckFolder(change)],
+    verify: change => [recheckFolder(change)],
 
     stop: (change, way) => {
       const was = change.was ?? change.next;
@@ -97,9 +97,9 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
       seconds,
     }),
 
-    vitals,
+    liveness: vitals,
     colours,
-    settleIn: ({ next, was }) => (next.colour ? [startAtBoot(target, settings, next, was)] : leaveColour(colours, was)),
+    finalize: ({ next, was }) => (next.colour ? [startAtBoot(target, settings, next, was)] : leaveColour(colours, was)),
     remove: folders => lines(...folders.map(folder => removeFolder(folder, user))),
 
     // -q: a unit that never wrote anything is no failure, and the hint about groups is the doctor's

@@ -3,17 +3,17 @@ import { Readable } from 'node:stream';
 import type { BucketSource } from '../../target/backup-settings.ts';
 import { Failure } from '../../errors.ts';
 import { openClient, type S3Around } from './client.ts';
-import { isMissing, refusal } from './errors.ts';
+import { isMissing, s3Failure } from './errors.ts';
 import { partSize, upload, type Headers } from './upload.ts';
 
 /** An object as its listing tells it; `key` is relative to what is backed up, and may be any text at all. */
-export type Told = { key: string; bytes: number; etag: string; modified: string };
+export type ListedObject = { key: string; bytes: number; etag: string; modified: string };
 
-export type Source = {
+export type AppBucket = {
   /** The name in ops.yml. */
   readonly name: string;
   /** Everything but what a restore has put aside. */
-  list(): AsyncIterable<Told>;
+  list(): AsyncIterable<ListedObject>;
   /** undefined: it is not there any more. */
   read(key: string): Promise<{ body: Readable; bytes: number; headers: Headers } | undefined>;
   headersOf(key: string): Promise<Headers | undefined>;
@@ -28,7 +28,7 @@ export type Source = {
 
 const asideBegins = '.before-restore-';
 
-export function s3Source({ from, prefix }: BucketSource, around: S3Around): Source {
+export function s3Source({ from, prefix }: BucketSource, around: S3Around): AppBucket {
   const { name, bucket: Bucket } = from;
   const root = [from.prefix, prefix].filter(Boolean).map(part => `${part}/`).join(''); // prettier-ignore
   let opened: ReturnType<typeof open> | undefined;
@@ -36,7 +36,7 @@ export function s3Source({ from, prefix }: BucketSource, around: S3Around): Sour
   const open = async () => ({ s3: await import('@aws-sdk/client-s3'), client: await openClient(from, around) });
   const at = (key: string) => ({ Bucket, Key: `${root}${key}` });
   const stopped = (error: unknown, what: string) =>
-    around.signal.aborted ? around.signal.reason : refusal(error, `the bucket ${name} ${what}`, from);
+    around.signal.aborted ? around.signal.reason : s3Failure(error, `the bucket ${name} ${what}`, from);
 
   return {
     name,

@@ -5,7 +5,6 @@ import type { StoreSettings } from '../../target/backup-settings.ts';
 import { readSecret } from '../../secret.ts';
 
 export type S3Settings = Extract<StoreSettings, { kind: 's3' }>;
-
 /** `signal` ends an upload that is under way, and its parts are taken away. */
 export type S3Around = { environment: NodeJS.ProcessEnv; signal: AbortSignal };
 

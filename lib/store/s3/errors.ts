@@ -1,6 +1,6 @@
 // What an S3 store's refusal means for a person: which setting, which exit code, and never a secret.
 import { type ExitCode, Failure, messageOf } from '../../errors.ts';
-import { placeOf } from '../../secret.ts';
+import { secretPlace } from '../../secret.ts';
 import type { S3Settings } from './client.ts';
 
 type Meaning = { exit: ExitCode; says: string; advice: string };
@@ -32,7 +32,7 @@ export function isEmpty(error: unknown): boolean {
 }
 
 /** A Failure for `what` (`the store far cannot take a/b`); what is a Failure already stays as it is. */
-export function refusal(error: unknown, what: string, settings: S3Settings): unknown {
+export function s3Failure(error: unknown, what: string, settings: S3Settings): unknown {
   if (error instanceof Failure) return error;
   const { name, status, code } = wordsOf(error);
   const found = meaning({ name, status, code }, settings);
@@ -66,7 +66,7 @@ function meaning(seen: ReturnType<typeof wordsOf>, settings: S3Settings): Meanin
     return {
       exit: 3,
       says: 'the key or its secret is wrong',
-      advice: `look at ${placeOf(settings.key)} and ${placeOf(settings.secret)}`,
+      advice: `look at ${secretPlace(settings.key)} and ${secretPlace(settings.secret)}`,
     };
   if (is('PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraintException') || status === 301)
     return { exit: 3, says: `the bucket ${bucket} is not in region ${region}`, advice: 'correct region in ops.yml' };
@@ -83,7 +83,7 @@ function meaning(seen: ReturnType<typeof wordsOf>, settings: S3Settings): Meanin
     return {
       exit: 3,
       says: `the key has no right to do that in ${bucket}, or its secret is wrong`,
-      advice: `look at ${placeOf(settings.key)} and ${placeOf(settings.secret)}, and at the rights of that key`,
+      advice: `look at ${secretPlace(settings.key)} and ${secretPlace(settings.secret)}, and at the rights of that key`,
     };
   if (status === undefined && (code !== undefined || is('TimeoutError')))
     return {

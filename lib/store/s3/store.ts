@@ -5,7 +5,7 @@ import type { ListMultipartUploadsCommandOutput, StorageClass } from '@aws-sdk/c
 import { Failure } from '../../errors.ts';
 import { openClient, type S3Around, type S3Settings } from './client.ts';
 import { examineBucket } from './checks.ts';
-import { isEmpty, isMissing, refusal } from './errors.ts';
+import { isEmpty, isMissing, s3Failure } from './errors.ts';
 import { partSize, upload } from './upload.ts';
 import { verifyKey, type Store } from '../store.ts';
 
@@ -26,7 +26,7 @@ export function s3Store(settings: S3Settings, around: S3Around): Store {
     verifyKey(key);
     return { Bucket, Key: `${root}${key}` };
   };
-  const stopped = (error: unknown, what: string) => (signal.aborted ? signal.reason : refusal(error, what, settings));
+  const stopped = (error: unknown, what: string) => (signal.aborted ? signal.reason : s3Failure(error, what, settings));
 
   /** Asked with a GET, because the refusal of a HEAD has no body that says what is wrong. */
   async function isTaken(key: string): Promise<boolean> {

@@ -3,14 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
 import { Writable, type Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
-import { measure, perform, type Way } from '../../host/run.ts';
-import { sumOf } from '../../host/checksum.ts';
+import { measure, run, type Remote } from '../../host/run.ts';
+import { sha256Of } from '../../host/checksum.ts';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
-import { withWords } from '../../host/stream.ts';
+import { withFunctions } from '../../host/stream.ts';
 import { unfinished } from '../store.ts';
 
-type Sent = { bytes: number; sha256: string };
+type SentObject = { bytes: number; sha256: string };
 
 /** Seconds that the far end gets to end by itself when nothing more comes. */
 const patience = 10;
@@ -18,7 +18,7 @@ const patience = 10;
 const taken = 17;
 
 /** @throws the body's own error; Failure 1 with the far end's last words, or when the name is taken; 4 when the connection is lost. */
-export async function putFile(way: Way, file: string, body: Readable): Promise<{ bytes: number }> {
+export async function putFile(way: Remote, file: string, body: Readable): Promise<{ bytes: number }> {
   const folder = posix.dirname(file);
   const making = `${folder}/${unfinished}${randomBytes(6).toString('hex')}`;
   const receiving = lines(
@@ -29,7 +29,7 @@ export async function putFile(way: Way, file: string, body: Readable): Promise<{
   );
   try {
     const sent = await pour(way, receiving, body);
-    const said = await perform(way, publish(making, file, sent), `storing ${file}`);
+    const said = await run(way, publish(making, file, sent), `storing ${file}`);
     if (said.startsWith('taken')) throw isTaken();
     if (said.trim() !== 'kept')
       throw new Failure(1, `what was written there is not what was sent: ${said.trim()}, and it was ${words(sent)}`);
@@ -37,7 +37,7 @@ export async function putFile(way: Way, file: string, body: Readable): Promise<{
   } catch (error) {
     // over a connection that was lost nothing can be removed: the next sweep does it
     if (!(error instanceof Failure) || error.exit !== 4)
-      await perform({ ...way, signal: AbortSignal.timeout(patience * 1000) }, sh`rm -f ${making}`, 'tidying up').catch(
+      await run({ ...way, signal: AbortSignal.timeout(patience * 1000) }, sh`rm -f ${making}`, 'tidying up').catch(
         () => {},
       );
     throw error;
@@ -45,13 +45,13 @@ export async function putFile(way: Way, file: string, body: Readable): Promise<{
 }
 
 /** The end of the input says nothing about whether all has come, so that the name is given by another command. */
-function publish(making: string, file: string, sent: Sent): Command {
+function publish(making: string, file: string, sent: SentObject): Command {
   const folder = posix.dirname(file);
   return lines(
     script('set -euo pipefail; umask 077'),
     sh`sync ${making}`,
     sh`bytes=$(stat -c %s ${making})`,
-    sh`sum=$(${sumOf(making)})`,
+    sh`sum=$(${sha256Of(making)})`,
     sh`found="$bytes $sum"`,
     sh`if [ "$found" != ${words(sent)} ]; then printf 'differs %s\\n' "$found"; exit 0; fi`,
     sh`if ! ln -T ${making} ${file} 2>/dev/null; then
@@ -66,8 +66,8 @@ fi`,
   );
 }
 
-async function pour({ host, signal }: Way, receiving: Command, body: Readable): Promise<Sent> {
-  const channel = await host.open(withWords(receiving));
+async function pour({ host, signal }: Remote, receiving: Command, body: Readable): Promise<SentObject> {
+  const channel = await host.open(withFunctions(receiving));
   let said = '';
   channel.output.resume();
   channel.errors.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4000)));
@@ -120,7 +120,7 @@ async function pour({ host, signal }: Way, receiving: Command, body: Readable): 
   }
 }
 
-function words({ bytes, sha256 }: Sent): string {
+function words({ bytes, sha256 }: SentObject): string {
   return `${bytes} ${sha256}`;
 }
 

@@ -1,23 +1,22 @@
 // A store that is a folder on a host, over ssh: what `user@host:/path` was to rsync, with nothing there but bash and coreutils.
 import { posix } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
-import { flowOf, perform, wayTo } from '../../host/run.ts';
+import { readStream, run, remoteOn } from '../../host/run.ts';
 import type { StoreSettings } from '../../target/backup-settings.ts';
 import type { Finding } from '../../finding.ts';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
-import type { Around } from '../store.ts';
+import { type StoreContext, folderAbove, unfinished, verifyKey, type Store } from '../store.ts';
 import { leftovers, room } from '../checks.ts';
 import { putFile } from './put.ts';
-import { folderAbove, unfinished, verifyKey, type Store } from '../store.ts';
 
 export type SshStoreSettings = Extract<StoreSettings, { kind: 'ssh' }>;
 
 export function sshStore(
   { name, host, folder }: SshStoreSettings,
-  { connect, signal }: Omit<Around, 'environment'>,
+  { connect, signal }: Omit<StoreContext, 'environment'>,
 ): Store {
-  const reach = () => wayTo(host, { connect, signal });
+  const reach = () => remoteOn(host, { connect, signal });
   const place = (key: string) => {
     verifyKey(key);
     return `${folder}/${key}`;
@@ -37,7 +36,7 @@ export function sshStore(
   };
 
   const free = async () =>
-    Number(await perform(await reach(), sh`df -PB1 ${folder} | awk 'NR==2 {print $4}'`, 'asking for its room'));
+    Number(await run(await reach(), sh`df -PB1 ${folder} | awk 'NR==2 {print $4}'`, 'asking for its room'));
 
   return {
     name,
@@ -63,8 +62,8 @@ export function sshStore(
       try {
         const way = await reach();
         const there = sh`if [ -f ${file} ]; then echo yes; else why=$(stat ${file} 2>&1); case $why in *'Permission denied'*) printf '%s\\n' "$why" >&2; exit 1 ;; esac; fi`;
-        if ((await perform(way, there, `looking for ${key}`)).trim() === 'yes')
-          return flowOf(way, sh`cat ${file}`, `reading ${key} from ${name}`);
+        if ((await run(way, there, `looking for ${key}`)).trim() === 'yes')
+          return readStream(way, sh`cat ${file}`, `reading ${key} from ${name}`);
       } catch (error) {
         throw refused(error, what);
       }
@@ -76,7 +75,7 @@ export function sshStore(
       let rest = '';
       try {
         const command = find(prefix, sh`! -name ${'.*'}`, sh`-printf '%s %p\\0'`);
-        for await (const piece of flowOf(await reach(), command, `looking through ${folder}`)) {
+        for await (const piece of readStream(await reach(), command, `looking through ${folder}`)) {
           const found = (rest + decoder.write(piece)).split('\0');
           rest = found.pop() ?? '';
           // no name on a disk is that long
@@ -102,7 +101,7 @@ export function sshStore(
         script('exit 0'),
       );
       try {
-        await perform(await reach(), command, `removing ${key}`);
+        await run(await reach(), command, `removing ${key}`);
       } catch (error) {
         throw refused(error, `the store ${name} does not remove ${key}`);
       }
@@ -116,7 +115,7 @@ ${find(prefix, sh`-name ${`${unfinished}*`}`, sh`-delete -printf x`)}
 } | wc -c`,
       );
       try {
-        return Number(await perform(await reach(), command, 'sweeping'));
+        return Number(await run(await reach(), command, 'sweeping'));
       } catch (error) {
         throw refused(error, `the store ${name} does not let unfinished uploads be removed`);
       }
@@ -124,7 +123,7 @@ ${find(prefix, sh`-name ${`${unfinished}*`}`, sh`-delete -printf x`)}
 
     async examine(prefix, needed): Promise<Finding[]> {
       const way = await reach();
-      const left = await perform(way, find(prefix, sh`-name ${`${unfinished}*`}`, sh`-printf x`), 'looking');
+      const left = await run(way, find(prefix, sh`-name ${`${unfinished}*`}`, sh`-printf x`), 'looking');
       return [room(await free(), needed, `${folder} on ${way.host.where}`), leftovers(left.length)];
     },
   };

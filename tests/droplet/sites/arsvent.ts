@@ -1,6 +1,5 @@
 // arsvent on a droplet: the example's ops.yml, images in a registry, two environments with files and folders of their own.
-import { readFileSync } from 'node:fs';
-import { mkdtempSync } from 'node:fs';
+import { readFileSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeArsvent, type Arsvent } from '../../apps/arsvent.ts';
