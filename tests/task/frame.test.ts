@@ -217,10 +217,10 @@ test('--help works from any folder, without ops.yml, and loads nothing but what 
       .map(url => url.slice(`file://${root}/`.length))
       .sort(),
     [
-      'lib/task/args.ts',
       'lib/did-you-mean.ts',
       'lib/duration.ts',
       'lib/errors.ts',
+      'lib/task/args.ts',
       'lib/task/help.ts',
       'lib/task/task.ts',
       'tests/task/fixtures/frame.ts',
