@@ -21,7 +21,7 @@ import {
   storeIn,
   type WrittenStore,
 } from './schema/file.ts';
-import { unknown as unknownName } from './rules/unknown.ts';
+import { unknown as unknownName } from './rules/unknown-name.ts';
 import type { Target } from '../target/target.ts';
 import { get, leaves, positionOf, plain, textAt, without, type Scalar, type Tree } from '../yaml/tree.ts';
 import { readYaml } from '../yaml/yaml.ts';

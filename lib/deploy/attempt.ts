@@ -17,13 +17,13 @@ import { recoverCommand } from '../plan/keeper/leftover.ts';
 import { pairs } from '../log-line.ts';
 import { attemptId, sha7 } from '../release/release.ts';
 import { runPlan } from './run-plan.ts';
-import type { TaskContext } from '../plan/context.ts';
+import type { PlanContext } from '../plan/context.ts';
 import type { DeployRequest, PreparedDeploy } from './request.ts';
 import { serving } from '../release/serving.ts';
 
 /** Runs an intention on a target. @returns the result for the task. @throws Failure with the exit codes of design §6. */
 export async function attempt(
-  around: TaskContext,
+  around: PlanContext,
   host: Host,
   target: Target,
   intention: DeployRequest,

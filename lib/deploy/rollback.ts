@@ -8,7 +8,7 @@ import { surveyed } from '../runtime/compose/survey.ts';
 import { type Change } from '../release/change.ts';
 import { runtimeOf } from '../runtime/runtime-of.ts';
 import type { DeployRequest } from './request.ts';
-import type { TaskContext } from '../plan/context.ts';
+import type { PlanContext } from '../plan/context.ts';
 import { earlierRelease } from './rollback-target.ts';
 import type { Facts } from '../release/facts.ts';
 import { snapshotOf } from '../release/log.ts';
@@ -20,7 +20,7 @@ import { switchFor } from './switch/switch.ts';
 
 /** `to`: a good release by SHA or name, otherwise the last one before the one that serves. `from`: only while that SHA serves. */
 export function rollback(
-  context: TaskContext & { environment: NodeJS.ProcessEnv; config(): Promise<Config> },
+  context: PlanContext & { environment: NodeJS.ProcessEnv; config(): Promise<Config> },
   host: Host,
   target: Target,
   { to, from, withDatabase = false }: { to?: string | undefined; from?: string; withDatabase?: boolean },

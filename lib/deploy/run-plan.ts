@@ -6,7 +6,7 @@ import type { Keeper, Outcome } from '../plan/keeper/keeper.ts';
 import type { Change } from '../release/change.ts';
 import type { Result } from '../report/result.ts';
 import type { PreparedDeploy, DeployRequest } from './request.ts';
-import type { TaskContext } from '../plan/context.ts';
+import type { PlanContext } from '../plan/context.ts';
 import { readVisits, toldVisits, type Visits } from './switch/public-probe.ts';
 import { goodUpTo } from '../release/history.ts';
 import { goodAfter, liveLine, type LogLine } from '../release/log.ts';
@@ -17,7 +17,7 @@ import { recoverCommand } from '../plan/keeper/leftover.ts';
 import { showUndos, shownSteps, type Progress, type Undone } from '../plan/progress.ts';
 
 export type PlanRun = {
-  around: TaskContext;
+  around: PlanContext;
   target: Target;
   intention: DeployRequest;
   ready: PreparedDeploy;

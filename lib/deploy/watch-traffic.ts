@@ -7,7 +7,7 @@ import { lines, sh } from '../host/sh.ts';
 import { accessLog, readTraffic, regression, trafficQuestion, type Traffic } from '../proxy/access-log.ts';
 import type { Result } from '../report/result.ts';
 import { attempt } from './attempt.ts';
-import { type TaskContext } from '../plan/context.ts';
+import { type PlanContext } from '../plan/context.ts';
 import { sha7 } from '../release/release.ts';
 import { rollback } from './rollback.ts';
 
@@ -32,7 +32,7 @@ export async function verifyWatchable(host: Host, target: Target): Promise<void>
  * The signal's reason when it was interrupted: the release stays.
  */
 export async function watchVisitors(
-  context: TaskContext & { environment: NodeJS.ProcessEnv; config(): Promise<Config> },
+  context: PlanContext & { environment: NodeJS.ProcessEnv; config(): Promise<Config> },
   host: Host,
   target: Target,
   {
@@ -68,7 +68,7 @@ export async function watchVisitors(
 }
 
 async function watch(
-  { report, signal }: TaskContext,
+  { report, signal }: PlanContext,
   host: Host,
   target: Target,
   begun: Date,

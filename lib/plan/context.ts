@@ -2,7 +2,7 @@
 import type { Report } from '../report/report.ts';
 
 /** What an attempt needs of the task's context. */
-export type TaskContext = {
+export type PlanContext = {
   args: { plan: boolean; wait: number | undefined; verbose: boolean };
   report: Report;
   signal: AbortSignal;

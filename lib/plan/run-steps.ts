@@ -6,7 +6,7 @@ import { StepFailed } from './keeper/step-failed.ts';
 import { type Keeper } from './keeper/keeper.ts';
 import { openKeeper } from './keeper/open.ts';
 import type { Result } from '../report/result.ts';
-import type { TaskContext } from './context.ts';
+import type { PlanContext } from './context.ts';
 import { recoverCommand } from './keeper/leftover.ts';
 import { pairs } from '../log-line.ts';
 import type { Step } from './step.ts';
@@ -22,7 +22,7 @@ export type StepsRequest = {
 
 /** Runs steps under the target's lock; when one fails, those that began are undone. @returns the plan, as --plan shows it. @throws Failure 1 undone · 5 locked · 6 an undo failed · 130/143 interrupted and undone */
 export async function runSteps(
-  around: TaskContext,
+  around: PlanContext,
   host: Host,
   target: Target,
   { action, steps, explain }: StepsRequest,
@@ -55,7 +55,7 @@ export async function runSteps(
   return plan;
 }
 
-async function undo(keeper: Keeper, steps: Step[], { report, signal }: TaskContext, target: Target): Promise<void> {
+async function undo(keeper: Keeper, steps: Step[], { report, signal }: PlanContext, target: Target): Promise<void> {
   keeper.abort(signal.aborted ? 'aborted' : 'reverted', '');
   const { failed } = await showUndos(keeper, steps, report);
   if ((await keeper.ended()) === 'stuck')

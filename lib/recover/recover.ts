@@ -11,7 +11,7 @@ import type { Report } from '../report/report.ts';
 import { runtimeOf } from '../runtime/runtime-of.ts';
 import type { Result } from '../report/result.ts';
 import { serving } from '../release/serving.ts';
-import { type TaskContext } from '../plan/context.ts';
+import { type PlanContext } from '../plan/context.ts';
 import { type Facts } from '../release/facts.ts';
 import { askFacts } from '../deploy/ask-facts.ts';
 import { leftoverQuestion, readLeftover, recoverCommand, type Leftover } from '../plan/keeper/leftover.ts';
@@ -108,7 +108,7 @@ export function shownLeftover(target: Target, left: Leftover, now: Present, repo
 }
 
 /** The one way back once more, as any task would begin. @throws Failure 6 when it still fails, with what to type then. */
-export async function tryAgain(around: TaskContext, host: Host, target: Target, left: Leftover): Promise<Result> {
+export async function tryAgain(around: PlanContext, host: Host, target: Target, left: Leftover): Promise<Result> {
   const { app, environment } = target;
   const keeper = await openKeeper(host, { ...holderOf(around, target), id: 'none', logHead: '' }, ({ kind, text }) =>
     around.report.say(kind === 'waiting' ? `waiting for the lock: ${text}` : `settling: ${text}`),
@@ -133,7 +133,7 @@ export async function tryAgain(around: TaskContext, host: Host, target: Target, 
 
 /** A person's word: nothing more is undone, and what serves is written down. The journal stays to be looked at. */
 export async function acceptPresent(
-  around: TaskContext,
+  around: PlanContext,
   host: Host,
   target: Target,
   left: Leftover,
@@ -209,7 +209,7 @@ export async function acceptPresent(
   };
 }
 
-function holderOf({ who, args }: TaskContext, target: Target) {
+function holderOf({ who, args }: PlanContext, target: Target) {
   return {
     releases: target.paths.releases,
     holder: pairs({ by: who, action: 'recover' }),

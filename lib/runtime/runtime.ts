@@ -1,7 +1,7 @@
 // What a runtime has to offer: pure builders of steps and commands, the same for compose, systemd and process.
 import type { Readable } from 'node:stream';
 import type { Site } from '../target/site-settings.ts';
-import type { WayBack } from '../health/previous.ts';
+import type { WayBack } from '../health/previous-release.ts';
 import type { Command } from '../host/sh.ts';
 import type { Release } from '../release/release.ts';
 import type { Step } from '../plan/step.ts';

@@ -174,7 +174,7 @@ const standing: [file: string, rule: string, text: string, reason: string][] = [
   ['lib/runtime/systemd/systemd.ts', 'process', 'systemctl show', 'without an answer the unit is not active'],
   ['lib/runtime/systemd/systemd.ts', 'spliced', 'echo blue', 'a question'],
   ['lib/store/ssh/store.ts', 'negated', '! -name', 'words of find'],
-  ['lib/health/previous.ts', 'off', 'answers_already', 'what cannot be asked is not good'],
+  ['lib/health/previous-release.ts', 'off', 'answers_already', 'what cannot be asked is not good'],
   [
     'lib/release/passed-probes.ts',
     'list',
@@ -182,7 +182,7 @@ const standing: [file: string, rule: string, text: string, reason: string][] = [
     'one list of && that stands in a condition in lib/deploy/readiness.ts',
   ],
   ['lib/deploy/readiness.ts', 'spliced', 'could not be kept', 'one list of &&: lib/release/passed-probes.ts'],
-  ['lib/health/previous.sh', 'off', 'not_good_again', 'a probe that could not be asked left nothing good'],
+  ['lib/health/previous-release.sh', 'off', 'not_good_again', 'a probe that could not be asked left nothing good'],
   ['lib/runtime/release-folder.sh', 'process', 'lies_inside', 'as above'],
   ['lib/health/ready.sh', 'several', 'line="probe', 'both were written just before'],
 ];

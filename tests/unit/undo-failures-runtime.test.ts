@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Target } from '../../lib/target/target.ts';
-import { wayBack } from '../../lib/health/previous.ts';
+import { wayBack } from '../../lib/health/previous-release.ts';
 import { lines, sh, type Command } from '../../lib/host/sh.ts';
 import { releaseAt } from '../../lib/release/release.ts';
 import type { Step } from '../../lib/plan/step.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Probe, Health } from '../../lib/target/health-settings.ts';
-import { wayBack } from '../../lib/health/previous.ts';
+import { wayBack } from '../../lib/health/previous-release.ts';
 import { script, type Command } from '../../lib/host/sh.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bookops-way-back-'));

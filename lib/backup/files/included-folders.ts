@@ -8,7 +8,7 @@ import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { inTheirPlace } from './archive.ts';
 import { run, type Remote } from '../../host/run.ts';
 import { leavesOut, readPatterns, type Pattern } from '../../target/exclude-patterns.ts';
-import { leftOutBy } from './left-out.ts';
+import { leftOutBy } from './find-excludes.ts';
 
 /** How many paths a pattern of ops.yml leaves out, and not how much is in them. */
 export type Excluded = { pattern: string; count: number };

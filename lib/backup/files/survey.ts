@@ -10,7 +10,7 @@ import { countsIn, verifyFolders, verifying, verifyStores, type Excluded } from 
 import { readStream, run, writeStream, type Remote } from '../../host/run.ts';
 import { finishInventory, readInventory, type Inventory } from './inventory.ts';
 import { readPatterns, type Pattern } from '../../target/exclude-patterns.ts';
-import { leftOutBy } from './left-out.ts';
+import { leftOutBy } from './find-excludes.ts';
 
 /** How many files and folders there are and what they hold; `noted` is for people. */
 export type Survey = Inventory & { noted: string[]; excluded: Excluded[] };

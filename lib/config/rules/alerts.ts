@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import type { Complaints } from '../../yaml/problems.ts';
 import type { Settings } from '../schema/file.ts';
-import { unknown } from './unknown.ts';
+import { unknown } from './unknown-name.ts';
 
 export function watchFaults(
   { backup, database, systemd, process, root = '/' }: Settings,

@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import { excludeFaults, storeFaults, type Places } from './backup-files.ts';
 import type { Complaints } from '../../yaml/problems.ts';
 import type { Settings, WrittenStore } from '../schema/file.ts';
-import { unknown } from './unknown.ts';
+import { unknown } from './unknown-name.ts';
 
 export function backupFaults(settings: Settings, places: Places, { wrong, from }: Complaints): void {
   const { stores } = places;

@@ -2,7 +2,7 @@
 import type { SettingPath, Complaints } from '../../yaml/problems.ts';
 import type { Draft } from './draft.ts';
 import type { Settings } from '../schema/file.ts';
-import { unknown } from './unknown.ts';
+import { unknown } from './unknown-name.ts';
 import { hostPorts, portHere, rangeOf } from '../../target/ports.ts';
 
 export function copyFaults({ environment, settings }: Draft, { wrong, from }: Complaints): void {

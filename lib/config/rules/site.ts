@@ -1,7 +1,7 @@
 // What can only be wrong in a site as a whole: routes that lead nowhere, and switches that the rest does not allow.
 import type { Complaints } from '../../yaml/problems.ts';
 import type { Settings } from '../schema/file.ts';
-import { unknown } from './unknown.ts';
+import { unknown } from './unknown-name.ts';
 
 export function siteFaults(settings: Settings, { wrong, from }: Complaints): void {
   const { site } = settings;

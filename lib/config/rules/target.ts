@@ -6,7 +6,7 @@ import { databaseFaults } from './database.ts';
 import type { Problem, Complaints, Source } from '../../yaml/problems.ts';
 import type { WrittenHost, WrittenStore } from '../schema/file.ts';
 import { siteFaults } from './site.ts';
-import { unknown } from './unknown.ts';
+import { unknown } from './unknown-name.ts';
 import { watchFaults } from './alerts.ts';
 import { builtIn, get } from '../../yaml/tree.ts';
 import type { Draft } from './draft.ts';

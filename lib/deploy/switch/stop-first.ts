@@ -1,6 +1,6 @@
 // The switches with one version at a time: the old one stops before the next one starts.
 import { snapshotStep, restoreStep, keepSnapshots } from '../../database/snapshot.ts';
-import { wayBack } from '../../health/previous.ts';
+import { wayBack } from '../../health/previous-release.ts';
 import { maintenanceStep, maintenanceOff } from '../../maintenance/maintenance.ts';
 import { type Plan, type Step, type Finish, present } from '../../plan/step.ts';
 import { isTied } from '../../proxy/site.ts';

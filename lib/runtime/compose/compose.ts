@@ -1,7 +1,7 @@
 // The compose runtime: one project per environment, images pulled by tag and kept by digest, services that stay untouched.
 import type { Target } from '../../target/target.ts';
 import type { ComposeSettings } from '../../target/runtime-settings.ts';
-import type { WayBack } from '../../health/previous.ts';
+import type { WayBack } from '../../health/previous-release.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { type Release, samePlace } from '../../release/release.ts';
 import { composeColours } from './colours.ts';

@@ -12,7 +12,7 @@ export type WayBack = {
   back(start: Command, vitals: Command): Command;
 };
 
-const words = script(readFileSync(new URL('./previous.sh', import.meta.url), 'utf8'));
+const words = script(readFileSync(new URL('./previous-release.sh', import.meta.url), 'utf8'));
 
 /**
  * Seconds to wait on the way back: today's deadline may be too short for the release that was there, and a keeper's undo has
