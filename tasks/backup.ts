@@ -1,7 +1,7 @@
 // Backs up an environment: the database as it is at one moment, then the files, into each of its stores.
 import { recipientsOf, type BackupFiles } from '../lib/target/backup-settings.ts';
-import type { Snapshot } from '../lib/database/between-deploys.ts';
-import { copyForBackup, copyTools, nameOfDatabase, takeCopyAway } from '../lib/database/copy.ts';
+import type { Snapshot } from '../lib/database/copy-between-deploys.ts';
+import { copyForBackup, copyTools, nameOfDatabase, takeCopyAway } from '../lib/database/backup-copy.ts';
 import { lookAhead } from '../lib/backup/files/included-folders.ts';
 import type { Survey } from '../lib/backup/files/survey.ts';
 import { run, type Remote } from '../lib/host/run.ts';

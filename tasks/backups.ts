@@ -16,7 +16,7 @@ import { run, remoteOn } from '../lib/host/run.ts';
 import { imported } from '../lib/backup/import/import.ts';
 import { manifestName } from '../lib/backup/manifest.ts';
 import { noteDamage } from '../lib/backup/verify/record-damage.ts';
-import { probed } from '../lib/backup/monitor/test-stores.ts';
+import { probed } from '../lib/backup/monitor/check-stores.ts';
 import { pruned } from '../lib/backup/prune.ts';
 import { backupsOf, openStores } from '../lib/backup/settings.ts';
 import { size } from '../lib/size.ts';

@@ -10,7 +10,7 @@ import { servingColour } from '../proxy/traffic.ts';
 import { type Facts, readFacts } from '../release/facts.ts';
 import { runtimeOf } from '../runtime/runtime-of.ts';
 import type { Target } from '../target/target.ts';
-import { bootLine } from './reboot-line.ts';
+import { bootLine } from '../cron/reboot-line.ts';
 
 /** The shell text that prints `name <base64>` lines; reads only. */
 export function factsCommand(target: Target, required?: Target, more?: Command): Command {

@@ -1,5 +1,5 @@
 // What the doctor asks a host beyond the facts of a target: lines for the same one question, which change nothing.
-import { copyTools } from '../database/copy.ts';
+import { copyTools } from '../database/backup-copy.ts';
 import { foldersQuestion } from '../backup/files/included-folders.ts';
 import type { Target } from '../target/target.ts';
 import { bash } from '../host/environment.ts';

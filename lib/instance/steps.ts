@@ -1,7 +1,7 @@
 // The steps that make a copy, give it more time and take it away; what ends it by itself stands on the server.
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
-import { readRest, betweenDeploys } from '../database/between-deploys.ts';
+import { readRest, betweenDeploys } from '../database/copy-between-deploys.ts';
 import type { Target } from '../target/target.ts';
 import type { InstanceData } from '../target/instance-settings.ts';
 import type { SqliteDatabase } from '../target/database-settings.ts';

@@ -5,7 +5,7 @@ import type { ProcessSettings, SystemdSettings, ComposeSettings } from '../../li
 import { readFacts, type Facts } from '../../lib/release/facts.ts';
 import { factsCommand } from '../../lib/deploy/ask-facts.ts';
 import { healthQuestion } from '../../lib/deploy/health-now.ts';
-import { withBootLine } from '../../lib/deploy/reboot-line.ts';
+import { withBootLine } from '../../lib/cron/reboot-line.ts';
 import { releaseAt, type Release } from '../../lib/release/release.ts';
 import type { Plan } from '../../lib/plan/step.ts';
 import { switchFor } from '../../lib/deploy/switch/switch.ts';
@@ -23,6 +23,7 @@ export const compose: ComposeSettings = {
   registry: { server: 'ghcr.io', username: 'ana', password: { env: 'TOKEN' } },
   stopSeconds: 10,
 };
+
 export const systemd: SystemdSettings = {
   kind: 'systemd',
   unit: 'book',
@@ -31,6 +32,7 @@ export const systemd: SystemdSettings = {
   install: 'npm ci && echo "it\'s done"',
   start: '/usr/bin/node server.mjs',
 };
+
 export const process: ProcessSettings = {
   kind: 'process',
   start: 'exec node server.mjs',

@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { inspector, leadsOut, listingFlags, verifyKept } from '../../lib/backup/files/inspect-archive.ts';
-import { inspectPacks, unpackingAtOnce } from '../../lib/backup/files/packs.ts';
+import { inspectPacks, unpackingAtOnce } from '../../lib/backup/files/pack-chain.ts';
 import { layersOf, unpacking } from '../../lib/backup/files/unpack.ts';
 import { Failure } from '../../lib/errors.ts';
 import { localHost } from '../../lib/host/local.ts';

@@ -1,15 +1,15 @@
 // The pure parts of backups: manifests, what shrank, what is chosen, and what a question of the host answers.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readRest } from '../../lib/database/between-deploys.ts';
+import { readRest } from '../../lib/database/copy-between-deploys.ts';
 import { choose, type StoredBackup } from '../../lib/backup/catalog.ts';
-import { readSent } from '../../lib/backup/files/archive.ts';
+import { readSent } from '../../lib/backup/files/tar-stream.ts';
 import { backupId, isBackupId, readManifest, renderManifest, type Manifest } from '../../lib/backup/manifest.ts';
 import { soFar } from '../../lib/report/transfer-progress.ts';
 import { readAt } from '../../lib/backup/settings.ts';
 import { size } from '../../lib/size.ts';
 import { shrunkSince } from '../../lib/backup/create/shrinkage.ts';
-import { readCounts } from '../../lib/database/sqlite/copy.ts';
+import { readCounts } from '../../lib/database/sqlite/backup-copy.ts';
 import { isVerdictName, readVerdict, renderVerdict, verdictName } from '../../lib/backup/drill/verdict.ts';
 import { selectionOf } from '../../lib/backup/restore/selection.ts';
 import { Failure } from '../../lib/errors.ts';

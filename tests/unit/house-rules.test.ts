@@ -130,7 +130,7 @@ const long = [
   'lib/health/probes.ts',
   'lib/plan/keeper/protocol.ts',
   'lib/recover/recover.ts',
-  'lib/runtime/compose/functions.ts',
+  'lib/runtime/compose/shell-functions.ts',
   'lib/task/args.ts',
   'lib/task/task.ts',
   'tasks/backup.ts',

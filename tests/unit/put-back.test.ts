@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { swapDatabase, swapFiles, type Replacement } from '../../lib/backup/restore/replace.ts';
+import { swapDatabase, swapFiles, type Replacement } from '../../lib/backup/restore/stage-data.ts';
 import type { Step } from '../../lib/plan/step.ts';
 import { listing } from '../task/book.ts';
 import { sample } from '../torture/targets.ts';

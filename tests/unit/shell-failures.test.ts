@@ -129,7 +129,7 @@ const withoutIt = [
   'lib/backup/encryption.ts',
   'lib/host/packing.ts',
   'lib/backup/before-deploy.ts',
-  'lib/backup/files/archive.ts',
+  'lib/backup/files/tar-stream.ts',
   'lib/backup/files/included-folders.ts',
   'lib/backup/files/survey.ts',
   'lib/backup/create/app-command.ts',
@@ -146,7 +146,7 @@ const withoutIt = [
 /** Findings that stand, each with its reason. */
 const standing: [file: string, rule: string, text: string, reason: string][] = [
   ['lib/backup/verify/parts.ts', 'spliced', '|| true', 'counts that cannot be made are told by not being there'],
-  ['lib/backup/files/packs.ts', 'spliced', 'zstd -dqc | spliced_0_', 'one call of tar'],
+  ['lib/backup/files/pack-chain.ts', 'spliced', 'zstd -dqc | spliced_0_', 'one call of tar'],
   [
     'lib/database/postgres/rename.ts',
     'process',
@@ -156,8 +156,8 @@ const standing: [file: string, rule: string, text: string, reason: string][] = [
   ['lib/proxy/site.ts', 'spliced', 'if spliced_0_', 'one command that tests the configuration'],
   ['lib/deploy/switch/public-probe.ts', 'off', 'leave_visits', 'what visitors saw is no reason to be stuck'],
   ['lib/database/snapshot.ts', 'whole', '| tee', 'stands behind the text of another user’s shell'],
-  ['lib/runtime/compose/functions.ts', 'off', 'restart_docker', 'what is not restarted after a minute is told'],
-  ['lib/runtime/compose/functions.ts', 'spliced', 'restart_docker', 'one command that makes an empty image'],
+  ['lib/runtime/compose/shell-functions.ts', 'off', 'restart_docker', 'what is not restarted after a minute is told'],
+  ['lib/runtime/compose/shell-functions.ts', 'spliced', 'restart_docker', 'one command that makes an empty image'],
   [
     'lib/runtime/compose/compose.ts',
     'substitution',

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { swapDatabase, swapFiles, type Replacement } from '../../lib/backup/restore/replace.ts';
+import { swapDatabase, swapFiles, type Replacement } from '../../lib/backup/restore/stage-data.ts';
 import type { SqliteDatabase } from '../../lib/target/database-settings.ts';
 import { databaseEnds, exactCopy } from '../../lib/database/sqlite/exact-copy.ts';
 import { restoreStep, snapshotFile, snapshotStep } from '../../lib/database/snapshot.ts';

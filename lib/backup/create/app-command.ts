@@ -10,12 +10,12 @@ import type { Item } from '../../report/report.ts';
 import { runtimeOf } from '../../runtime/runtime-of.ts';
 import { packedWell, packing } from '../../host/packing.ts';
 import { whileOpening } from '../verify/damage.ts';
-import { readSent, sendFiles } from '../files/archive.ts';
+import { readSent, sendFiles } from '../files/tar-stream.ts';
 import { run, type Remote } from '../../host/run.ts';
 import { listAll } from '../files/inventory.ts';
 import { plainName, type Manifest, type Part } from '../manifest.ts';
 import { archived, surveyFiles, type Send } from '../files/pack.ts';
-import { inspectPacks, scratchFlags } from '../files/packs.ts';
+import { inspectPacks, scratchFlags } from '../files/pack-chain.ts';
 import { withoutMarks } from '../files/unpack.ts';
 import { checksumStream, sha256Of } from '../../host/checksum.ts';
 

@@ -8,7 +8,7 @@ import type { Command } from '../../host/sh.ts';
 import type { AppBucket } from '../../store/s3/app-bucket.ts';
 import { boundedText } from '../../store/bounded-text.ts';
 import type { Store } from '../../store/store.ts';
-import type { Snapshot } from '../../database/between-deploys.ts';
+import type { Snapshot } from '../../database/copy-between-deploys.ts';
 import { sendBucket } from '../bucket/mirror.ts';
 import { backupsIn, isComplete, keyOf, type StoredBackup } from '../catalog.ts';
 import { packingFault, storedName, verifyPacked } from '../encryption.ts';

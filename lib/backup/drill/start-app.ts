@@ -9,7 +9,7 @@ import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { hostPrograms, makeEmptyImage } from '../../host/run-as.ts';
 import type { Release } from '../../release/release.ts';
 import { insideFolder } from '../../runtime/release-folder.ts';
-import { composeFunctions, releaseFolder } from '../../runtime/compose/functions.ts';
+import { composeFunctions, releaseFolder } from '../../runtime/compose/shell-functions.ts';
 
 /** What it is to be started from: `folder` has database.sqlite and files/ as they were restored. */
 export type Restored = { target: Target; release: Release; folder: string; start: DrillStart };

@@ -5,7 +5,7 @@ import type { BackupFiles } from '../../target/backup-settings.ts';
 import { Failure } from '../../errors.ts';
 import { bash } from '../../host/environment.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
-import { inTheirPlace } from './archive.ts';
+import { inTheirPlace } from './tar-stream.ts';
 import { run, type Remote } from '../../host/run.ts';
 import { leavesOut, readPatterns, type Pattern } from '../../target/exclude-patterns.ts';
 import { leftOutBy } from './find-excludes.ts';

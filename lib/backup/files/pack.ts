@@ -6,7 +6,7 @@ import { span } from '../../duration.ts';
 import type { Command } from '../../host/sh.ts';
 import { chooseBase, type Base } from './choose-base.ts';
 import type { StoredBackup } from '../catalog.ts';
-import { readSent, sendFiles, type Sent } from './archive.ts';
+import { readSent, sendFiles, type Sent } from './tar-stream.ts';
 import { run, type Remote } from '../../host/run.ts';
 import {
   compareWith,

@@ -5,7 +5,7 @@ import type { BackupFiles } from '../../target/backup-settings.ts';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { readable, refusedFile } from './inspect-archive.ts';
-import { inTheirPlace } from './archive.ts';
+import { inTheirPlace } from './tar-stream.ts';
 import { countsIn, verifyFolders, verifying, verifyStores, type Excluded } from './included-folders.ts';
 import { readStream, run, writeStream, type Remote } from '../../host/run.ts';
 import { finishInventory, readInventory, type Inventory } from './inventory.ts';

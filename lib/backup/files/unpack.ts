@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { plainName } from '../manifest.ts';
-import type { Packs } from './packs.ts';
+import type { Packs } from './pack-chain.ts';
 
 /**
  * Paths to unpack from each archive; those that it does not have are left out, as tar would complain. `first`: the first names

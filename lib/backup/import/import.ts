@@ -15,7 +15,7 @@ import { placesOf, readLayout } from './bibliotheca.ts';
 import { backupId, type Manifest } from '../manifest.ts';
 import { surveyFiles } from '../files/pack.ts';
 import { baseAnywhere, baseOn, openScratch } from '../scratch.ts';
-import { readSnapshot, snapshotCommand } from '../../database/sqlite/copy.ts';
+import { readSnapshot, snapshotCommand } from '../../database/sqlite/backup-copy.ts';
 import { writeBackup } from '../create/write.ts';
 
 type ImportContext = Pick<Context, 'connect' | 'report' | 'signal' | 'who'> & { args: { wait: number | undefined } };

@@ -4,7 +4,7 @@ import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 import type { CompleteBackup } from '../catalog.ts';
 import type { Part } from '../manifest.ts';
-import { isOfFiles, type Listener } from '../files/packs.ts';
+import { isOfFiles, type Listener } from '../files/pack-chain.ts';
 import { type Meant } from '../files/unpack.ts';
 
 export type Selection = {

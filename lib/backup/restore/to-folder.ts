@@ -16,7 +16,7 @@ import { verifyRoom } from '../verify/parts.ts';
 import { run, type Remote } from '../../host/run.ts';
 import { writeLayout } from '../import/bibliotheca.ts';
 import { openBackup, toolsToOpen } from '../verify/open.ts';
-import { isOfFiles, packsOf } from '../files/packs.ts';
+import { isOfFiles, packsOf } from '../files/pack-chain.ts';
 import { layersOf, unpacking } from '../files/unpack.ts';
 import { openScratch } from '../scratch.ts';
 import { size } from '../../size.ts';

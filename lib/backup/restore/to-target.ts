@@ -19,12 +19,12 @@ import type { Identity } from '../encryption.ts';
 import { bucketBack } from '../bucket/restore.ts';
 import { indexName } from '../bucket/object-list.ts';
 import type { CompleteBackup } from '../catalog.ts';
-import { copyTools } from '../../database/copy.ts';
+import { copyTools } from '../../database/backup-copy.ts';
 import { verifyRoom } from '../verify/parts.ts';
 import { run, type Remote } from '../../host/run.ts';
 import { stampOf } from '../manifest.ts';
 import { openBackup, toolsToOpen } from '../verify/open.ts';
-import { packsOf } from '../files/packs.ts';
+import { packsOf } from '../files/pack-chain.ts';
 import {
   asidePlaces,
   bringDatabase,
@@ -33,7 +33,7 @@ import {
   swapFiles,
   sweepBrought,
   type Replacement,
-} from './replace.ts';
+} from './stage-data.ts';
 import { baseOn, openScratch } from '../scratch.ts';
 import { matcher, type Selection } from './selection.ts';
 

@@ -13,7 +13,15 @@ import { whileOpening } from './damage.ts';
 import { fetchPart, fetchUnpacking, judgeCopy, judgeDatabase, openDatabase, unpackDump } from './parts.ts';
 import { run, type Remote } from '../../host/run.ts';
 import { plainName, type Manifest, type Part } from '../manifest.ts';
-import { inspectPacks, isFullPack, isOfFiles, neededFor, packsOf, scratchFlags, type Packs } from '../files/packs.ts';
+import {
+  inspectPacks,
+  isFullPack,
+  isOfFiles,
+  neededFor,
+  packsOf,
+  scratchFlags,
+  type Packs,
+} from '../files/pack-chain.ts';
 import { layersOf, unpacking, withoutMarks } from '../files/unpack.ts';
 import { ownItems } from '../create/app-command.ts';
 import { size } from '../../size.ts';

@@ -13,9 +13,9 @@ import { isComplete, keyOf, type StoredBackup, type CompleteBackup } from '../ca
 import { isTrouble } from './damage.ts';
 import { measure, writeStream, type Remote } from '../../host/run.ts';
 import { plainName, type Part } from '../manifest.ts';
-import { isFullPack, isPack, listingBeside, neededFor, unpackingAtOnce } from '../files/packs.ts';
+import { isFullPack, isPack, listingBeside, neededFor, unpackingAtOnce } from '../files/pack-chain.ts';
 import { progress } from '../../report/transfer-progress.ts';
-import { countsOf, readCounts } from '../../database/sqlite/copy.ts';
+import { countsOf, readCounts } from '../../database/sqlite/backup-copy.ts';
 import { compareRows } from '../../database/row-counts.ts';
 import { sha256Of } from '../../host/checksum.ts';
 import { isVerdictName, readVerdict } from '../drill/verdict.ts';

@@ -1,7 +1,7 @@
 // A dump of a Postgres database, known to be whole: pg_dump's exit code, what was counted at the same moment, and its list of contents.
 import { recipientsOf } from '../../target/backup-settings.ts';
 import { packedWell, packing } from '../../host/packing.ts';
-import { readRest, betweenDeploys, type Snapshot } from '../between-deploys.ts';
+import { readRest, betweenDeploys, type Snapshot } from '../copy-between-deploys.ts';
 import { checksumStream } from '../../host/checksum.ts';
 import type { Target } from '../../target/target.ts';
 import type { PostgresDatabase } from '../../target/database-settings.ts';

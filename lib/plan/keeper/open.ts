@@ -8,7 +8,7 @@ import { quote, script } from '../../host/sh.ts';
 import type { Attempt, Happening, Keeper } from './keeper.ts';
 import { runProtocol } from './protocol.ts';
 
-export const parts = ['line', 'home', 'record', 'undo', 'step', 'main'];
+export const parts = ['messages', 'home', 'record', 'undo', 'step', 'main'];
 
 /** The keeper's program, as it is sent and as it lies on the host for the boot line. */
 export const keeperSource = (): string =>

@@ -4,7 +4,7 @@ import { Failure, messageOf } from '../../errors.ts';
 import type { Step } from '../step.ts';
 import type { Channel, Host } from '../../host/host.ts';
 import type { Attempt, Happening, Keeper, Outcome } from './keeper.ts';
-import { DeferredMap, Deferred } from './deferred.ts';
+import { DeferredMap, Deferred } from './deferred-promises.ts';
 import { sh } from '../../host/sh.ts';
 import { StepOutput } from './step-output.ts';
 import { StepFailed } from './step-failed.ts';

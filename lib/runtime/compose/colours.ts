@@ -5,7 +5,7 @@ import { environmentFile } from '../../env/export.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
 import { portVariables, type Colour } from '../../release/colours.ts';
 import type { Release } from '../../release/release.ts';
-import { composeFunctions, releaseFolder } from './functions.ts';
+import { composeFunctions, releaseFolder } from './shell-functions.ts';
 import type { Colours } from '../runtime.ts';
 
 export function composeColours(target: Target, settings: ComposeSettings): Colours {

@@ -6,7 +6,7 @@ import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { type Release, samePlace } from '../../release/release.ts';
 import { composeColours } from './colours.ts';
 import { composePreparation } from './prepare.ts';
-import { composeFunctions, releaseFolder } from './functions.ts';
+import { composeFunctions, releaseFolder } from './shell-functions.ts';
 import { asTyped, chosenLines } from '../release-folder.ts';
 import { leaveColour } from '../colours.ts';
 import type { Runtime } from '../runtime.ts';

@@ -7,7 +7,7 @@ import { lines, sh, type Command } from '../../host/sh.ts';
 import { sha7, type Release, samePlace } from '../../release/release.ts';
 import type { TakeOver } from './foreign-release.ts';
 import type { Step } from '../../plan/step.ts';
-import { composeFunctions, variablesOf } from './functions.ts';
+import { composeFunctions, variablesOf } from './shell-functions.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Change } from '../../release/change.ts';
 

@@ -15,7 +15,7 @@ import { dockerQuestion, readDocker, type DockerHost } from './docker-state.ts';
 import { readModel, type Model } from './model.ts';
 import { askDocker, composeConfig, describeCompose, modelOf, wordsOf } from './config-question.ts';
 import { differences, replaced, type Origin, type TakeOver } from './foreign-release.ts';
-import { variablesOf } from './functions.ts';
+import { variablesOf } from './shell-functions.ts';
 import type { Materials } from '../runtime.ts';
 import type { Change } from '../../release/change.ts';
 

@@ -7,8 +7,8 @@ import { sweepDumps } from '../../database/postgres/swap.ts';
 import { databaseEnds } from '../../database/sqlite/exact-copy.ts';
 import { inItsPlace } from '../../database/snapshot.ts';
 import { runAs } from '../../host/run-as.ts';
-import { carry, swap } from './swap.ts';
-import { type Packs } from '../files/packs.ts';
+import { carry, swap } from './swap-paths.ts';
+import { type Packs } from '../files/pack-chain.ts';
 import { layersOf, type Meant } from '../files/unpack.ts';
 import type { Step } from '../../plan/step.ts';
 

@@ -1,6 +1,6 @@
 // The one line in the crontab of the user who deploys: at boot it settles a plan that a reboot cut off.
 import type { Target } from '../target/target.ts';
-import { addLine, cronLine, runOwn } from '../cron/crontab.ts';
+import { addLine, cronLine, runOwn } from './crontab.ts';
 import { sh, type Command } from '../host/sh.ts';
 import type { Facts } from '../release/facts.ts';
 import type { Plan, Step } from '../plan/step.ts';

@@ -9,7 +9,7 @@ import { inItsPlace, passingCopy } from '../snapshot.ts';
 import { runAs } from '../../host/run-as.ts';
 import { recipientsOf } from '../../target/backup-settings.ts';
 import { packedWell, packing } from '../../host/packing.ts';
-import { readRest, betweenDeploys, type Snapshot } from '../between-deploys.ts';
+import { readRest, betweenDeploys, type Snapshot } from '../copy-between-deploys.ts';
 import { sha256Of } from '../../host/checksum.ts';
 import { readTables } from '../row-counts.ts';
 

@@ -3,9 +3,9 @@ import type { Target } from '../target/target.ts';
 import type { Database } from '../target/database-settings.ts';
 import { Failure, messageOf } from '../errors.ts';
 import { dumpCommand, readDump } from './postgres/dump.ts';
-import type { Snapshot } from './between-deploys.ts';
+import type { Snapshot } from './copy-between-deploys.ts';
 import { run, type Remote } from '../host/run.ts';
-import { readSnapshot, removeBackupCopies, snapshotCommand } from './sqlite/copy.ts';
+import { readSnapshot, removeBackupCopies, snapshotCommand } from './sqlite/backup-copy.ts';
 
 /** `folder` is the scratch on the host; `seconds` is how long a deploy is waited for. */
 export type Copying = { target: Target; database: Database; id: string; folder: string; seconds: number };
