@@ -47,7 +47,7 @@ export default task(import.meta.url, {
   async run(context) {
     const { args, who, report, signal } = context;
     const target = await context.target();
-    const { files, own, bucket } = backupOf(target);
+    const { files, command: own, bucket } = backupOf(target);
     const { database } = target;
     const recipients = recipientsOf(target);
     const stores = await openStores(target, context, args.store);

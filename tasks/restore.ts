@@ -19,7 +19,7 @@ export default task(import.meta.url, {
   examples: [
     'npx tsx tasks/restore.ts --env production --to ./restored',
     'npx tsx tasks/restore.ts --env production --at 2026-11-20 --plan',
-    'npx tsx tasks/restore.ts 20261121T030000Z --env production --yes-restore book-production',
+    'npx tsx tasks/restore.ts 20261121T030000Z --env production --confirm book-production',
     'npx tsx tasks/restore.ts --env production --only shared/uploads/cover.jpg',
   ],
   positionals: [{ name: 'which', about: 'an id or its beginning; default: the newest' }],
@@ -39,7 +39,7 @@ export default task(import.meta.url, {
       about: 'only this file or folder, relative to the root; the app goes on running',
     },
     'bucket-exact': { type: 'boolean', about: 'what came into the bucket later is put aside too' },
-    'yes-restore': { type: 'string', value: 'app-environment', about: 'the name, typed: production is meant' },
+    confirm: { type: 'string', value: 'app-environment', about: 'restore production without a question: its name' },
   },
 
   async run(context) {
@@ -69,7 +69,7 @@ export default task(import.meta.url, {
       );
     }
     const what = `${app} ${environment} goes back to ${held.manifest.time.slice(0, 16)}Z, ${age} ago; what was written since is moved aside`;
-    if (!args.plan) await confirmRestore(target, args['yes-restore'], what, context);
+    if (!args.plan) await confirmRestore(target, args.confirm, what, context);
     return noting(() => restoreToTarget(context, target, held, wanted, identity, checks), target.host.name);
 
     /** Damage that shows only now is written down, as a drill does; the host is asked only where it was in use already. */

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { didYouMean } from '../did-you-mean.ts';
 import { Failure, messageOf } from '../errors.ts';
+import { renamedSetting } from '../renamed.ts';
 import { buildHost, buildStore, buildTarget } from './build/target.ts';
 import { buildAlert } from './build/alerts.ts';
 import { settingsTree } from './merge.ts';
@@ -116,7 +117,8 @@ function faultsOf(tree: Tree): { problems: Problem[]; sound: Tree; doubted: Set<
     // A password in the wrong place: point to its key, because the line of its value would be shown.
     const isSecret = ['password', 'key', 'secret'].includes(word) || (word === 'url' && fault.path[0] === 'alerts');
     const key = fault.key || isSecret;
-    problems.push({ at: positionOf(tree, fault.path, key), path, text: fault.text + (hint ?? '') });
+    const renamed = fault.known && renamedSetting(fault.path);
+    problems.push({ at: positionOf(tree, fault.path, key), path, text: renamed ?? fault.text + (hint ?? '') });
     for (const part of [...fault.path, meant ?? '']) doubted.add(part);
   }
   // From the last to the first, so that positions in lists stay right.

@@ -91,7 +91,7 @@ function defaults(app: string, environment: string, merged: Tree): unknown {
     keep: 5,
     compose:
       runtime === 'compose'
-        ? { project: `${app}-${environment}`, stay: [], variables: {}, stop_seconds: 10 }
+        ? { project: `${app}-${environment}`, accessories: [], variables: {}, stop_seconds: 10 }
         : undefined,
     systemd: runtime === 'systemd' ? { shared: [] } : undefined,
     process: runtime === 'process' ? { shared: [] } : undefined,

@@ -11,7 +11,7 @@ export type Backup = {
   /** A bucket that the app keeps its uploads in; missing: none. */
   bucket?: BucketSource;
   /** What the app makes by itself; missing: nothing. */
-  own?: OwnWay;
+  command?: AppCommand;
   /** Of how many days, weeks and months one good backup stays; undefined: what suits the kind of the store. */
   keep: { daily: number; weekly: number; monthly: number } | undefined;
   /** Who is told when something is wrong; missing: nobody. */
@@ -72,13 +72,13 @@ export type BucketSource = {
   prefix: string;
 };
 
-export type OwnWay = {
+export type AppCommand = {
   /** At least one word. */
   words: string[];
   /** compose: the service it runs in; undefined: on the host, in the root. */
   service: string | undefined;
   /** Relative to the root, made anew each time; '-': what it prints. */
-  gives: string;
+  writes: string;
   /** undefined: the user who deploys. */
   as: string | undefined;
   seconds: number;

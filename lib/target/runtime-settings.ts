@@ -7,7 +7,7 @@ export type ComposeSettings = {
   file: string;
   project: string;
   /** Services that no deploy stops or recreates, such as redis. */
-  stay: string[];
+  accessories: string[];
   /** The service that `exec` and `migrate` mean unless told. */
   service: string;
   /** Values for the ${…} of the compose file besides IMAGE_TAG. Not for secrets. */

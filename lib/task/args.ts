@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { didYouMean } from '../did-you-mean.ts';
 import { seconds } from '../duration.ts';
 import { Failure } from '../errors.ts';
+import { renamedFlag } from '../renamed.ts';
 
 export type Flag =
   | {
@@ -233,6 +234,8 @@ function twoDashesForgotten(word: string, flags: Map<string, Flag>): void {
 }
 
 function unknownFlag(rawName: string, name: string, flags: Map<string, Flag>): Failure {
+  const renamed = renamedFlag(name, flag => flags.has(flag));
+  if (renamed) return wrong(renamed);
   const near = didYouMean(name, [...flags.keys()]);
   return wrong(`there is no flag ${shown(rawName)}${near ? `; did you mean --${near}?` : ''}`);
 }

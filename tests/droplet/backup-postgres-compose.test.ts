@@ -99,7 +99,7 @@ test('a restore exchanges the databases while the app is stopped, and names the 
   await sql(`DELETE FROM constructor; DELETE FROM "the guest's $list" WHERE id > 1`);
   assert.is(await guests(), 'guest 1');
   const was = (await droplet.root(`sha256sum ${cover}; rm ${cover}`)).stdout;
-  const restored = ended(await task('restore', '--yes-restore', 'visitors-production', '--json'), 0);
+  const restored = ended(await task('restore', '--confirm', 'visitors-production', '--json'), 0);
   assert.is(await guests(), 'guest 1,guest 2,guest 3');
   assert.is((await droplet.root(`sha256sum ${cover}`)).stdout, was);
   const [aside = ''] = (restored.json.aside as string[]).map(one => one.replace('the database ', ''));
@@ -181,7 +181,7 @@ test('what another tool deployed is taken over by a restore, before anything sto
   );
   assert.is(made.code, 0, made.stderr);
   await sql(`UPDATE "the guest's $list" SET name = 'nobody'`);
-  ended(await task('restore', '--yes-restore', 'visitors-production'), 0);
+  ended(await task('restore', '--confirm', 'visitors-production'), 0);
   assert.is(await guests(), 'guest 1,guest 2,guest 3');
   assert.match((await droplet.root(`ls ${root}/releases`)).stdout, `adopted_${made.stdout.slice(0, 7)}`);
   ended(await task('status'), 0);

@@ -125,7 +125,7 @@ test('a release that ends at once, and a client that is killed, leave nothing of
   assert.match(stderr, 'nothing was left behind');
   await until('it is taken away', 20, () => isGone('pr-9'));
   const running = site.start('instance', 'up', '--env', 'staging', '--name', 'pr-9', '--sha', slowStart);
-  await running.until(/Start what stays/);
+  await running.until(/Start accessories/);
   running.child.kill('SIGKILL');
   await until('it is taken away too', 40, () => isGone('pr-9'));
   assert.is(await traces('pr-9'), one);

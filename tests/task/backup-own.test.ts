@@ -17,13 +17,13 @@ test.after(() => book.clean());
 /** The app's command is a script in its root. */
 function own(script: string, more: string, further = ''): void {
   writeFileSync(join(book.place().root, 'make-backup'), script);
-  const line = `backup: { stores: [disk], own: { command: [bash, make-backup, 'two words'], ${more} }${further} }`;
+  const line = `backup: { stores: [disk], command: { run: [bash, make-backup, 'two words'], ${more} }${further} }`;
   writeFileSync(join(book.folder, 'ops.yml'), ops.replace(/backup: \{ stores.*\n/, `${line}\n`));
 }
 const makes = 'mkdir -p given/sub; echo "$1" >given/sub/a; ln -sf /etc/passwd given/out; echo ran >>runs';
 
 test('the folder that it gives is stored, proven, and comes back as app', async () => {
-  own(makes, 'gives: given');
+  own(makes, 'writes: given');
   const { code, stdout, stderr } = await book.run('backup');
   assert.is(code, 0, stderr);
   assert.match(stdout, 'what the app made itself');
@@ -47,7 +47,7 @@ test('the folder that it gives is stored, proven, and comes back as app', async 
 });
 
 test('what it prints is stored, proven, and comes back', async () => {
-  own('for line in {1..20000}; do echo "line $line"; done', "gives: '-'");
+  own('for line in {1..20000}; do echo "line $line"; done', "writes: '-'");
   const { code, stderr } = await book.run('backup');
   assert.is(code, 0, stderr);
   const drill = await book.run('drill');
@@ -62,8 +62,8 @@ test('where backups are encrypted, what the app made is too; a drill opens it, a
   const said = spawnSync('age-keygen', ['-o', identity], { encoding: 'utf8' }).stderr;
   const encrypt = `, encrypt: { recipients: [${/age1\w+/.exec(said)?.[0] ?? 'none'}], identity: { file: ./backup.key } }`;
   for (const [gives, name, made] of [
-    ["gives: '-'", 'app.zst', 'app'],
-    ['gives: given', 'app.tar.zst', 'app/given/sub/a'],
+    ["writes: '-'", 'app.zst', 'app'],
+    ['writes: given', 'app.tar.zst', 'app/given/sub/a'],
   ] as const) {
     own(`${makes}; cat given/sub/a`, gives, encrypt);
     const id = await book.backUp();
@@ -92,11 +92,11 @@ test('a command that fails, hangs or gives nothing is a failure with its last wo
     assert.is(code, 1, stderr);
     return stderr;
   };
-  assert.match(await say('echo some output; echo no room to dump >&2; exit 3', "gives: '-'"), 'here: no room to dump');
-  assert.match(await say('echo it said why; exit 3', 'gives: given'), 'here: it said why');
-  assert.match(await say('true', "gives: '-'"), 'it printed nothing');
-  assert.match(await say('true', 'gives: given'), /gave nothing: .*given was not made anew/);
-  assert.match(await say('sleep 60', 'gives: given, seconds: 1'), "the app's own backup took longer than 1 s");
+  assert.match(await say('echo some output; echo no room to dump >&2; exit 3', "writes: '-'"), 'here: no room to dump');
+  assert.match(await say('echo it said why; exit 3', 'writes: given'), 'here: it said why');
+  assert.match(await say('true', "writes: '-'"), 'it printed nothing');
+  assert.match(await say('true', 'writes: given'), /gave nothing: .*given was not made anew/);
+  assert.match(await say('sleep 60', 'writes: given, seconds: 1'), "the app's own backup took longer than 1 s");
   assert.equal(book.stored(), before);
 });
 test.run();

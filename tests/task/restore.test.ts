@@ -145,8 +145,8 @@ test('production is only restored by who says its name', async () => {
   rmSync(uploads, { recursive: true });
   mkdirSync(uploads);
   for (const [words, says] of [
-    [[], 'add --yes-restore book-production'],
-    [['--yes-restore', 'book-staging'], '--yes-restore says book-staging, and this is book-production'],
+    [[], 'add --confirm book-production'],
+    [['--confirm', 'book-staging'], '--confirm says book-staging, and this is book-production'],
   ] as const) {
     const refused = await book.run('restore', [...production, ...words]);
     assert.is(refused.code, 2, refused.stderr);
@@ -154,7 +154,7 @@ test('production is only restored by who says its name', async () => {
   }
   assert.equal(readdirSync(uploads), []);
   // nothing was ever deployed there: the data come first, and the app after them
-  const { code, stderr } = await book.run('restore', [...production, '--yes-restore', 'book-production']);
+  const { code, stderr } = await book.run('restore', [...production, '--confirm', 'book-production']);
   assert.is(code, 0, stderr);
   assert.is(readFileSync(join(uploads, 'page'), 'utf8'), 'a page');
 });

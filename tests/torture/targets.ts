@@ -17,7 +17,7 @@ export const compose: ComposeSettings = {
   kind: 'compose',
   file: 'ops/compose.yml',
   project: 'book-staging',
-  stay: ['redis'],
+  accessories: ['redis'],
   service: 'backend',
   variables: { PORT: '4100', GREETING: 'two "words" $HOME' },
   registry: { server: 'ghcr.io', username: 'ana', password: { env: 'TOKEN' } },
@@ -162,7 +162,7 @@ export function stories(): Story[] {
     ],
     [
       'compose, no registry, nothing stays',
-      sample({ runtime: { ...compose, registry: undefined, stay: [], variables: {} }, database: undefined }),
+      sample({ runtime: { ...compose, registry: undefined, accessories: [], variables: {} }, database: undefined }),
     ],
     [
       'compose, no probes',

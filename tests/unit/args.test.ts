@@ -32,9 +32,12 @@ function refusal(words: string[], shape: Shape): Failure {
   throw new Error(`${JSON.stringify(words)} was accepted`);
 }
 
+const restoring: Shape = { about: '', examples: [], args: { confirm: { type: 'string', about: '' } } };
 const refused: [string, string[], Shape, RegExp][] = [
   ['an unknown flag', ['--enw', 'staging'], deploy, /there is no flag --enw; did you mean --env\?/],
   ['an unknown flag that is like none', ['--zzzzzzzz'], deploy, /^there is no flag --zzzzzzzz$/],
+  ['an old name', ['--yes-restore', 'book-production'], restoring, /^--yes-restore is now --confirm$/],
+  ['an old name of another task', ['--yes-restore', 'x'], deploy, /^there is no flag --yes-restore/],
   ['an unknown short flag', ['-x'], deploy, /there is no flag -x/],
   ['a flag twice', ['--env', 'a', '-e', 'b'], deploy, /--env was given twice/],
   ['a flag at the end without its value', ['--env'], deploy, /--env needs a value: --env <name>/],

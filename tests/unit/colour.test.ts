@@ -176,7 +176,7 @@ test('what cannot be done with two versions at once is refused with the way out'
 });
 
 test('bash can read all of it', () => {
-  for (const runtime of [compose, { ...compose, stay: [], registry: undefined }, systemd])
+  for (const runtime of [compose, { ...compose, accessories: [], registry: undefined }, systemd])
     for (const said of [{}, { colour: 'blue' }, { colour: 'green' }]) {
       const one = target({ runtime });
       const texts = textsOf(

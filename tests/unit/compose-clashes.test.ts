@@ -12,7 +12,7 @@ import { compose, sample } from '../torture/targets.ts';
 
 const place = (environment: string, more: Partial<Target> = {}) =>
   sample(
-    { environment, runtime: { ...compose, project: `book-${environment}`, stay: [] }, ...more },
+    { environment, runtime: { ...compose, project: `book-${environment}`, accessories: [] }, ...more },
     `/srv/book/${environment}`,
   );
 const staging = place('staging');

@@ -81,6 +81,33 @@ ops.yml:8:52: apps.arsvent.environments.production.keep: must be at least 2
   );
 });
 
+test('an old word is refused with its new one, wherever it stands', async () => {
+  assert.is(
+    await refusal(book({ production: 'compose: { stay: [redis] }' })),
+    `ops.yml:19:20: apps.book.environments.production.compose.stay: stay is now accessories
+            compose: { stay: [redis] }
+                       ^`,
+  );
+  const stores = 'stores: { disk: { kind: path, folder: ./backups } }';
+  for (const [top, setting, says] of [
+    ['defaults: { compose: { stay: [redis] } }', 'compose: {}', 'defaults.compose.stay: stay is now accessories'],
+    [
+      stores,
+      'backup: { stores: [disk], own: { command: [x], gives: y } }',
+      'apps.book.environments.staging.backup.own: own is now command, with run for its command and writes for gives',
+    ],
+    [
+      stores,
+      'backup: { stores: [disk], command: { run: [x], gives: y } }',
+      'backup.command.gives: gives is now writes',
+    ],
+    [stores, 'backup: { stores: [disk], command: { command: [x] } }', 'backup.command.command: command is now run'],
+  ] as const) {
+    const told = await refusal(book({ top, staging: setting }));
+    assert.ok(told.includes(`: ${says}\n`) || told.includes(`.${says}\n`), told);
+  }
+});
+
 test('with many mistakes the later ones are still told, in the 25 lines a failure has', async () => {
   const keys = Array.from({ length: 30 }, (_, at) => `  strange${at}: 1`).join('\n');
   const lines = (await refusal(`hosts: { vps: local }\ndefaults:\n${keys}\napps: {}\n`)).split('\n');
@@ -128,7 +155,10 @@ const refusedInApp: [string, string][] = [
   ['database: { sqlite: a.db, postgres: { url: URL } }', 'database.postgres: is a second database beside sqlite'],
   ['database: { postgres: {} }', 'database.postgres: needs either service, with user and name, or url'],
   ['database: { postgres: { service: db, url: URL } }', 'needs either service, with user and name, or url'],
-  ['database: { postgres: { service: db, user: a, name: a } }', 'db is not in compose.stay, so a deploy would stop it'],
+  [
+    'database: { postgres: { service: db, user: a, name: a } }',
+    'db is not in compose.accessories, so a deploy would stop it',
+  ],
   ['database: { postgres: { url: URL } }', 'database.postgres.url: unknown key of env URL'],
   ['env: [{ file: x, keys: { URI: required } }]\ndatabase: { postgres: { url: URL } }', 'did you mean URI?'],
   ['database: { postgres: { url: URL, user: a } }', 'postgres.user: is for service: the URL says it already'],
@@ -177,8 +207,8 @@ test('what is wrong only after the merge says which line set which', async () =>
     'ops.yml:5:23: defaults.health.interval: 90s must be above 0 and below the deadline 60s (by default)',
   );
   assert.match(
-    await refusal(book({ production: 'compose: { stay: [web] }' })),
-    'ops.yml:9:44: apps.book.compose.service: web is also in stay (ops.yml:19:26), so no deploy would renew it',
+    await refusal(book({ production: 'compose: { accessories: [web] }' })),
+    'ops.yml:9:44: apps.book.compose.service: web is also in accessories (ops.yml:19:33), so no deploy would renew it',
   );
   const runtime = await refusal(book({ production: 'runtime: systemd' }));
   assert.match(
@@ -288,7 +318,7 @@ test('maps merge key by key, lists and scalars replace', async () => {
   const config = await load(
     book({
       app: 'tracks: main\ndatabase: { sqlite: data/a.db, keep: 3 }\nmigrate: { preset: prisma, seconds: 9 }',
-      staging: 'compose: { stay: [redis], variables: { A: 1 } }\ndatabase: { sqlite: data/b.db }',
+      staging: 'compose: { accessories: [redis], variables: { A: 1 } }\ndatabase: { sqlite: data/b.db }',
       production: 'migrate: ./migrate.sh "$HOME"',
     }),
   );
@@ -308,7 +338,7 @@ test('maps merge key by key, lists and scalars replace', async () => {
     kind: 'compose',
     file: join(folder, 'compose.yml'),
     project: 'book-staging',
-    stay: ['redis'],
+    accessories: ['redis'],
     service: 'web',
     variables: { A: '1' },
     registry: undefined,
@@ -500,19 +530,19 @@ test('a store may be a folder on a host, and a backup may take a bucket and what
   const config = await load(
     book({
       top: `${stores}\n  attic: { kind: ssh, host: vps, folder: /srv/backups/ }`,
-      app: 'backup: { stores: [attic], bucket: { from: bucket, prefix: up }, own: { command: [once, "a b"] } }',
+      app: 'backup: { stores: [attic], bucket: { from: bucket, prefix: up }, command: { run: [once, "a b"] } }',
     }),
   );
-  const { stores: found, bucket, own } = config.find('book', 'staging').backup ?? {};
+  const { stores: found, bucket, command } = config.find('book', 'staging').backup ?? {};
   const [attic] = found ?? [];
   assert.ok(attic?.kind === 'ssh' && attic.host.kind === 'ssh');
   assert.equal([attic.folder, attic.host.name, attic.host.address], ['/srv/backups', 'vps', 'deploy@203.0.113.10']);
   assert.equal([bucket?.from.name, bucket?.prefix], ['bucket', 'up']);
-  assert.equal(own, { words: ['once', 'a b'], service: undefined, gives: '-', as: undefined, seconds: 600 });
+  assert.equal(command, { words: ['once', 'a b'], service: undefined, writes: '-', as: undefined, seconds: 600 });
 });
 
 test('Postgres is a service that no deploy stops, or a variable that the host has', async () => {
-  const stays = 'compose: { stay: [db] }\n';
+  const stays = 'compose: { accessories: [db] }\n';
   for (const [staging, says] of [
     [`${stays}database: { postgres: { service: db, name: a } }`, 'postgres.user: is missing'],
     [`${stays}database: { as: x, postgres: { service: db, name: a, user: a } }`, 'database.as: is not used'],
@@ -634,9 +664,9 @@ test('a backup that could not work, or not be restored, is refused with its line
       'backup: { stores: [bucket], bucket: { from: bucket, prefix: x } }',
       'bucket and the store bucket are in each other',
     ],
-    ['backup: { stores: [disk], own: { command: [] } }', 'is empty'],
-    ['backup: { stores: [disk], own: { command: [x], gives: /x } }', 'must be a path inside the root'],
-    ['backup: { stores: [disk], own: { command: [x], service: web, as: bib } }', 'is for what runs on the host'],
+    ['backup: { stores: [disk], command: { run: [] } }', 'is empty'],
+    ['backup: { stores: [disk], command: { run: [x], writes: /x } }', 'must be a path inside the root'],
+    ['backup: { stores: [disk], command: { run: [x], service: web, as: bib } }', 'is for what runs on the host'],
     ['', 'and never be the secret', 'stores:\n  x: { kind: s3, bucket: abc, key: { env: A }, secret: Z9-open }'],
   ];
   for (const [app, says, top] of cases) {

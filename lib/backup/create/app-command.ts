@@ -1,7 +1,7 @@
-// The app's own way of making a backup: its command is run once, and what it gives is a part like the others.
+// The app's own backup command: it is run once, and what it writes is a part of the backup like the others.
 import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';
-import { type OwnWay, type BackupFiles, recipientsOf } from '../../target/backup-settings.ts';
+import { type AppCommand, type BackupFiles, recipientsOf } from '../../target/backup-settings.ts';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { serving } from '../../release/serving.ts';
@@ -23,7 +23,7 @@ type CommandFacts = NonNullable<Manifest['own']>;
 
 /** What the command has made, on the host. */
 export type OwnMade = {
-  own: OwnWay;
+  own: AppCommand;
   name: 'app.tar.zst' | 'app.zst';
   /** Prints it, compressed, and encrypted when the target's backups are. */
   send: Command;
@@ -35,18 +35,18 @@ export type OwnMade = {
 };
 
 /** @throws Failure 1 with its last words when the command fails, takes too long, or gives nothing. */
-export async function makeOwn(way: Remote, target: Target, own: OwnWay, scratch: string): Promise<OwnMade> {
+export async function makeOwn(way: Remote, target: Target, own: AppCommand, scratch: string): Promise<OwnMade> {
   const what = "the app's own backup";
   const late = new Failure(1, `${what} took longer than ${own.seconds} s`, {
     detail: own.words.join(' '),
-    advice: 'backup: { own: { seconds: … } } in ops.yml says how long it may take',
+    advice: 'backup: { command: { seconds: … } } in ops.yml says how long it may take',
   });
   const clock = new AbortController();
   const timer = setTimeout(() => clock.abort(late), own.seconds * 1000);
   const timed = { ...way, signal: AbortSignal.any([way.signal, clock.signal]) };
   try {
     const command = await commandOf(way, target, own);
-    if (own.gives !== '-') return await givesPath(timed, target, own, command, `${scratch}/own`);
+    if (own.writes !== '-') return await givesPath(timed, target, own, command, `${scratch}/own`);
     const file = `${scratch}/app.zst`;
     const said = await run(
       timed,
@@ -81,12 +81,12 @@ export async function makeOwn(way: Remote, target: Target, own: OwnWay, scratch:
 async function givesPath(
   way: Remote,
   target: Target,
-  own: OwnWay,
+  own: AppCommand,
   command: Command,
   scratch: string,
 ): Promise<OwnMade> {
-  const files: BackupFiles = { include: [own.gives], exclude: [], as: own.as };
-  const path = `${target.root}/${own.gives}`;
+  const files: BackupFiles = { include: [own.writes], exclude: [], as: own.as };
+  const path = `${target.root}/${own.writes}`;
   const look = sh`find ${path} -type f -size +0c -newermt "@$began" -print -quit 2>/dev/null`;
   const said = await run(
     way,
@@ -106,7 +106,7 @@ async function givesPath(
   return { own, name: 'app.tar.zst', send, raw: undefined, atMost: archived(survey), noted };
 }
 
-async function commandOf(way: Remote, target: Target, { words, service, as }: OwnWay): Promise<Command> {
+async function commandOf(way: Remote, target: Target, { words, service, as }: AppCommand): Promise<Command> {
   if (service === undefined) return sh`cd ${target.root} && ${as ? sh`as_user ${as} ` : sh``}${words}`;
   const now = serving(target, await askFacts(way.host, target));
   if (now) return runtimeOf(target).exec(now, words, false, service);
@@ -116,10 +116,10 @@ async function commandOf(way: Remote, target: Target, { words, service, as }: Ow
   );
 }
 
-function nothing({ words }: OwnWay, why: string): Failure {
+function nothing({ words }: AppCommand, why: string): Failure {
   return new Failure(1, `the app's own backup ended well and gave nothing: ${why}`, {
     detail: words.join(' '),
-    advice: 'look at backup.own in ops.yml: command, and gives',
+    advice: 'look at backup.command in ops.yml: run, and writes',
   });
 }
 
@@ -129,7 +129,7 @@ export async function sendOwn(
   put: Send,
 ): Promise<{ part: Part; facts: CommandFacts }> {
   const { said, ...stored } = await put(name, send, atMost, raw?.rawSha256 ?? undefined);
-  const facts = { command: own.words.join(' '), gives: own.gives };
+  const facts = { command: own.words.join(' '), gives: own.writes };
   if (raw) return { part: { ...stored, ...raw }, facts: { ...facts, count: null, noted } };
   const sent = readSent(said);
   return {

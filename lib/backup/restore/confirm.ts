@@ -13,16 +13,16 @@ export async function confirmRestore(
 ): Promise<void> {
   const name = `${target.app}-${target.environment}`;
   if (said !== undefined && said !== name)
-    throw new Failure(2, `--yes-restore says ${said}, and this is ${name}: nothing was changed`);
+    throw new Failure(2, `--confirm says ${said}, and this is ${name}: nothing was changed`);
   if (said === name || !target.environment.startsWith('prod')) return;
   report.warn(what);
   if (!input.isTTY)
     throw new Failure(2, `${name} is production: its data are only replaced by who says so`, {
-      advice: `add --yes-restore ${name}, or run it in a terminal and type the name`,
+      advice: `add --confirm ${name}, or run it in a terminal and type the name`,
     });
   const asking = createInterface({ input, output: errors });
   try {
-    const typed = await asking.question(`type ${name} to go on: `, { signal });
+    const typed = await asking.question(`type ${name} to confirm: `, { signal });
     if (typed.trim() !== name) throw new Failure(2, 'that is another name: nothing was changed');
   } finally {
     asking.close();

@@ -8,7 +8,7 @@ import type { Settings, WrittenHost, WrittenStore } from '../schema/file.ts';
 import { watchOf } from './alerts.ts';
 import type { Target } from '../../target/target.ts';
 import type { Seed, Instances } from '../../target/instance-settings.ts';
-import type { StoreSettings, OwnWay, AlertSettings, Backup } from '../../target/backup-settings.ts';
+import type { StoreSettings, AppCommand, AlertSettings, Backup } from '../../target/backup-settings.ts';
 import type { Route, Site } from '../../target/site-settings.ts';
 import type { Probe } from '../../target/health-settings.ts';
 import type { Database } from '../../target/database-settings.ts';
@@ -112,7 +112,7 @@ function seedOf({ command, reset, service, seconds: most, guards }: Section<'see
 }
 
 function backupOf(backup: Section<'backup'>, known: ReadonlyMap<string, StoreSettings>): Backup {
-  const { stores, files, bucket, own, keep, mode, encrypt } = backup;
+  const { stores, files, bucket, command, keep, mode, encrypt } = backup;
   const from = bucket && known.get(bucket.from);
   const others = [...known].filter(([name, store]) => store.kind !== 's3' && !given(stores).includes(name));
   return {
@@ -125,14 +125,20 @@ function backupOf(backup: Section<'backup'>, known: ReadonlyMap<string, StoreSet
       ...(mode !== 'tarball' && { fullEverySeconds: ageOf(files.full_every ?? '7d') }),
     },
     ...(from?.kind === 's3' && { bucket: { from, prefix: bucket?.prefix ?? '' } }),
-    ...(own && { own: ownOf(own) }),
+    ...(command && { command: appCommandOf(command) }),
     keep: keep && { daily: keep.daily ?? 0, weekly: keep.weekly ?? 0, monthly: keep.monthly ?? 0 },
     ...(encrypt && { encrypt: { recipients: encrypt.recipients, identity: encrypt.identity } }),
   };
 }
 
-function ownOf({ command, service, gives, as, seconds: most }: NonNullable<Section<'backup'>['own']>): OwnWay {
-  return { words: command, service, gives: gives ?? '-', as, seconds: most ?? 600 };
+function appCommandOf({
+  run,
+  service,
+  writes,
+  as,
+  seconds: most,
+}: NonNullable<Section<'backup'>['command']>): AppCommand {
+  return { words: run, service, writes: writes ?? '-', as, seconds: most ?? 600 };
 }
 
 export function buildStore(
@@ -205,7 +211,7 @@ function runtimeOf(settings: Settings): Target['runtime'] {
       kind: 'compose',
       file: given(compose?.file),
       project: given(compose?.project),
-      stay: compose?.stay ?? [],
+      accessories: compose?.accessories ?? [],
       service: given(compose?.service),
       variables: texts(compose?.variables ?? {}),
       registry: registryOf(compose?.registry),

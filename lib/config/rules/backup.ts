@@ -15,10 +15,10 @@ export function backupFaults(settings: Settings, places: Places, { wrong, from }
     if (!stores.has(name)) wrong(['backup', 'stores', index], unknown('store', name, [...stores.keys()]));
     if (named.indexOf(name) < index) wrong(['backup', 'stores', index], `${name} is named twice`);
   }
-  if (!files && !database && !backup.bucket && !backup.own)
+  if (!files && !database && !backup.bucket && !backup.command)
     wrong(['backup'], 'has nothing to take: there is neither a database nor files: { include: […] }');
   bucketFaults(backup, stores, wrong);
-  ownFaults(settings, { wrong, from });
+  commandFaults(settings, { wrong, from });
   if (encrypt?.recipients.length && backup.bucket)
     wrong(
       ['backup', 'bucket'],
@@ -80,11 +80,12 @@ function bucketFaults(
   }
 }
 
-function ownFaults({ backup, runtime }: Settings, { wrong, from }: Complaints): void {
-  const own = backup?.own;
-  if (!own) return;
-  if (!own.command.length) wrong(['backup', 'own', 'command'], 'is empty');
-  if (own.service && runtime !== 'compose')
-    wrong(['backup', 'own', 'service'], `is only for runtime compose (${from('runtime')})`);
-  if (own.service && own.as) wrong(['backup', 'own', 'as'], 'is for what runs on the host, and this runs in a service');
+function commandFaults({ backup, runtime }: Settings, { wrong, from }: Complaints): void {
+  const command = backup?.command;
+  if (!command) return;
+  if (!command.run.length) wrong(['backup', 'command', 'run'], 'is empty');
+  if (command.service && runtime !== 'compose')
+    wrong(['backup', 'command', 'service'], `is only for runtime compose (${from('runtime')})`);
+  if (command.service && command.as)
+    wrong(['backup', 'command', 'as'], 'is for what runs on the host, and this runs in a service');
 }

@@ -28,10 +28,10 @@ function serviceFaults({ database, runtime, compose }: Settings, { wrong, from }
   const { service = '', user, name } = database?.postgres ?? {};
   const at = ['database', 'postgres'];
   if (runtime !== 'compose') wrong([...at, 'service'], `is only for runtime compose (${from('runtime')}): take url`);
-  else if (!compose?.stay?.includes(service))
+  else if (!compose?.accessories?.includes(service))
     wrong(
       [...at, 'service'],
-      `${service} is not in compose.stay, so a deploy would stop it with the app: put it there`,
+      `${service} is not in compose.accessories, so a deploy would stop it with the app: put it there`,
     );
   if (user === undefined) wrong([...at, 'user'], 'is missing: the user of the database, as in POSTGRES_USER');
   if (name === undefined) wrong([...at, 'name'], 'is missing: the database, as in POSTGRES_DB');

@@ -59,11 +59,11 @@ export function faultsWithin(draft: Draft, known: RuleContext): Problem[] {
     for (const part of ['server', 'username', 'password']) needs(['compose', 'registry', part]);
   if (settings.repo && /^[/~]|(^|\/)\.\.(\/|$)/.test(settings.compose?.file ?? ''))
     wrong(['compose', 'file'], `must be a path inside the repo (${from('repo')})`);
-  const { service, stay = [] } = settings.compose ?? {};
-  if (service && stay.includes(service))
+  const { service, accessories = [] } = settings.compose ?? {};
+  if (service && accessories.includes(service))
     wrong(
       ['compose', 'service'],
-      `${service} is also in stay (${from('compose', 'stay')}), so no deploy would renew it`,
+      `${service} is also in accessories (${from('compose', 'accessories')}), so no deploy would renew it`,
     );
 
   databaseFaults(settings, { wrong, from });

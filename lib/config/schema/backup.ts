@@ -129,14 +129,14 @@ export const backup = shape({
       }),
     ),
   ),
-  own: about(
-    "The app's own way of making a backup",
+  command: about(
+    "The app's own command that makes a backup",
     v.optional(
       shape({
-        command: about('Its words; on the host in the root, or in the service', list(line)),
+        run: about('Its words; on the host in the root, or in the service', list(line)),
         service: about('compose: the service it runs in', v.optional(name)),
-        gives: about('The file or folder it makes, inside the root; - for what it prints', v.optional(result)),
-        as: about('The user who runs it and may read what it gives, through sudo', v.optional(user)),
+        writes: about('The file or folder it writes, inside the root; - for what it prints', v.optional(result)),
+        as: about('The user who runs it and may read what it writes, through sudo', v.optional(user)),
         seconds: about('How long it may take (default 600)', v.optional(whole(1, 86_400))),
       }),
     ),

@@ -55,7 +55,7 @@ const host = either(
 const compose = shape({
   file: about('The compose file: in repo at the released commit, else on this machine', v.optional(path)),
   project: about('The compose project (default: <app>-<environment>)', v.optional(name)),
-  stay: about('Services that no deploy stops, such as redis', v.optional(list(name))),
+  accessories: about('Services that no deploy stops or recreates, such as redis', v.optional(list(name))),
   service: about('The service that exec and migrate mean', v.optional(name)),
   variables: about('Values for ${…} in the compose file; not for secrets', v.optional(variables(scalar))),
   registry: about(

@@ -1,4 +1,4 @@
-// Two versions of a compose app at once: a project and a network for each colour, the same volumes, the same services that stay.
+// Two versions of a compose app at once: a project and a network for each colour, the same volumes, the same accessories.
 import type { Target } from '../../target/target.ts';
 import type { ComposeSettings } from '../../target/runtime-settings.ts';
 import { environmentFile } from '../../env/export.ts';
@@ -9,20 +9,20 @@ import { composeFunctions, releaseFolder } from './shell-functions.ts';
 import type { Colours } from '../runtime.ts';
 
 export function composeColours(target: Target, settings: ComposeSettings): Colours {
-  const { project, stay, stopSeconds } = settings;
+  const { project, accessories, stopSeconds } = settings;
   const projectOf = (colour: Colour) => `${project}-${colour}`;
   const link = (colour: Colour) => `${target.root}/${colour}`;
 
   const words: Command = lines(
     composeFunctions(target, settings),
-    // the containers of what stays, as `service id` lines
+    // the containers of accessories, as `service id` lines
     sh`staying() {
   local name
-  for name in ${stay.length ? stay : sh``}; do
+  for name in ${accessories.length ? accessories : sh``}; do
     docker ps -aq --no-trunc --filter ${`label=com.docker.compose.project=${project}`} --filter label=com.docker.compose.service="$name" | sed "s/^/$name /"
   done
 }`,
-    // unused_network network: takes it away when nothing is in it, running or not, but what stays. With a fixed name it is
+    // unused_network network: takes it away when nothing is in it, running or not, but accessories. With a fixed name it is
     // that of both colours, whichever came first, and other projects may be in it: then it is left.
     sh`unused_network() {
   local name id why those inside
@@ -53,7 +53,7 @@ export function composeColours(target: Target, settings: ComposeSettings): Colou
     esac
   done
 }`,
-    // share project: what stays is reached in the networks of the colour by the same name
+    // share project: accessories are reached in the networks of the colour by the same name
     sh`share() {
   local nets net name id those
   nets=$(docker network ls -q --filter label=com.docker.compose.project="$1")

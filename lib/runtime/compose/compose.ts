@@ -1,4 +1,4 @@
-// The compose runtime: one project per environment, images pulled by tag and kept by digest, services that stay untouched.
+// The compose runtime: one project per environment, images pulled by tag and kept by digest, accessories untouched.
 import type { Target } from '../../target/target.ts';
 import type { ComposeSettings } from '../../target/runtime-settings.ts';
 import type { WayBack } from '../../health/previous-release.ts';

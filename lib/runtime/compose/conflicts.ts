@@ -122,8 +122,8 @@ function bothColours(
   { model, otherColour, target, tree }: ConflictQuestion,
   say: (path: (string | number)[], text: string, label?: (string | number)[]) => void,
 ): void {
-  const stay = target.runtime.kind === 'compose' ? target.runtime.stay : [];
-  for (const service of model.services.filter(one => !stay.includes(one.name))) {
+  const accessories = target.runtime.kind === 'compose' ? target.runtime.accessories : [];
+  for (const service of model.services.filter(one => !accessories.includes(one.name))) {
     const other = otherColour?.services.find(one => one.name === service.name);
     if (!other) continue;
     const { name, containerName } = service;

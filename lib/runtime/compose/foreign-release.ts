@@ -10,8 +10,8 @@ export type Origin = { files: string[]; folder: string; before: string | undefin
 export type TakeOver = Origin & { services: string[] };
 
 /** The containers of a project that a deploy replaces. */
-export function replaced({ containers }: DockerHost, project: string, stay: readonly string[]): Container[] {
-  return containers.filter(one => one.project === project && !one.once && !stay.includes(one.service));
+export function replaced({ containers }: DockerHost, project: string, accessories: readonly string[]): Container[] {
+  return containers.filter(one => one.project === project && !one.once && !accessories.includes(one.service));
 }
 
 /** In what a description differs from the containers that run; never a value, as it may be a secret. Empty: it describes them. */

@@ -1,4 +1,4 @@
-// How a compose release comes onto the host before any downtime: its folder, its images by digest, the services that stay.
+// How a compose release comes onto the host before any downtime: its folder, its images by digest, the accessories.
 import type { Target } from '../../target/target.ts';
 import type { Limits, ComposeSettings } from '../../target/runtime-settings.ts';
 import { Failure } from '../../errors.ts';
@@ -16,12 +16,12 @@ export function composePreparation(
   settings: ComposeSettings,
   takeAway: (change: Change) => Command,
 ): Pick<Runtime, 'prepare' | 'verify'> {
-  const { stay, limits } = settings;
+  const { accessories, limits } = settings;
   const words = composeFunctions(target, settings);
 
   const withoutThoseThatStay = (folder: string): Command =>
-    stay.length
-      ? sh`grep -vxF ${stay.flatMap(name => ['-e', name])} ${`${folder}/all`} >${`${folder}/services`} || fail "every service of the compose file stays: nothing to deploy"`
+    accessories.length
+      ? sh`grep -vxF ${accessories.flatMap(name => ['-e', name])} ${`${folder}/all`} >${`${folder}/services`} || fail "every service of the compose file is an accessory: nothing to deploy"`
       : sh`cp ${`${folder}/all`} ${`${folder}/services`}`;
 
   const writeFolder = (release: Release, composeFile: string): Command =>
@@ -35,8 +35,8 @@ export function composePreparation(
       limits && limitsFile(release, limits),
     );
 
-  const staysRun = ({ facts }: Change): boolean =>
-    stay.every(name => facts.answers.get('containers')?.includes(`${name} running `));
+  const accessoriesRun = ({ facts }: Change): boolean =>
+    accessories.every(name => facts.answers.get('containers')?.includes(`${name} running `));
 
   /** What another tool deployed has no folder yet; it gets one that describes what runs, so that there is a way back to it. */
   const adopt = ({ was }: Change, origin: TakeOver | undefined): Step[] => {
@@ -121,11 +121,13 @@ docker login --username ${settings.registry.username} --password-stdin ${setting
             // while it pulls: compose takes a quarter of a second for each question
             sh`{
   dc_services ${next.folder} config --images >"$KEEPER_RUN/images"
-  ${stay.length ? sh`dc ${next.folder} config --images ${stay} >"$KEEPER_RUN/staying"` : sh`: >"$KEEPER_RUN/staying"`}
+  ${accessories.length ? sh`dc ${next.folder} config --images ${accessories} >"$KEEPER_RUN/staying"` : sh`: >"$KEEPER_RUN/staying"`}
 } &
 listing=$!`,
             sh`dc_services ${next.folder} pull -q`,
-            stay.length && !staysRun(change) ? sh`dc ${next.folder} pull -q --policy missing ${stay}` : undefined,
+            accessories.length && !accessoriesRun(change)
+              ? sh`dc ${next.folder} pull -q --policy missing ${accessories}`
+              : undefined,
             // compose lists the images of what a service depends on too: those stay
             sh`wait "$listing"\nsort -u -o "$KEEPER_RUN/images" "$KEEPER_RUN/images"`,
             sh`images=$(grep -vxF -f "$KEEPER_RUN/staying" "$KEEPER_RUN/images" || [ $? -eq 1 ])
@@ -143,11 +145,11 @@ cat ${`${next.folder}/images`} >&3`,
           },
         },
         {
-          title: `Start what stays: ${stay.join(', ')}`,
-          ...(staysRun(change) ? { skip: stay.length ? 'running' : 'nothing' } : {}),
+          title: ['Start accessories', accessories.join(', ')].filter(Boolean).join(': '),
+          ...(accessoriesRun(change) ? { skip: accessories.length ? 'running' : 'nothing' } : {}),
           run: lines(
             words,
-            sh`dc ${next.folder} up -d --no-recreate --no-deps --wait ${stay.length ? stay : ['nothing']}`,
+            sh`dc ${next.folder} up -d --no-recreate --no-deps --wait ${accessories.length ? accessories : ['nothing']}`,
           ),
           undo: change.was ? sh`true` : takeAway(change),
         },
@@ -183,7 +185,7 @@ done <${`${change.next.folder}/images`}`,
   };
 }
 
-/** A file beside the compose file that wins over whatever that says about memory and processors, also for what stays. */
+/** A file beside the compose file that wins over whatever that says about memory and processors, accessories too. */
 function limitsFile({ folder }: Release, { memory, cpus }: Limits): Command {
   const most = `    mem_limit: !reset null
     memswap_limit: ${memory}

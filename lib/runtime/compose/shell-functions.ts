@@ -53,7 +53,7 @@ export function composeFunctions(target: Target, settings: ComposeSettings): Com
     awk 'NR == FNR {wanted[$1]; next} $1 in wanted {print $2}' "$1/services" - | sort
 }`,
     // dc_services place words…: the same for the services of that place. Without their names compose would mean all of
-    // them, also those that stay: a list that cannot be read or is empty is a failure.
+    // them, accessories too: a list that cannot be read or is empty is a failure.
     sh`dc_services() {
   local place=$1 services
   services=$(cat "$place/services") || return 1
@@ -182,7 +182,7 @@ export function composeFunctions(target: Target, settings: ComposeSettings): Com
     sh`stop_release() {
   local place=$1 seconds=$2 ids now
   if [[ ! -e $place ]]; then # somebody removed the folder that says which services it has
-    ids=$(docker ps --no-trunc --filter ${`label=com.docker.compose.project=${project}`} --filter label=com.docker.compose.oneoff=False --format '{{.Label "com.docker.compose.service"}} {{.ID}}' | awk ${`${settings.stay.map(name => `$1 != ${JSON.stringify(name)}`).join(' && ') || '1'} {print $2}`})
+    ids=$(docker ps --no-trunc --filter ${`label=com.docker.compose.project=${project}`} --filter label=com.docker.compose.oneoff=False --format '{{.Label "com.docker.compose.service"}} {{.ID}}' | awk ${`${settings.accessories.map(name => `$1 != ${JSON.stringify(name)}`).join(' && ') || '1'} {print $2}`})
     [[ ! $ids ]] || docker stop -t "$seconds" $ids >/dev/null
     return 0
   fi

@@ -109,7 +109,7 @@ async function originOf(
   was: Release,
   docker: DockerHost,
 ): Promise<TakeOver> {
-  const running = replaced(docker, settings.project, settings.stay);
+  const running = replaced(docker, settings.project, settings.accessories);
   const [one] = running;
   const services = [...new Set(running.map(other => other.service))];
   const variables = { ...variablesOf(target, settings), IMAGE_TAG: was.sha };

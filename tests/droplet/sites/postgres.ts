@@ -50,7 +50,7 @@ apps:
     compose:
       file: ${compose}
       service: web
-      stay: [db]
+      accessories: [db]
       registry: { server: '${registry.server}', username: ${registry.username}, password: { env: TOKEN } }
       variables: { IMAGE_REGISTRY: '${registry.server}', PORT: '${port}', MIGRATIONS: ${root}/migrations }
     database: { postgres: { service: db, user: ${JSON.stringify(user)}, name: ${JSON.stringify(name)} } }

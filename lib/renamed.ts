@@ -1,0 +1,24 @@
+// Words of ops.yml and flags that have another name now: the one list of them, so that each old word is refused with its new one.
+
+/** The end of a setting's path → what its last word is called now. */
+const settings = new Map([
+  ['compose.stay', 'accessories'],
+  ['backup.own', 'command, with run for its command and writes for gives'],
+  ['backup.command.command', 'run'],
+  ['backup.command.gives', 'writes'],
+]);
+
+const flags = new Map([['yes-restore', 'confirm']]);
+
+/** @param path of a key that ops.yml does not know. @returns the sentence about it; undefined when it never was one. */
+export function renamedSetting(path: readonly string[]): string | undefined {
+  const whole = `.${path.join('.')}`;
+  const found = [...settings].find(([old]) => whole.endsWith(`.${old}`));
+  return found && `${path.at(-1)} is now ${found[1]}`;
+}
+
+/** @returns the sentence about a flag, both without dashes; undefined when it never was one, or not of this task. */
+export function renamedFlag(name: string, known: (flag: string) => boolean): string | undefined {
+  const now = flags.get(name);
+  return now !== undefined && known(now) ? `--${name} is now --${now}` : undefined;
+}
