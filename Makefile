@@ -10,7 +10,7 @@ node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund
 	@touch $@
 
-test: node_modules/.package-lock.json ## the guards, then all tests: unit, task and droplet
+test: node_modules/.package-lock.json ## the guards, then all tests: unit, local, task and droplet
 	npx tsc
 	npx oxlint --type-aware --deny-warnings
 	npx prettier --check --log-level warn .

@@ -1,8 +1,8 @@
 // Measures the peak of memory of a backup, its verification and its drill, for little and for ten times as much data.
 import { execFileSync } from 'node:child_process';
 import { statfsSync } from 'node:fs';
-import { makeData } from '../tests/backups/data.ts';
-import { startSwift } from '../tests/store/swift.ts';
+import { makeData } from '../tests/support/backup/data.ts';
+import { startSwift } from '../tests/support/store/swift.ts';
 import { costOfTask, needs } from './cost.ts';
 import type { Figure } from './figures.ts';
 

@@ -1,7 +1,7 @@
 // Measures what a deploy and a rollback take beyond the app's own stop and start, and where the time goes.
 import { median, seconds, type Figure } from './figures.ts';
 import { composeBench, deployOf, rollbackOf, secondsThere, systemdBench, type Bench } from './sites.ts';
-import type { Said } from '../tests/droplet/sites/site.ts';
+import type { Said } from '../tests/support/sites/site.ts';
 
 const rounds = 5;
 const changes = { deploy: { of: deployOf, limit: 4 }, rollback: { of: rollbackOf, limit: 2 } };

@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { openKeeper } from '../lib/plan/keeper/open.ts';
-import { host, keeperOf, place, program, sleep, stepOf, until, walk } from '../tests/torture/keeping.ts';
+import { host, keeperOf, place, program, sleep, stepOf, until, walk } from '../tests/support/keeper/keeping.ts';
 import { median, milliseconds, timed, type Figure } from './figures.ts';
 
 const steps = 30;

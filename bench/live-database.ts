@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
-import { makeData } from '../tests/backups/data.ts';
-import { writeAndRestore, type Round } from '../tests/backups/write-and-restore.ts';
-import { startWriter } from '../tests/backups/writer.ts';
+import { makeData } from '../tests/support/backup/data.ts';
+import { writeAndRestore, type Round } from '../tests/support/backup/write-and-restore.ts';
+import { startWriter } from '../tests/support/backup/writer.ts';
 import { median, milliseconds, seconds, type Figure } from './figures.ts';
 
 const rounds = 100;

@@ -2,8 +2,8 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { output } from '../tests/droplet/harness/program.ts';
-import { startWire } from '../tests/droplet/harness/wire.ts';
+import { output } from '../tests/support/droplet/program.ts';
+import { startWire } from '../tests/support/droplet/wire.ts';
 import { median, seconds, timed, type Figure } from './figures.ts';
 import { counted, deployOf, rollbackOf, systemdBench, type Bench } from './sites.ts';
 

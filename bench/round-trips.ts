@@ -1,5 +1,5 @@
 // Measures what distance costs a deploy and a rollback, in round trips.
-import { startWire } from '../tests/droplet/harness/wire.ts';
+import { startWire } from '../tests/support/droplet/wire.ts';
 import { median, seconds, type Figure } from './figures.ts';
 import { composeBench, deployOf, rollbackOf, systemdBench, type Bench } from './sites.ts';
 

@@ -1,9 +1,9 @@
 // The two example systems on droplets, booted once for all parts: staging serves, and two commits may go to and fro.
-import { arsventOnDroplet, arsventRoot } from '../tests/droplet/sites/arsvent.ts';
-import { bibliothecaOnDroplet, bibliothecaRoot } from '../tests/droplet/sites/bibliotheca.ts';
-import { bash } from '../tests/droplet/harness/program.ts';
-import type { Droplet } from '../tests/droplet/harness/droplet.ts';
-import type { Said, Site } from '../tests/droplet/sites/site.ts';
+import { arsventOnDroplet, arsventRoot } from '../tests/support/sites/arsvent.ts';
+import { bibliothecaOnDroplet, bibliothecaRoot } from '../tests/support/sites/bibliotheca.ts';
+import { bash } from '../tests/support/droplet/program.ts';
+import type { Droplet } from '../tests/support/droplet/droplet.ts';
+import type { Said, Site } from '../tests/support/sites/site.ts';
 
 export type Bench = {
   runtime: 'compose' | 'systemd';

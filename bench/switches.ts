@@ -1,9 +1,9 @@
 // Counts what visitors lose while an app is replaced: bookops with hold and blue-green, scaling up and removing, and a plain up -d.
-import { startLoad } from '../tests/droplet/harness/load.ts';
-import { type Report } from '../tests/droplet/harness/load-report.ts';
-import { blueGreenOnDroplet } from '../tests/droplet/sites/blue-green.ts';
-import { ended } from '../tests/droplet/sites/look.ts';
-import { visitorsDomain, type VisitorsSite } from '../tests/droplet/sites/visitors.ts';
+import { startLoad } from '../tests/support/droplet/load.ts';
+import { type Report } from '../tests/support/droplet/load-report.ts';
+import { blueGreenOnDroplet } from '../tests/support/sites/blue-green.ts';
+import { ended } from '../tests/support/sites/look.ts';
+import { visitorsDomain, type VisitorsSite } from '../tests/support/sites/visitors.ts';
 import { median, seconds, timed, type Figure } from './figures.ts';
 
 const rounds = 3;

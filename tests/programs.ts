@@ -1,7 +1,7 @@
 // The programs that tests call, installed from Debian's packages where this is root on Debian or Ubuntu, after saying so.
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bash } from './droplet/harness/program.ts';
+import { bash } from './support/droplet/program.ts';
 
 /** Program → package. What the unit and task rings call. */
 export const forUnitAndTask = {

@@ -1,15 +1,15 @@
 // Runs the tests, each file in its own process with a time limit, and calls a file green only when it really ran tests.
 // uvu exits 0 when a hook throws, when test.run() is missing and when nothing matches, so its exit code alone proves nothing.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { forUnitAndTask, install, mayInstall, missing } from './programs.ts';
 import { startOfTest, transpile } from './transpiled.ts';
 
 const usage = `node --import tsx tests/run.ts [ring …] [part of a file name …]
 
-rings        unit, task, droplet; all of them unless named
+rings        unit, local, task, droplet; all of them unless named
 --all        fail when the droplet ring cannot run here (as in CI), instead of leaving it out
 --torture    with BOOKOPS_TORTURE=1: each way of cutting a deploy off × each step, 50 random moments of
              deploys and of backups, drills and prunes, 1,000 damages, all faults of servers, each undo with a
@@ -21,6 +21,7 @@ rings        unit, task, droplet; all of them unless named
 type Ring = { name: string; seconds: number };
 const rings: Ring[] = [
   { name: 'unit', seconds: 180 },
+  { name: 'local', seconds: 180 },
   { name: 'task', seconds: 240 },
   { name: 'droplet', seconds: 15 * 60 },
 ];
@@ -69,18 +70,19 @@ async function main(): Promise<void> {
   const named = positionals.filter(word => rings.some(ring => ring.name === word));
   const filters = positionals.filter(word => !named.includes(word));
   if (flags.torture && !positionals.length) {
-    named.push('unit', 'task', 'droplet');
+    named.push(...rings.map(ring => ring.name));
     filters.push(
       'interruption',
       'switch-',
       'many-deploys',
       'parallel',
-      'backup-',
-      'retention',
+      '/backup',
+      '/drill',
       'undo-failures',
       'server-faults',
-      'postgres-places',
-      'way-back',
+      'postgres/swap',
+      'health/previous',
+      'deploy-previous',
       'env-file',
       'droplet/systemd.',
     );
@@ -141,13 +143,14 @@ async function preparePrograms(): Promise<void> {
     console.log(`missing here: ${packages.join(', ')}; on Debian and Ubuntu: apt-get install them`);
 }
 
+/** The tests of what supports the tests are units too. */
 function testFiles(ring: string): string[] {
-  const folder = join(here, ring);
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter(name => /\.(test|droplet)\.ts$/.test(name))
-    .sort()
-    .map(name => relative(root, join(folder, name)));
+  return (ring === 'unit' ? [ring, 'support'] : [ring]).flatMap(folder =>
+    readdirSync(join(here, folder), { recursive: true, encoding: 'utf8' })
+      .filter(name => name.endsWith('.test.ts'))
+      .sort()
+      .map(name => `tests/${folder}/${name}`),
+  );
 }
 
 function broken(file: string, trouble: string): Verdict {
@@ -159,8 +162,8 @@ type Carrier = { close(): void; obstacleOfImages: Promise<string | undefined> };
 
 /** Holds the engine for the whole run, so that it is not started and stopped for each file; its images are built meanwhile. */
 async function dropletCarrier(): Promise<Carrier | { obstacle: string }> {
-  const { ensureEngine } = await import('./droplet/harness/engine.ts');
-  const { ensureImages } = await import('./droplet/harness/image.ts');
+  const { ensureEngine } = await import('./support/droplet/engine.ts');
+  const { ensureImages } = await import('./support/droplet/image.ts');
   const told = (error: unknown) => (error instanceof Error ? error.message : String(error));
   try {
     const { close } = await ensureEngine();

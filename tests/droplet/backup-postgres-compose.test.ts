@@ -3,13 +3,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { startSwift } from '../store/swift.ts';
-import { ensureEngine } from './harness/engine.ts';
-import { takeNode } from './harness/image.ts';
-import { bash, until } from './harness/program.ts';
-import { ended } from './sites/look.ts';
+import { startSwift } from '../support/store/swift.ts';
+import { ensureEngine } from '../support/droplet/engine.ts';
+import { takeNode } from '../support/droplet/image.ts';
+import { bash, until } from '../support/droplet/program.ts';
+import { ended } from '../support/sites/look.ts';
 import type { Manifest } from '../../lib/backup/manifest.ts';
-import { postgresOnDroplet } from './sites/postgres.ts';
+import { postgresOnDroplet } from '../support/sites/postgres.ts';
 
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true'; // tasks do so themselves
 const home = join(import.meta.dirname, '../..');

@@ -1,12 +1,12 @@
 // Caddy in front, on a real server: the same routes, its own certificate, maintenance, and that a bad configuration never stays.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { startDroplet } from './harness/droplet.ts';
-import { startPebble } from './harness/pebble.ts';
-import { answer, until } from './harness/program.ts';
-import { saidBack, startEcho } from './sites/echo.ts';
-import { ended } from './sites/look.ts';
-import { hostLines, makeSite } from './sites/site.ts';
+import { startDroplet } from '../support/droplet/droplet.ts';
+import { startPebble } from '../support/droplet/pebble.ts';
+import { answer, until } from '../support/droplet/program.ts';
+import { saidBack, startEcho } from '../support/sites/echo.ts';
+import { ended } from '../support/sites/look.ts';
+import { hostLines, makeSite } from '../support/sites/site.ts';
 
 const droplet = await startDroplet('caddy');
 const pebble = await startPebble(droplet);

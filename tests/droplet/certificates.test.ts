@@ -3,10 +3,10 @@ import { get as httpGet, type IncomingMessage } from 'node:http';
 import { Agent, get } from 'node:https';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { startDroplet } from './harness/droplet.ts';
-import { startPebble } from './harness/pebble.ts';
-import { ended, explanationOf } from './sites/look.ts';
-import { hostLines, makeSite, type Said } from './sites/site.ts';
+import { startDroplet } from '../support/droplet/droplet.ts';
+import { startPebble } from '../support/droplet/pebble.ts';
+import { ended, explanationOf } from '../support/sites/look.ts';
+import { hostLines, makeSite, type Said } from '../support/sites/site.ts';
 
 const droplet = await startDroplet('certificates');
 const pebble = await startPebble(droplet);

@@ -1,9 +1,9 @@
 // A compose app on a real server, over ssh as a user without root: arsvent, from the first deploy to the last rollback.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { casesIn, everyCase } from '../env/cases.ts';
-import { arsventOnDroplet, arsventPlace, arsventRoot } from './sites/arsvent.ts';
-import { ended, inLine, isLive, look, stayedBut, type Look } from './sites/look.ts';
+import { casesIn, everyCase } from '../support/env/cases.ts';
+import { arsventOnDroplet, arsventPlace, arsventRoot } from '../support/sites/arsvent.ts';
+import { ended, inLine, isLive, look, stayedBut, type Look } from '../support/sites/look.ts';
 
 const { droplet, registry, app, site } = await arsventOnDroplet('compose', [
   'exitsAtOnce',
@@ -253,7 +253,7 @@ test('old releases go with their images, except what the other environment keeps
 
 async function composeFile(): Promise<string> {
   const { readFile } = await import('node:fs/promises');
-  return readFile(new URL('../apps/arsvent/ops/docker-compose.yml', import.meta.url), 'utf8');
+  return readFile(new URL('../support/apps/arsvent/ops/docker-compose.yml', import.meta.url), 'utf8');
 }
 
 test.run();

@@ -3,10 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { arsventOnDroplet, arsventRoot, ontoDisk, type ArsventSite } from './sites/arsvent.ts';
-import { bibliothecaOnDroplet, bibliothecaRoot, type BibliothecaSite } from './sites/bibliotheca.ts';
-import { ended } from './sites/look.ts';
-import type { Said } from './sites/site.ts';
+import { arsventOnDroplet, arsventRoot, ontoDisk, type ArsventSite } from '../support/sites/arsvent.ts';
+import { bibliothecaOnDroplet, bibliothecaRoot, type BibliothecaSite } from '../support/sites/bibliotheca.ts';
+import { ended } from '../support/sites/look.ts';
+import type { Said } from '../support/sites/site.ts';
 
 const [library, story] = [await bibliothecaOnDroplet('drill-systemd'), await arsventOnDroplet('drill-compose')];
 

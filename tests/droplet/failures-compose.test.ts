@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { arsventOnDroplet, arsventPlace } from './sites/arsvent.ts';
-import { ended, explanationOf, inLine, isLive, look, stayedBut } from './sites/look.ts';
-import { makeSite, type Site } from './sites/site.ts';
+import { arsventOnDroplet, arsventPlace } from '../support/sites/arsvent.ts';
+import { ended, explanationOf, inLine, isLive, look, stayedBut } from '../support/sites/look.ts';
+import { makeSite, type Site } from '../support/sites/site.ts';
 
 const bad = ['exitsAtOnce', 'neverReady', 'wrongVersion', 'redirects', 'badMigration'] as const;
 const { droplet, registry, app, site } = await arsventOnDroplet('failing', [...bad]);

@@ -4,11 +4,11 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { fileFaults } from '../torture/server-faults-files.ts';
-import { knownFaults } from '../torture/server-faults-known.ts';
-import { faultWords, moments } from '../torture/server-faults.ts';
-import { bibliothecaOnDroplet, bibliothecaPlace } from './sites/bibliotheca.ts';
-import { ended, explanationOf, inLine, isLive, look, stayedBut } from './sites/look.ts';
+import { fileFaults } from '../support/faults/server-faults-files.ts';
+import { knownFaults } from '../support/faults/server-faults-known.ts';
+import { faultWords, moments } from '../support/faults/server-faults.ts';
+import { bibliothecaOnDroplet, bibliothecaPlace } from '../support/sites/bibliotheca.ts';
+import { ended, explanationOf, inLine, isLive, look, stayedBut } from '../support/sites/look.ts';
 
 const { droplet, app, site } = await bibliothecaOnDroplet('failing');
 const place = bibliothecaPlace('staging');

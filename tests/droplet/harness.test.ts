@@ -5,10 +5,10 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { startDroplet, type Droplet } from './harness/droplet.ts';
-import { answer } from './harness/program.ts';
-import { startRegistry } from './harness/registry.ts';
-import { startWire } from './harness/wire.ts';
+import { startDroplet, type Droplet } from '../support/droplet/droplet.ts';
+import { answer } from '../support/droplet/program.ts';
+import { startRegistry } from '../support/droplet/registry.ts';
+import { startWire } from '../support/droplet/wire.ts';
 
 const droplet = await startDroplet('proof');
 const registry = await startRegistry();

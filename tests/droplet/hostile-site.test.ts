@@ -7,8 +7,8 @@ import * as assert from 'uvu/assert';
 import { loadConfig } from '../../lib/config/load.ts';
 import { Failure } from '../../lib/errors.ts';
 import { proxyOf } from '../../lib/proxy/proxies.ts';
-import { hostileSites, opsOf } from '../torture/sites.ts';
-import { startDroplet } from './harness/droplet.ts';
+import { hostileSites, opsOf } from '../support/faults/hostile-sites.ts';
+import { startDroplet } from '../support/droplet/droplet.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bookops-hostile-site-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,10 +1,10 @@
 // Throw-away copies and time on a real server: each ends by itself when its time is up, also after a power cut, and the others go on.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { until } from './harness/program.ts';
-import { arsventOnDroplet } from './sites/arsvent.ts';
-import { tieLine, visit, withCopies } from './sites/copies.ts';
-import { ended } from './sites/look.ts';
+import { until } from '../support/droplet/program.ts';
+import { arsventOnDroplet } from '../support/sites/arsvent.ts';
+import { tieLine, visit, withCopies } from '../support/sites/copies.ts';
+import { ended } from '../support/sites/look.ts';
 
 const { droplet, app, site } = await arsventOnDroplet('ends');
 await withCopies(site, droplet);

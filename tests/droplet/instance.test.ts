@@ -3,11 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { casesIn, everyCase } from '../env/cases.ts';
-import { until } from './harness/program.ts';
-import { arsventOnDroplet } from './sites/arsvent.ts';
-import { tieLine, visit, withCopies } from './sites/copies.ts';
-import { ended } from './sites/look.ts';
+import { casesIn, everyCase } from '../support/env/cases.ts';
+import { until } from '../support/droplet/program.ts';
+import { arsventOnDroplet } from '../support/sites/arsvent.ts';
+import { tieLine, visit, withCopies } from '../support/sites/copies.ts';
+import { ended } from '../support/sites/look.ts';
 
 const { droplet, app, site } = await arsventOnDroplet('instances', ['exitsAtOnce', 'slowStart']);
 const { good1, good2, exitsAtOnce, slowStart } = app;

@@ -1,7 +1,7 @@
 // Cuts deploys of a compose app off in every way, and looks at what is left.
 import { test } from 'uvu';
-import { arsventOnDroplet, arsventRoot } from './sites/arsvent.ts';
-import { interrupt } from './sites/interruption.ts';
+import { arsventOnDroplet, arsventRoot } from '../support/sites/arsvent.ts';
+import { interrupt } from '../support/sites/interruption.ts';
 
 const { droplet, app, siteBy } = await arsventOnDroplet('cut-compose');
 await interrupt({

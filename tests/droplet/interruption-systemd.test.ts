@@ -1,7 +1,7 @@
 // Cuts deploys of a systemd app off in every way, and looks at what is left.
 import { test } from 'uvu';
-import { bibliothecaOnDroplet, bibliothecaRoot } from './sites/bibliotheca.ts';
-import { interrupt } from './sites/interruption.ts';
+import { bibliothecaOnDroplet, bibliothecaRoot } from '../support/sites/bibliotheca.ts';
+import { interrupt } from '../support/sites/interruption.ts';
 
 const { droplet, app, siteBy } = await bibliothecaOnDroplet('cut-systemd');
 await interrupt({

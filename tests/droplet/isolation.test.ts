@@ -4,11 +4,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { until } from './harness/program.ts';
-import { arsventOnDroplet, arsventPlace, arsventRoot, ontoDisk } from './sites/arsvent.ts';
-import { tieLine, visit, withCopies } from './sites/copies.ts';
-import { ended, look } from './sites/look.ts';
-import type { Said } from './sites/site.ts';
+import { until } from '../support/droplet/program.ts';
+import { arsventOnDroplet, arsventPlace, arsventRoot, ontoDisk } from '../support/sites/arsvent.ts';
+import { tieLine, visit, withCopies } from '../support/sites/copies.ts';
+import { ended, look } from '../support/sites/look.ts';
+import type { Said } from '../support/sites/site.ts';
 
 const { droplet, app, site } = await arsventOnDroplet('isolation', ['exitsAtOnce']);
 const { good1, good2, exitsAtOnce } = app;

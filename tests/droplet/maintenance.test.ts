@@ -1,11 +1,11 @@
 // Maintenance as visitors see it, through real nginx; and a real cron that ends it, also when the server was off at that minute.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { startDroplet } from './harness/droplet.ts';
-import { answer, until } from './harness/program.ts';
-import { startEcho } from './sites/echo.ts';
-import { ended } from './sites/look.ts';
-import { hostLines, makeSite } from './sites/site.ts';
+import { startDroplet } from '../support/droplet/droplet.ts';
+import { answer, until } from '../support/droplet/program.ts';
+import { startEcho } from '../support/sites/echo.ts';
+import { ended } from '../support/sites/look.ts';
+import { hostLines, makeSite } from '../support/sites/site.ts';
 
 const droplet = await startDroplet('closed');
 const environment = (name: string, root: string, port: number) => `

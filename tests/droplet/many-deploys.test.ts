@@ -5,9 +5,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { arsventOnDroplet, arsventRoot } from './sites/arsvent.ts';
-import { bibliothecaOnDroplet, bibliothecaPlace, bibliothecaRoot } from './sites/bibliotheca.ts';
-import { ended, isLive, look } from './sites/look.ts';
+import { arsventOnDroplet, arsventRoot } from '../support/sites/arsvent.ts';
+import { bibliothecaOnDroplet, bibliothecaPlace, bibliothecaRoot } from '../support/sites/bibliotheca.ts';
+import { ended, isLive, look } from '../support/sites/look.ts';
 
 const torture = process.env['BOOKOPS_TORTURE'] === '1';
 const rounds = torture ? 50 : 4;

@@ -1,11 +1,11 @@
 // Many at once on a real server: one deploy runs, the others learn who holds the lock, or take turns; other targets go on beside it.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { bibliothecaOnDroplet, bibliothecaPlace } from './sites/bibliotheca.ts';
-import { ended, inLine, isLive, look } from './sites/look.ts';
+import { bibliothecaOnDroplet, bibliothecaPlace } from '../support/sites/bibliotheca.ts';
+import { ended, inLine, isLive, look } from '../support/sites/look.ts';
 
 const { droplet, app, site } = await bibliothecaOnDroplet('parallel');
-/** Twenty are as many as two cores start in half a minute; tests/task/crowd.test.ts has them in every run. */
+/** Twenty are as many as two cores start in half a minute; tests/task/deploy-crowd.test.ts has them in every run. */
 const [crowd, patience] = process.env['BOOKOPS_TORTURE'] === '1' ? [20, 25] : [8, 10];
 const staging = () => look(droplet, bibliothecaPlace('staging'));
 // sshd lets in ten strangers at a time by default and drops some of more

@@ -1,11 +1,11 @@
 // --plan on a real server: nothing at all is written, and what it lists is what then runs.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Droplet } from './harness/droplet.ts';
-import { arsventOnDroplet } from './sites/arsvent.ts';
-import { bibliothecaOnDroplet } from './sites/bibliotheca.ts';
-import { ended } from './sites/look.ts';
-import type { Said, Site } from './sites/site.ts';
+import type { Droplet } from '../support/droplet/droplet.ts';
+import { arsventOnDroplet } from '../support/sites/arsvent.ts';
+import { bibliothecaOnDroplet } from '../support/sites/bibliotheca.ts';
+import { ended } from '../support/sites/look.ts';
+import type { Said, Site } from '../support/sites/site.ts';
 
 /**
  * The whole filesystem: what was changed when, by whom, and every file's bytes (of /usr the times are enough). Left out is

@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { arsventOnDroplet, arsventRoot } from './sites/arsvent.ts';
-import { ended } from './sites/look.ts';
-import { makeSite, type Said } from './sites/site.ts';
+import { arsventOnDroplet, arsventRoot } from '../support/sites/arsvent.ts';
+import { ended } from '../support/sites/look.ts';
+import { makeSite, type Said } from '../support/sites/site.ts';
 
 const { droplet, registry, app, site } = await arsventOnDroplet('secrets', ['badMigration']);
 // of this run only: other tests on this machine use the same example

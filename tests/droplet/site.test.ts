@@ -1,11 +1,11 @@
 // The proxy in front, on a real server: what routes, headers, limits and caches do for visitors, and that a bad configuration never stays.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { answer } from './harness/program.ts';
-import { startDroplet } from './harness/droplet.ts';
-import { saidBack, startEcho } from './sites/echo.ts';
-import { ended } from './sites/look.ts';
-import { hostLines, makeSite } from './sites/site.ts';
+import { answer } from '../support/droplet/program.ts';
+import { startDroplet } from '../support/droplet/droplet.ts';
+import { saidBack, startEcho } from '../support/sites/echo.ts';
+import { ended } from '../support/sites/look.ts';
+import { hostLines, makeSite } from '../support/sites/site.ts';
 
 const droplet = await startDroplet('site');
 const environment = (name: string, root: string, ports: number[], more: string) => `

@@ -1,6 +1,6 @@
 // Visitors wait while one version replaces the other, on compose under load: none is lost.
 import { test } from 'uvu';
-import { bootFor, switchSeries } from './sites/switching.ts';
+import { bootFor, switchSeries } from '../support/sites/switching.ts';
 
 switchSeries(await bootFor('hold', 'compose'), 'hold');
 test.run();

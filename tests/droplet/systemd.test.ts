@@ -2,10 +2,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { casesIn, everyCase } from '../env/cases.ts';
-import { acceptedAlike, needlesslyRefused } from '../env/on-droplet.ts';
-import { bibliothecaOnDroplet, bibliothecaPlace, bibliothecaRoot } from './sites/bibliotheca.ts';
-import { ended, explanationOf, inLine, isLive, look, stayedBut, type Look } from './sites/look.ts';
+import { casesIn, everyCase } from '../support/env/cases.ts';
+import { acceptedAlike, needlesslyRefused } from '../support/env/on-droplet.ts';
+import { bibliothecaOnDroplet, bibliothecaPlace, bibliothecaRoot } from '../support/sites/bibliotheca.ts';
+import { ended, explanationOf, inLine, isLive, look, stayedBut, type Look } from '../support/sites/look.ts';
 
 const torture = process.env['BOOKOPS_TORTURE'] === '1';
 /** What all read alike and we refuse all the same: docs/configuration.md says why. */

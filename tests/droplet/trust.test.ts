@@ -4,11 +4,11 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { startDroplet, type Droplet } from './harness/droplet.ts';
-import { startWire } from './harness/wire.ts';
-import { bibliothecaOnDroplet } from './sites/bibliotheca.ts';
-import { ended } from './sites/look.ts';
-import { makeSite, type Site } from './sites/site.ts';
+import { startDroplet, type Droplet } from '../support/droplet/droplet.ts';
+import { startWire } from '../support/droplet/wire.ts';
+import { bibliothecaOnDroplet } from '../support/sites/bibliotheca.ts';
+import { ended } from '../support/sites/look.ts';
+import { makeSite, type Site } from '../support/sites/site.ts';
 
 const { droplet, app, site } = await bibliothecaOnDroplet('library');
 const jump = await startDroplet('jump');

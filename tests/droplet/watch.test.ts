@@ -1,9 +1,9 @@
 // A deploy that goes on watching: what visitors get is read from the proxy's log, and a version that treats them worse is taken back.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Load } from './harness/load.ts';
-import { ended } from './sites/look.ts';
-import { visitorsOnDroplet, visitorsRoot } from './sites/visitors.ts';
+import type { Load } from '../support/droplet/load.ts';
+import { ended } from '../support/sites/look.ts';
+import { visitorsOnDroplet, visitorsRoot } from '../support/sites/visitors.ts';
 
 const all = await visitorsOnDroplet('watch', { runtime: 'systemd', switch: 'maintenance' });
 const { droplet, site, app } = all;

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeBackedUpBook, type BackedUp } from './backed-up.ts';
-import { fingerprint, listing } from './book.ts';
+import { makeBackedUpBook, type BackedUp } from '../support/book/backed-up.ts';
+import { fingerprint, listing } from '../support/book/book.ts';
 
 /** The settings of ops.yml that a test exchanges, as they stand there. */
 const settings = (text: string) => `${text} `;

@@ -8,8 +8,8 @@ import { Readable } from 'node:stream';
 import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { startSwift, type Swift } from '../store/swift.ts';
-import { makeBackedUpBook, type BackedUp } from './backed-up.ts';
+import { startSwift, type Swift } from '../support/store/swift.ts';
+import { makeBackedUpBook, type BackedUp } from '../support/book/backed-up.ts';
 
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true'; // tasks do so themselves
 const Bucket = 'media';

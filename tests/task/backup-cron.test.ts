@@ -4,7 +4,7 @@ import { readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeWatchedBook, type Watched } from './watched.ts';
+import { makeWatchedBook, type Watched } from '../support/book/watched.ts';
 
 const home = join(import.meta.dirname, '../..');
 let book: Watched;

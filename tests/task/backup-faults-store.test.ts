@@ -2,9 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
-import { faultTests, provesRecovery, type Fault } from '../backups/nights.ts';
-import { makeTwofold, type Twofold } from '../backups/twofold.ts';
-import type { Asked, Fault as Line } from '../store/faults.ts';
+import { faultTests, provesRecovery, type Fault } from '../support/backup/faulty-nights.ts';
+import { makeTwofold, type Twofold } from '../support/backup/twofold.ts';
+import type { Asked, Fault as Line } from '../support/store/faults.ts';
 
 let world: Twofold;
 test.before(async () => {

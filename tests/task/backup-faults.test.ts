@@ -13,8 +13,8 @@ import {
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { faultTests, provesRecovery, type Fault } from '../backups/nights.ts';
-import { makeTwofold, type Twofold } from '../backups/twofold.ts';
+import { faultTests, provesRecovery, type Fault } from '../support/backup/faulty-nights.ts';
+import { makeTwofold, type Twofold } from '../support/backup/twofold.ts';
 
 let world: Twofold;
 test.before(async () => {

@@ -6,9 +6,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isComplete, keyOf, type CompleteBackup } from '../../lib/backup/catalog.ts';
 import { backupId, manifestName, renderManifest } from '../../lib/backup/manifest.ts';
-import { target } from '../backups/data.ts';
-import { makeTwofold, type Twofold } from '../backups/twofold.ts';
-import { processesIn, until } from './book.ts';
+import { target } from '../support/backup/data.ts';
+import { makeTwofold, type Twofold } from '../support/backup/twofold.ts';
+import { processesIn, until } from '../support/book/book.ts';
 
 /** All of them with BOOKOPS_TORTURE=1. */
 const torture = process.env['BOOKOPS_TORTURE'] === '1';

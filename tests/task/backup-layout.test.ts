@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 
 import { basename, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeBackedUpBook, type BackedUp } from './backed-up.ts';
+import { makeBackedUpBook, type BackedUp } from '../support/book/backed-up.ts';
 
 let book: BackedUp;
 let folder = '';

@@ -4,7 +4,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeBackedUpBook, type BackedUp } from './backed-up.ts';
+import { makeBackedUpBook, type BackedUp } from '../support/book/backed-up.ts';
 
 let book: BackedUp;
 let ops = '';

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { renderManifest } from '../../lib/backup/manifest.ts';
-import { saysUrl, standIns, startPostgres, usesPostgres } from '../postgres/server.ts';
-import { makeBackedUpBook, type BackedUp } from './backed-up.ts';
-import { until } from './book.ts';
+import { saysUrl, standIns, startPostgres, usesPostgres } from '../support/postgres/server.ts';
+import { makeBackedUpBook, type BackedUp } from '../support/book/backed-up.ts';
+import { until } from '../support/book/book.ts';
 
 const server = await startPostgres();
 const book: BackedUp = await makeBackedUpBook();

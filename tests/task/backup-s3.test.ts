@@ -5,9 +5,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { s3Store } from '../../lib/store/s3/store.ts';
 import type { S3Settings } from '../../lib/store/s3/client.ts';
-import { startFaults, type Faults } from '../store/faults.ts';
-import { startSwift, type Swift } from '../store/swift.ts';
-import { makeBackedUpBook, type BackedUp } from './backed-up.ts';
+import { startFaults, type Faults } from '../support/store/faults.ts';
+import { startSwift, type Swift } from '../support/store/swift.ts';
+import { makeBackedUpBook, type BackedUp } from '../support/book/backed-up.ts';
 
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true'; // tasks do so themselves
 let swift: Swift;

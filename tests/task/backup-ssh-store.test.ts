@@ -4,9 +4,9 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, wr
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeHome, startSshd } from '../ssh/sshd.ts';
-import { makeBackedUpBook, type BackedUp } from './backed-up.ts';
-import { until } from './book.ts';
+import { makeHome, startSshd } from '../support/ssh/sshd.ts';
+import { makeBackedUpBook, type BackedUp } from '../support/book/backed-up.ts';
+import { until } from '../support/book/book.ts';
 
 const home = makeHome();
 const sshd = await startSshd(home.file('id_ed25519.pub'));

@@ -5,10 +5,17 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeHome, startSshd } from '../ssh/sshd.ts';
-import { bySsh, chores, onThisMachine, surroundings, type Gave, type Surroundings } from '../torture/environments.ts';
-import { makeBackedUpBook, type BackedUp } from './backed-up.ts';
-import { processesIn, until } from './book.ts';
+import { makeHome, startSshd } from '../support/ssh/sshd.ts';
+import {
+  bySsh,
+  chores,
+  onThisMachine,
+  surroundings,
+  type Gave,
+  type Surroundings,
+} from '../support/faults/environments.ts';
+import { makeBackedUpBook, type BackedUp } from '../support/book/backed-up.ts';
+import { processesIn, until } from '../support/book/book.ts';
 
 const home = makeHome();
 const sshd = await startSshd(home.file('id_ed25519.pub'));

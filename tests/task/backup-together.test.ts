@@ -3,8 +3,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeBackedUpBook, type BackedUp } from './backed-up.ts';
-import { processesIn, until } from './book.ts';
+import { makeBackedUpBook, type BackedUp } from '../support/book/backed-up.ts';
+import { processesIn, until } from '../support/book/book.ts';
 
 let book: BackedUp;
 test.before(async () => {

@@ -3,7 +3,7 @@ import { readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeWatchedBook, type Watched } from './watched.ts';
+import { makeWatchedBook, type Watched } from '../support/book/watched.ts';
 
 let book: Watched;
 test.before(async () => {

@@ -3,9 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeData } from '../backups/data.ts';
-import { writeAndRestore, type Round } from '../backups/write-and-restore.ts';
-import { startWriter } from '../backups/writer.ts';
+import { makeData } from '../support/backup/data.ts';
+import { writeAndRestore, type Round } from '../support/backup/write-and-restore.ts';
+import { startWriter } from '../support/backup/writer.ts';
 
 const seconds = process.env['BOOKOPS_TORTURE'] === '1' ? 600 : 30;
 /** Other tests want the processor too. */

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeBackedUpBook, type BackedUp } from './backed-up.ts';
+import { makeBackedUpBook, type BackedUp } from '../support/book/backed-up.ts';
 
 let book: BackedUp;
 test.before(async () => {

@@ -5,7 +5,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makePostgresBook } from './postgres-book.ts';
+import { makePostgresBook } from '../support/book/with-postgres.ts';
 
 const { server, book, url, sql, titles, others, end } = await makePostgresBook();
 test.after(end);

@@ -4,8 +4,8 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { casesIn, everyCase } from '../env/cases.ts';
-import { fingerprint, listing, makeBook, type Book } from './book.ts';
+import { casesIn, everyCase } from '../support/env/cases.ts';
+import { fingerprint, listing, makeBook, type Book } from '../support/book/book.ts';
 
 const canary = 'canary-5f1e-do-not-print';
 let book: Book;

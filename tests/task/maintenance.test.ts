@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeBook, until } from './book.ts';
+import { makeBook, until } from '../support/book/book.ts';
 
 const book = await makeBook();
 test.after(() => book.clean());

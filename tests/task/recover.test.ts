@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, wr
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeBook, until, type Book } from './book.ts';
+import { makeBook, until, type Book } from '../support/book/book.ts';
 
 let book: Book;
 let root: string;

@@ -4,8 +4,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { until } from './book.ts';
-import { makePostgresBook } from './postgres-book.ts';
+import { until } from '../support/book/book.ts';
+import { makePostgresBook } from '../support/book/with-postgres.ts';
 
 const { server, book, sql, titles, others, end } = await makePostgresBook();
 let good = '';

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { renderManifest } from '../../lib/backup/manifest.ts';
-import { makeBackedUpBook, type BackedUp } from './backed-up.ts';
-import { fingerprint, listing, until } from './book.ts';
+import { makeBackedUpBook, type BackedUp } from '../support/book/backed-up.ts';
+import { fingerprint, listing, until } from '../support/book/book.ts';
 
 let book: BackedUp;
 let good: string;

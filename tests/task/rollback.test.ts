@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeBook, type Book } from './book.ts';
+import { makeBook, type Book } from '../support/book/book.ts';
 
 let book: Book;
 const sha7 = (sha: string) => sha.slice(0, 7);

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeBook } from './book.ts';
+import { makeBook } from '../support/book/book.ts';
 
 const book = await makeBook({ rules: 'PORT: required\n          APP_ENV: optional' });
 test.after(() => book.clean());

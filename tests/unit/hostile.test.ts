@@ -16,8 +16,8 @@ import { parseLine } from '../../lib/release/log.ts';
 import { pairs } from '../../lib/log-line.ts';
 import { attemptId, fullSha, isReleaseName, releaseAt } from '../../lib/release/release.ts';
 import { runtimeOf } from '../../lib/runtime/runtime-of.ts';
-import { hostile, pick, seeded } from '../torture/hostile.ts';
-import { sample, when } from '../torture/targets.ts';
+import { hostile, pick, seeded } from '../support/faults/hostile.ts';
+import { sample, when } from '../support/target/targets.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bookops-hostile-'));
 const canary = join(folder, 'PWNED');

@@ -1,5 +1,5 @@
 // The rules of this code base that no linter knows.
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -267,6 +267,26 @@ test('no name says nothing', () => {
   const empty = both.filter(({ path }) => /\b(utils?|helpers?|managers?|common|misc|index)\.ts$/.test(path));
   assert.equal(
     empty.map(({ path }) => path),
+    [],
+  );
+});
+
+test('tests lie where what they test lies in lib, and only tests lie in the rings', () => {
+  const tests = filesIn('tests').map(({ path }) => path);
+  assert.equal(
+    tests.filter(path => !/^tests\/(support|[\w-]+\.ts$)/.test(path) && !path.endsWith('.test.ts')),
+    [],
+  );
+  const rooms = tests.flatMap(path => /^tests\/(?:unit|local)\/(.+)\/[^/]+$/.exec(path)?.[1] ?? []);
+  assert.ok(rooms.length > 40);
+  assert.equal(
+    rooms.filter(room => !existsSync(join(root, 'lib', room))),
+    [],
+  );
+  const programs = tasks.map(({ path }) => path.slice('tasks/'.length, -'.ts'.length));
+  const named = new RegExp(`^(${['task', ...programs].join('|')})(-[\\w-]+)?\\.test\\.ts$`);
+  assert.equal(
+    tests.filter(path => path.startsWith('tests/task/') && !named.test(path.slice('tests/task/'.length))),
     [],
   );
 });

@@ -11,9 +11,9 @@ import { baseOn, openScratch } from '../../lib/backup/scratch.ts';
 import type { Host } from '../../lib/host/host.ts';
 import { localHost } from '../../lib/host/local.ts';
 import { extendStep } from '../../lib/instance/steps.ts';
-import { allPieces, scripts } from '../shell/pieces.ts';
-import { failure } from '../ssh/failing.ts';
-import { sample } from '../torture/targets.ts';
+import { allPieces, scripts } from '../support/shell/pieces.ts';
+import { failure } from '../support/failing.ts';
+import { sample } from '../support/target/targets.ts';
 
 const folder = mkdtempSync(join(tmpdir(), "bookops-it's locked-"));
 test.after(() => rmSync(folder, { recursive: true, force: true }));

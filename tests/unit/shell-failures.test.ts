@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { allPieces, scripts, type Piece } from '../shell/pieces.ts';
+import { allPieces, scripts, type Piece } from '../support/shell/pieces.ts';
 import {
   collectFunctions,
   inspect,
@@ -13,8 +13,8 @@ import {
   splice,
   swallowed,
   type Finding,
-} from '../shell/swallowed.ts';
-import { stories, textsOf } from '../torture/targets.ts';
+} from '../support/shell/swallowed.ts';
+import { stories, textsOf } from '../support/target/targets.ts';
 
 const forbidden: [keyof typeof rules, string][] = [
   ['list', 'a || { b && c; }'],
@@ -285,7 +285,11 @@ test('the product has none of them', () => {
   found.push(
     ...[...standing, ...withoutIt].filter(one => !needed.has(one)).map(one => `not needed any more: ${String(one)}`),
   );
-  assert.is(found.join('\n'), '', `see rules in tests/shell/swallowed.ts, and CONTRIBUTING.md\n${found.join('\n')}`);
+  assert.is(
+    found.join('\n'),
+    '',
+    `see rules in tests/support/shell/swallowed.ts, and CONTRIBUTING.md\n${found.join('\n')}`,
+  );
 });
 
 test('nor have the texts that its builders make', () => {

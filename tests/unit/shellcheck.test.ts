@@ -5,11 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { stories, textsOf } from '../torture/targets.ts';
+import { stories, textsOf } from '../support/target/targets.ts';
 
-const shell = ['host', 'health', 'postgres', 'runtime', 'doctor', 'env', 'cron'].map(
-  room => new URL(`../../lib/${room}/`, import.meta.url).pathname,
-);
+const lib = new URL('../../lib/', import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), 'bookops-shellcheck-'));
 
 /** Findings that stand, each with its reason. */
@@ -35,11 +33,9 @@ function check(files: string[], but: string[] = []): string {
 }
 
 test('the files for the host are without a finding', () => {
-  const files = shell.flatMap(room =>
-    readdirSync(room)
-      .filter(name => name.endsWith('.sh'))
-      .map(name => join(room, name)),
-  );
+  const files = readdirSync(lib, { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.sh'))
+    .map(name => join(lib, name));
   assert.ok(files.length >= 4);
   assert.is(check(files, inFiles), '');
 });
