@@ -1,4 +1,5 @@
 // Backs up an environment: the database as it is at one moment, then the files, into each of its stores.
+import { targetName } from '../lib/target/command.ts';
 import { recipientsOf, type BackupFiles } from '../lib/target/backup-settings.ts';
 import type { Snapshot } from '../lib/database/copy-between-deploys.ts';
 import { copyForBackup, copyTools, nameOfDatabase, takeCopyAway } from '../lib/database/backup-copy.ts';
@@ -51,7 +52,7 @@ export default task(import.meta.url, {
     const { database } = target;
     const recipients = recipientsOf(target);
     const stores = await openStores(target, context, args.store);
-    const name = `${target.app} ${target.environment}`;
+    const name = targetName(target);
     if (args.plan) {
       const parts = [
         ...(database ? [`the database ${nameOfDatabase(database)}, as it is at one moment`] : []),

@@ -1,4 +1,5 @@
 // The backups of an environment: what there is and when it was last proven, whether it is undamaged, and which may go.
+import { targetName, taskCommand } from '../lib/target/command.ts';
 import type { Check } from '../lib/finding.ts';
 import { resolve } from 'node:path';
 import {
@@ -68,8 +69,7 @@ export default task(import.meta.url, {
       throw new Failure(2, `${what} takes no id`);
     const target = await context.target();
     const { app, environment } = target;
-    const name = `${app} ${environment}`;
-    const again = `--env ${environment} --app ${app}`;
+    const name = targetName(target);
     if (what === 'watch') return watched(context, target, args.plan);
     const stores = await openStores(target, context, args.store);
     if (what === 'prune') return pruned(context, target, stores);
@@ -93,7 +93,7 @@ export default task(import.meta.url, {
         one ? `${which} could be ${meant.map(({ id }) => id).join(' or ')}` : `${name} has no snapshot ${which}`,
       );
     }
-    if (what === 'show') return shown(choose(held, { id: which, at: undefined }, again), report);
+    if (what === 'show') return shown(choose(held, { id: which, at: undefined }, target), report);
     // what was never finished is no backup, and the next one removes it
     const finished = held.filter(one => one.keys.some(({ key }) => key.endsWith(`/${manifestName}`)));
     if (what === 'list') {
@@ -136,7 +136,7 @@ export default task(import.meta.url, {
             return `${id} in ${store}: ${reasons.join('; ')}`;
           })
           .join('\n'),
-        advice: `take another one now: npx tsx tasks/backup.ts ${again}`,
+        advice: `take another one now: ${taskCommand('backup', target)}`,
       });
     const bytes = meant.reduce((sum, one) => sum + one.bytes, 0);
     const objects = meant.some(one => one.manifest?.bucket) ? '; objects of a bucket are read by drill --all' : '';
@@ -185,10 +185,10 @@ function listed(
   ]);
   for (const one of before) rows.push(rowOf(one, new Date(), host.name));
   const headline = !held.length
-    ? `${app} ${environment} has no backups`
+    ? `${targetName(target)} has no backups`
     : proven?.verdict
       ? `last proven restorable: ${proven.id}, ${ago(new Date(proven.verdict.time))} ago, restored in ${proven.verdict.restoreSeconds} s`
-      : 'none was ever proven restorable: npx tsx tasks/drill.ts does it';
+      : `none was ever proven restorable: ${taskCommand('drill', target)} does it`;
   return {
     text: rows.length ? `${report.table(rows, { head: columns })}\n${headline}` : headline,
     json: {

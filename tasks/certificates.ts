@@ -1,5 +1,6 @@
 // Gets, renews and shows the certificates of a target. certbot proves the domains through a folder that nginx serves, so nginx never stops.
 import { isIP } from 'node:net';
+import { targetName, taskCommand } from '../lib/target/command.ts';
 import type { Target } from '../lib/target/target.ts';
 import { Failure } from '../lib/errors.ts';
 import { authorityOf } from '../lib/proxy/certificate-files.ts';
@@ -59,21 +60,20 @@ export default task(import.meta.url, {
     const look = readCertificates(target, facts);
     const { installed, held } = look;
     const { app, environment } = target;
-    const env = `--env ${environment} --app ${app}`;
     if (what === 'status') return statusOf();
 
     const authority = authorityOf(site, args.staging);
     const isReal = installed?.kind === 'real';
     const goodFor = (one: Certificate) => one.kind === 'real' && !isDue(one, now) && isFor(one, site.domains);
     if (what === 'renew' && !isReal)
-      throw new Failure(2, `${app} ${environment} has no certificate to renew`, {
-        advice: `npx tsx tasks/certificates.ts issue ${env}`,
+      throw new Failure(2, `${targetName(target)} has no certificate to renew`, {
+        advice: taskCommand('certificates issue', target),
       });
     if (isReal && !args.force && !args.staging && !isDue(installed, now)) {
       const missing = site.domains.filter(domain => !installed.covers(domain));
       if (what === 'renew') {
         if (missing.length)
-          report.warn(`it is not for ${missing.join(', ')}: npx tsx tasks/certificates.ts issue ${env}`);
+          report.warn(`it is not for ${missing.join(', ')}: ${taskCommand('certificates issue', target)}`);
         return nothing(installed, 'not needed');
       }
       if (goodFor(installed) && (look.heldFrom ?? authority) === authority)
@@ -100,9 +100,12 @@ export default task(import.meta.url, {
       };
     const after = await askFacts(host, target, undefined, certificateQuestion(target));
     const got = readCertificates(target, after).installed;
-    if (!got) throw new Failure(6, 'the certificate was put in place, and is not there', { advice: `status ${env}` });
+    if (!got)
+      throw new Failure(6, 'the certificate was put in place, and is not there', {
+        advice: taskCommand('certificates status', target),
+      });
     return {
-      text: `${app} ${environment} is served with a certificate of ${certificateInWords(got, after.now)}, for ${site.domains.join(', ')}`,
+      text: `${targetName(target)} is served with a certificate of ${certificateInWords(got, after.now)}, for ${site.domains.join(', ')}`,
       json: { app, environment, outcome: what === 'renew' ? 'renewed' : 'issued', ...told(got) },
     };
 
@@ -113,7 +116,7 @@ export default task(import.meta.url, {
 
     function nothing(one: Certificate, why: string) {
       return {
-        text: `${app} ${environment}: ${certificateInWords(one, now)}: ${why}`,
+        text: `${targetName(target)}: ${certificateInWords(one, now)}: ${why}`,
         json: { app, environment, outcome: 'nothing to do', ...told(one) },
       };
     }
@@ -146,7 +149,7 @@ export default task(import.meta.url, {
       };
       const lines = report.table(rows.map(({ domain, fault }) => ['', domain, words(fault)]));
       return {
-        text: `${bold(`${app} ${environment}`)} on ${target.host.name}\n${lines}`,
+        text: `${bold(targetName(target))} on ${target.host.name}\n${lines}`,
         json: {
           app,
           environment,

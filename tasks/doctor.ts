@@ -1,4 +1,5 @@
 // Looks for what would make a deploy fail: connection, tools, rights, space, files; each finding with its fix.
+import { targetName } from '../lib/target/command.ts';
 import type { Config } from '../lib/config/load.ts';
 import { composeFindings } from '../lib/doctor/compose-findings.ts';
 import { failure, good, type Finding } from '../lib/finding.ts';
@@ -51,7 +52,7 @@ export default task(import.meta.url, {
         ? [bad && red(count(bad, 'failure')), doubtful && yellow(count(doubtful, 'warning'))].filter(Boolean).join(', ')
         : green('all is well');
     return {
-      text: `${bold(`${target.app} ${target.environment}`)} on ${target.host.name}\n${lines.join('\n')}\n${verdict}`,
+      text: `${bold(targetName(target))} on ${target.host.name}\n${lines.join('\n')}\n${verdict}`,
       json: {
         app: target.app,
         environment: target.environment,

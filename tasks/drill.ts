@@ -1,4 +1,5 @@
 // Proves a backup: restores it into scratch space, opens it, counts it, and writes down with its date whether it was good.
+import { targetName, taskCommand } from '../lib/target/command.ts';
 import type { Check } from '../lib/finding.ts';
 import { Readable } from 'node:stream';
 import { identityFor } from '../lib/backup/encryption.ts';
@@ -43,13 +44,12 @@ export default task(import.meta.url, {
     const [which] = positionals;
     const target = await context.target();
     const { app, environment } = target;
-    const again = `--env ${environment} --app ${app}`;
     const at = args.at === undefined ? undefined : readAt(args.at);
     const stores = await openStores(target, context, args.store);
     const all = await backupsOf(stores, target);
     const met = { by: who, where: 'another machine', found: 'drill' } as const;
     const onHost = () => remoteOn(target.host, context);
-    const choosing = () => choose(all, { id: which, at }, again);
+    const choosing = () => choose(all, { id: which, at }, target);
     const held = await notingDamage(target, met, choosing, onHost, report);
     const identity = await identityFor(target, held, context.environment);
     const way = await remoteOn(args.here ? here : target.host, context);
@@ -106,13 +106,13 @@ export default task(import.meta.url, {
       report.warn(`the verdict is not in drills.log: ${messageOf(error)}`);
     }
     if (bad)
-      throw new Failure(7, `${app} ${environment} has a backup that cannot be relied on: ${bad.message}`, {
+      throw new Failure(7, `${targetName(target)} has a backup that cannot be relied on: ${bad.message}`, {
         ...(bad.detail ? { detail: bad.detail } : {}),
-        advice: bad.advice ?? `take another one now: npx tsx tasks/backup.ts ${again}`,
+        advice: bad.advice ?? `take another one now: ${taskCommand('backup', target)}`,
       });
     const found = checks.map(check => [`  ${check.name}`, check.found]);
     return {
-      text: `${held.id} of ${app} ${environment} is proven: restored from ${held.store.name} in ${seconds} s\n${report.table(found)}`,
+      text: `${held.id} of ${targetName(target)} is proven: restored from ${held.store.name} in ${seconds} s\n${report.table(found)}`,
       json: { app, environment, verdict },
     };
   },

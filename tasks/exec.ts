@@ -1,5 +1,6 @@
 // Runs a program in an app's container or release, with the words exactly as typed, and ends with its exit code.
 import { Writable } from 'node:stream';
+import { targetName, taskCommand } from '../lib/target/command.ts';
 import { Failure } from '../lib/errors.ts';
 import { onTerminal, stream } from '../lib/host/stream.ts';
 import { serving } from '../lib/release/serving.ts';
@@ -28,14 +29,14 @@ export default task(import.meta.url, {
     if (args.interactive && args.json) throw new Failure(2, '--interactive and --json exclude each other');
 
     const target = await context.target();
-    const name = `${target.app} ${target.environment}`;
+    const name = targetName(target);
     if (args.service && target.runtime.kind !== 'compose')
       throw new Failure(2, `--service is for compose, and ${name} runs as ${target.runtime.kind}`);
     const host = await context.connect(target.host);
     const now = serving(target, await askFacts(host, target));
     if (!now)
       throw new Failure(1, `nothing is deployed to ${name} yet`, {
-        advice: `npx tsx tasks/deploy.ts --env ${target.environment}`,
+        advice: taskCommand('deploy', target),
       });
 
     const runtime = runtimeOf(target);

@@ -1,4 +1,5 @@
 // Throw-away copies of an environment: one per pull request, say, each with its own name, data and end.
+import { targetName, taskCommand } from '../lib/target/command.ts';
 import type { Target } from '../lib/target/target.ts';
 import { Failure } from '../lib/errors.ts';
 import type { Host } from '../lib/host/host.ts';
@@ -70,8 +71,7 @@ export default task(import.meta.url, {
     const name = what === 'list' ? '' : readName(args.name);
     const ttl = readTtl(args.ttl ?? '48h');
     const base = await context.target();
-    const again = `--env ${base.environment} --app ${base.app}`;
-    const about = `${base.app} ${base.environment}`;
+    const about = targetName(base);
     urlOf(copyOf(base, 'any', [])); // says so when there can be none
     if (what === 'up') refuseTaken(base, name, (await context.config()).targets);
     const sha = what === 'up' ? await chooseCommit(base, args, context.environment) : '';
@@ -110,7 +110,7 @@ export default task(import.meta.url, {
       }
       if (what === 'extend')
         throw new Failure(2, `${about} has no instance ${name}`, {
-          advice: `${marks.length ? `there is ${marks.map(mark => mark.name).join(', ')}; ` : ''}npx tsx tasks/instance.ts up --name ${name} ${again}`,
+          advice: `${marks.length ? `there is ${marks.map(mark => mark.name).join(', ')}; ` : ''}${taskCommand(`instance up --name ${name}`, base)}`,
         });
 
       // Pre-flight. No impact yet.
@@ -120,7 +120,7 @@ export default task(import.meta.url, {
       const data = args.data ?? base.instances?.data ?? 'empty';
       if (was && args.data !== undefined)
         throw new Failure(2, `${name} has its data already`, {
-          advice: `leave out --data, or first: npx tsx tasks/instance.ts down --name ${name} ${again}`,
+          advice: `leave out --data, or first: ${taskCommand(`instance down --name ${name}`, base)}`,
         });
       if (data === 'snapshot' && base.database?.kind !== 'sqlite')
         throw new Failure(2, `${about} has no SQLite database in ops.yml to copy`, {
@@ -134,12 +134,12 @@ export default task(import.meta.url, {
       const done = await attempt(context, host, copy, {
         action: 'deploy',
         explain: explainWait(copy, sha),
-        advice: `what a first release leaves is taken away within a minute; then once more: npx tsx tasks/instance.ts up --name ${name} ${again}`,
+        advice: `what a first release leaves is taken away within a minute; then once more: ${taskCommand(`instance up --name ${name}`, base)}`,
 
         async choose(own) {
           if (Boolean(was?.sha) !== Boolean(own.current))
             throw new Failure(1, `${name} was made or ended by another run in this moment`, {
-              advice: `npx tsx tasks/instance.ts list ${again}`,
+              advice: taskCommand('instance list', base),
             });
           if (was) verifyEnvironment(copy, own);
           verifyDisk(base, facts);

@@ -1,5 +1,7 @@
 // Shows what an app wrote to its log: the last lines, those since a time, of one release, or as they come.
 import { finished } from 'node:stream/promises';
+import { targetName, taskCommand } from '../lib/target/command.ts';
+import type { Target } from '../lib/target/target.ts';
 import { seconds } from '../lib/duration.ts';
 import { Failure } from '../lib/errors.ts';
 import { stream } from '../lib/host/stream.ts';
@@ -46,7 +48,7 @@ export default task(import.meta.url, {
     const most = args.lines ?? (narrowed === undefined || args.follow ? '200' : undefined);
 
     const target = await context.target();
-    const name = `${target.app} ${target.environment}`;
+    const name = targetName(target);
     if (since && target.runtime.kind === 'process')
       throw new Failure(2, `--since needs times, and the log of ${name} (runtime process) has none`, {
         advice: '--lines or --release instead',
@@ -56,9 +58,9 @@ export default task(import.meta.url, {
     const now = serving(target, facts);
     if (!now)
       throw new Failure(1, `nothing is deployed to ${name} yet`, {
-        advice: `npx tsx tasks/deploy.ts --env ${target.environment}`,
+        advice: taskCommand('deploy', target),
       });
-    const one = args.release === undefined ? undefined : releaseOf(facts, target.paths.releases, args.release, now);
+    const one = args.release === undefined ? undefined : releaseOf(facts, target, args.release, now);
     const window = one && target.runtime.kind === 'systemd' ? servedWhen(facts, one) : undefined;
     const runtime = runtimeOf(target);
     const command = runtime.logs(
@@ -91,7 +93,7 @@ export default task(import.meta.url, {
     if (code !== 0)
       throw new Failure(1, `${host.name} could not show the log of ${name}`, {
         detail: complaints.join('\n') || `it ended with code ${code}`,
-        advice: `npx tsx tasks/doctor.ts --env ${target.environment} looks for the cause`,
+        advice: `${taskCommand('doctor', target)} looks for the cause`,
       });
     return {
       text: '',
@@ -118,7 +120,7 @@ function timeOf(text: string): (now: Date) => number {
   return () => Math.floor(moment / 1000);
 }
 
-function releaseOf(facts: Facts, folder: string, wanted: string, now: Release): Release {
+function releaseOf(facts: Facts, target: Target, wanted: string, now: Release): Release {
   const isSha = /^[0-9a-f]{7,64}$/.test(wanted);
   const line = facts.log.findLast(
     one => one.release !== undefined && (isSha ? one.sha.startsWith(wanted) : one.release === wanted),
@@ -126,9 +128,9 @@ function releaseOf(facts: Facts, folder: string, wanted: string, now: Release): 
   if (wanted === now.name || (isSha && now.sha.startsWith(wanted))) return now;
   if (!line?.release)
     throw new Failure(2, `the release log has no release ${JSON.stringify(wanted)}`, {
-      advice: 'npx tsx tasks/releases.ts lists them',
+      advice: `${taskCommand('releases', target)} lists them`,
     });
-  return { sha: line.sha, name: line.release, folder: `${folder}/${line.release}` };
+  return { sha: line.sha, name: line.release, folder: `${target.paths.releases}/${line.release}` };
 }
 
 /** From the attempt that started it to the end of the one that put another in its place. */

@@ -3,6 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { platform, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { targetName, taskCommand } from '../lib/target/command.ts';
 import { Failure } from '../lib/errors.ts';
 import { maintenanceQuestion, switchOff, switchOn } from '../lib/maintenance/maintenance.ts';
 import { remoteAddress } from '../lib/maintenance/allow.ts';
@@ -50,8 +51,7 @@ export default task(import.meta.url, {
     const target = await context.target();
     const link = args.link ? newLink(target) : undefined;
     const { app, environment, maintenance } = target;
-    const name = `${app} ${environment}`;
-    const again = `--env ${environment} --app ${app}`;
+    const name = targetName(target);
 
     if (what === 'preview' && !wanted) return preview(pageOf(maintenance, { message }));
     const host = await context.connect(target.host);
@@ -91,7 +91,7 @@ export default task(import.meta.url, {
       asked ?? (was?.until && !was.isOver ? endMoment(await ask({ at: was.until }), was.until, host.name) : undefined);
     if (kept && !cronRuns(facts))
       throw new Failure(1, `no cron runs on ${host.name}, so nothing there would end the maintenance of ${name}`, {
-        advice: `sudo apt-get install cron on the host; or leave out --until and end it yourself: npx tsx tasks/maintenance.ts off ${again}`,
+        advice: `sudo apt-get install cron on the host; or leave out --until and end it yourself: ${taskCommand('maintenance off', target)}`,
       });
     const step = switchOn(target, {
       by: who,

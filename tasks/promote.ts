@@ -1,4 +1,5 @@
 // Puts the SHA that one environment serves live in another: what staging ran goes to production, and nothing else.
+import { targetName, taskCommand } from '../lib/target/command.ts';
 import { proofQuestion, verifyRestorable } from '../lib/backup/drill/last-proven.ts';
 import { Failure } from '../lib/errors.ts';
 import { attempt } from '../lib/deploy/attempt.ts';
@@ -36,8 +37,8 @@ export default task(import.meta.url, {
     const first = (await context.config()).find(target.app, from);
     const there = serving(first, await askFacts(await context.connect(first.host), first));
     if (!there)
-      throw new Failure(1, `${target.app} ${from} serves nothing yet`, {
-        advice: `npx tsx tasks/deploy.ts --env ${from}`,
+      throw new Failure(1, `${targetName(first)} serves nothing yet`, {
+        advice: taskCommand('deploy', first),
       });
     const sha = await wholeCommit(first, there.sha, context.environment);
     context.report.say(`${from} serves ${sha7(sha)}`);

@@ -1,4 +1,5 @@
 // Lists what was attempted on a target, as its release log says, and shows one attempt whole.
+import { targetName, taskCommand } from '../lib/target/command.ts';
 import { Failure } from '../lib/errors.ts';
 import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { goodReleases, type LogLine } from '../lib/release/log.ts';
@@ -28,7 +29,7 @@ export default task(import.meta.url, {
       const line = which ? facts.log.findLast(one => one.id === which || one.sha.startsWith(which)) : facts.log.at(-1);
       if (!line)
         throw new Failure(2, which ? `the log has no attempt ${JSON.stringify(which)}` : 'nothing was attempted yet', {
-          advice: `npx tsx tasks/releases.ts --env ${target.environment} lists them`,
+          advice: `${taskCommand('releases', target)} lists them`,
         });
       const rows = Object.entries({ time: line.time, ...line.keys });
       return { text: report.table(rows), json: { time: line.time, ...line.keys } };
@@ -57,7 +58,7 @@ export default task(import.meta.url, {
     return {
       text: rows.length
         ? report.table(rows, { head: ['when (UTC)', 'sha', 'action', 'outcome', '', 'took', 'by', 'why'] })
-        : `nothing was deployed to ${target.app} ${target.environment} yet`,
+        : `nothing was deployed to ${targetName(target)} yet`,
       json: {
         app: target.app,
         environment: target.environment,

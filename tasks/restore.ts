@@ -1,4 +1,5 @@
 // Puts a backup back: into an empty folder here, or in the place of an environment's data, which are moved aside first.
+import { targetName } from '../lib/target/command.ts';
 import type { Check } from '../lib/finding.ts';
 import { resolve } from 'node:path';
 import { identityFor } from '../lib/backup/encryption.ts';
@@ -47,12 +48,11 @@ export default task(import.meta.url, {
     const checks: Check[] = [];
     const [which] = positionals;
     const target = await context.target();
-    const { app, environment } = target;
     const at = args.at === undefined ? undefined : readAt(args.at);
     if (args.layout && (args.to === undefined || args.only.length)) throw new Failure(2, '--layout goes with --to, and without --only'); // prettier-ignore
     const stores = await openStores(target, context, args.store);
     const all = await backupsOf(stores, target);
-    const choosing = () => choose(all, { id: which, at }, `--env ${environment} --app ${app}`);
+    const choosing = () => choose(all, { id: which, at }, target);
     const met = { by: who, where: 'another machine', found: 'restore' } as const;
     const onItsHost = args.to === undefined ? () => remoteOn(target.host, context) : undefined;
     const held = args.plan ? choosing() : await notingDamage(target, met, choosing, onItsHost, report);
@@ -68,7 +68,7 @@ export default task(import.meta.url, {
         'another machine',
       );
     }
-    const what = `${app} ${environment} goes back to ${held.manifest.time.slice(0, 16)}Z, ${age} ago; what was written since is moved aside`;
+    const what = `${targetName(target)} goes back to ${held.manifest.time.slice(0, 16)}Z, ${age} ago; what was written since is moved aside`;
     if (!args.plan) await confirmRestore(target, args.confirm, what, context);
     return noting(() => restoreToTarget(context, target, held, wanted, identity, checks), target.host.name);
 

@@ -1,4 +1,5 @@
 // Puts the routes of ops.yml into the proxy's configuration on the server; a configuration that the proxy refuses never stays.
+import { targetName, taskCommand } from '../lib/target/command.ts';
 import type { Target } from '../lib/target/target.ts';
 import { Failure } from '../lib/errors.ts';
 import { proxyOf, type Proxy } from '../lib/proxy/proxies.ts';
@@ -27,7 +28,7 @@ export default task(import.meta.url, {
   async run(context) {
     const { args, positionals, report } = context;
     const target = await context.target();
-    const name = `${target.app} ${target.environment}`;
+    const name = targetName(target);
     const told = { app: target.app, environment: target.environment };
     if (positionals[0] === 'show') {
       const { file, text } = proxyOf(target);
@@ -63,7 +64,7 @@ export default task(import.meta.url, {
     });
     if (tied === 'missing')
       throw new Failure(1, `the site of ${name} is written, and ${front.name} does not read it yet`, {
-        advice: `as root on ${target.host.name}, once: ${front.tie}\nthen: npx tsx tasks/site.ts apply --env ${target.environment} --app ${target.app}`,
+        advice: `as root on ${target.host.name}, once: ${front.tie}\nthen: ${taskCommand('site apply', target)}`,
       });
     return { text: `${front.name} serves ${name} as ops.yml says`, json: { ...json, changed: true } };
   },
@@ -94,20 +95,16 @@ function explained(said: string[], target: Target, front: Proxy, user: string): 
     });
   const own = lines.filter(line => /\[(emerg|alert|crit|error)\]|^Error: /.test(line));
   if (!own.length)
-    return new Failure(
-      1,
-      `the site of ${target.app} ${target.environment} was not applied, so what was there is back`,
-      {
-        detail: lines.slice(-5).join('\n'),
-      },
-    );
+    return new Failure(1, `the site of ${targetName(target)} was not applied, so what was there is back`, {
+      detail: lines.slice(-5).join('\n'),
+    });
   const elsewhere = !own.some(
     line => line.includes(front.file) || line.includes(`${target.app}-${target.environment}.conf`),
   );
   return new Failure(1, `${front.name} refuses the configuration, so what was there is back`, {
     detail: own.join('\n'),
     advice: elsewhere
-      ? `the fault is not in the site of ${target.app} ${target.environment}: repair the file that ${front.name} names`
-      : `npx tsx tasks/site.ts show --env ${target.environment} --app ${target.app} prints what was refused`,
+      ? `the fault is not in the site of ${targetName(target)}: repair the file that ${front.name} names`
+      : `${taskCommand('site show', target)} prints what was refused`,
   });
 }

@@ -1,4 +1,5 @@
 // Tells what serves on every target, since when, whether it is healthy, and what is going on.
+import { targetName, taskCommand } from '../lib/target/command.ts';
 import { proofAsData, proofInWords, proofOf, proofQuestion } from '../lib/backup/drill/last-proven.ts';
 import type { Target } from '../lib/target/target.ts';
 import { Failure, messageOf } from '../lib/errors.ts';
@@ -8,7 +9,6 @@ import { readFlag } from '../lib/maintenance/flag.ts';
 import { serving } from '../lib/release/serving.ts';
 import { type Facts } from '../lib/release/facts.ts';
 import { askFacts } from '../lib/deploy/ask-facts.ts';
-import { recoverCommand } from '../lib/plan/keeper/leftover.ts';
 import { sha7 } from '../lib/release/release.ts';
 import { task } from '../lib/task/task.ts';
 import type { Host } from '../lib/host/host.ts';
@@ -58,7 +58,7 @@ export default task(import.meta.url, {
         if ('leftover' in state && state.leftover)
           rows.push(['left over', red(`a run that ended during “${state.leftover}”; ${state.recover} settles it`)]);
         if ('last' in state && state.last) rows.push(['last attempt', state.last]);
-        return `${bold(`${state.app} ${state.environment}`)} on ${state.host}\n${report.table(rows.map(row => ['', ...row]))}`;
+        return `${bold(targetName(state))} on ${state.host}\n${report.table(rows.map(row => ['', ...row]))}`;
       })
       .join('\n\n');
     return {
@@ -93,7 +93,7 @@ async function look(host: Host, target: Target) {
     maintenance: facts.flag === undefined ? undefined : readFlag(facts.flag, facts.now).words,
     holder: facts.holder,
     leftover: facts.holder ? undefined : facts.leftover,
-    recover: facts.leftover && !facts.holder ? recoverCommand(target) : undefined,
+    recover: facts.leftover && !facts.holder ? taskCommand('recover', target) : undefined,
     last:
       last &&
       `${last.action} of ${sha7(last.sha)}: ${last.outcome} at ${last.time}${last.by ? ` by ${last.by}` : ''}${last.reason ? ` (${last.reason})` : ''}`,

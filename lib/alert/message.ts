@@ -1,4 +1,5 @@
 // What people and programs are told when something about backups changed, in the form that each way of telling needs.
+import { targetName } from '../target/command.ts';
 import { visible } from '../report/safe-text.ts';
 import { oneObject } from '../report/report.ts';
 
@@ -27,12 +28,13 @@ export type Message = {
 const longest = 600;
 
 /** `book production: backup failed`, one line. */
-export function titleOf({ app, environment, news, well }: Message): string {
+export function titleOf(message: Message): string {
+  const { news, well } = message;
   const bad = news.filter(one => one.what !== 'recovery');
   const [first] = bad;
   const rest = bad.length > 1 ? `, and ${bad.length - 1} more` : '';
   const says = first ? `${oneLine(first.says)}${rest}` : well ? 'all is well' : 'one thing is well again, not all is';
-  return `${app} ${environment}: ${says}`;
+  return `${targetName(message)}: ${says}`;
 }
 
 /** Plain lines; what a server or a person wrote in them can neither begin a line nor move a cursor. */

@@ -1,4 +1,5 @@
 // The snapshots that deploys take of a SQLite database before they change it, as entries beside the backups: on the host only, and never counted as backups.
+import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import type { SqliteDatabase } from '../target/database-settings.ts';
 import { span } from '../duration.ts';
@@ -83,16 +84,16 @@ export function dataOf(one: BeforeDeploy) {
   };
 }
 
-export function shownSnapshot(one: BeforeDeploy, { environment, app, host }: Target, report: Report): Result {
+export function shownSnapshot(one: BeforeDeploy, target: Target, report: Report): Result {
   const rows = [
     ['snapshot', one.id],
     ['kind', 'before deploy: the database only, on the server only'],
-    ['where', `${one.file} on ${host.name}`],
+    ['where', `${one.file} on ${target.host.name}`],
     ['time', one.time.toISOString()],
     ['size', size(one.bytes)],
     ...(one.release === undefined ? [] : [['release', `${sha7(one.release)}, which served until then`]]),
     ...(one.next === undefined ? [] : [['deploy', `of ${sha7(one.next)}`]]),
-    ['restore', `npx tsx tasks/rollback.ts --with-database --env ${environment} --app ${app}, to the release of then`],
+    ['restore', `${taskCommand('rollback --with-database', target)}, to the release of then`],
   ];
   return { text: report.table(rows), json: dataOf(one) };
 }

@@ -1,11 +1,10 @@
 // What backups of a target a store has, read from its listing: each whole, damaged, or never finished.
+import { taskCommand, type TargetName } from '../target/command.ts';
 import { Failure } from '../errors.ts';
 import { mostText, boundedText } from '../store/bounded-text.ts';
 import type { Store } from '../store/store.ts';
 import { isBackupId, manifestName, partOf, prefixOf, readManifest, timeOf, type Manifest } from './manifest.ts';
 import { isVerdictName, readVerdict, type Verdict } from './drill/verdict.ts';
-
-type TargetName = { app: string; environment: string };
 
 export type StoredBackup = {
   store: Store;
@@ -123,16 +122,16 @@ export type BackupChoice = {
 /** The one that was meant cannot be restored, as its listing shows already. */
 export class Damaged extends Failure {
   readonly held: StoredBackup;
-  constructor(held: StoredBackup, again: string) {
+  constructor(held: StoredBackup, target: TargetName) {
     super(7, `the backup ${held.id} in ${held.store.name} is damaged: ${held.fault ?? ''}`, {
-      advice: `name another one: npx tsx tasks/backups.ts ${again} lists them`,
+      advice: `name another one: ${taskCommand('backups', target)} lists them`,
     });
     this.held = held;
   }
 }
 
 /** @throws Failure 2 when there is none like that, Damaged when the one that is meant is damaged. */
-export function choose(held: readonly StoredBackup[], { id, at }: BackupChoice, again: string): CompleteBackup {
+export function choose(held: readonly StoredBackup[], { id, at }: BackupChoice, target: TargetName): CompleteBackup {
   const finished = held.filter(one => one.keys.some(({ key }) => key.endsWith(`/${manifestName}`)));
   const found = finished.filter(
     one => (id === undefined || one.id.startsWith(id)) && (at === undefined || one.time.getTime() <= at.getTime()),
@@ -140,12 +139,12 @@ export function choose(held: readonly StoredBackup[], { id, at }: BackupChoice, 
   const what = `${id === undefined ? '' : ` ${id}`}${at ? ` from before ${at.toISOString()}` : ''}`;
   const [first] = found;
   if (!first)
-    throw new Failure(2, `there is no backup${what}`, { advice: `npx tsx tasks/backups.ts ${again} lists them` });
+    throw new Failure(2, `there is no backup${what}`, { advice: `${taskCommand('backups', target)} lists them` });
   const ids = new Set(found.map(one => one.id));
   if (id !== undefined && ids.size > 1)
     throw new Failure(2, `${id} could be ${[...ids].join(' or ')}`, { advice: 'say more of it' });
   // one store may have lost what another still has
   const whole = found.find((one): one is CompleteBackup => one.id === first.id && isComplete(one));
   if (whole) return whole;
-  throw new Damaged(first, again);
+  throw new Damaged(first, target);
 }

@@ -1,6 +1,7 @@
 // The manifest of a backup: what it consists of and what must come out of it. A backup without one does not exist.
 import { createHash, randomBytes } from 'node:crypto';
 import * as v from 'valibot';
+import { targetName } from '../target/command.ts';
 import { count, databaseFacts } from '../database/facts.ts';
 import { Failure, messageOf } from '../errors.ts';
 
@@ -158,7 +159,6 @@ export function readManifest(text: string, at: { app: string; environment: strin
   const manifest = parsed.output;
   if (renderManifest(manifest) !== text) throw damaged('it is not what was written');
   for (const key of ['app', 'environment', 'id'] as const)
-    if (manifest[key] !== at[key])
-      throw damaged(`it is that of ${manifest.app} ${manifest.environment} ${manifest.id}`);
+    if (manifest[key] !== at[key]) throw damaged(`it is that of ${targetName(manifest)} ${manifest.id}`);
   return manifest;
 }

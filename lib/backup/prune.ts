@@ -1,4 +1,5 @@
 // Removing the backups that the planner does not keep, the manifest first, so that none is ever listed half.
+import { targetName } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { pairs } from '../log-line.ts';
 import type { Store } from '../store/store.ts';
@@ -27,7 +28,6 @@ type Planned = { store: Store; held: StoredBackup[]; plan: RetentionPlan };
 
 export async function pruned(around: PruneContext, target: Target, stores: readonly Store[]): Promise<Result> {
   const { args, report, who, signal } = around;
-  const { app, environment } = target;
   if (args.plan) return told(target, await Promise.all(stores.map(store => planned(store, target, new Date()))));
 
   const host = await around.connect(target.host);
@@ -66,7 +66,7 @@ export async function pruned(around: PruneContext, target: Target, stores: reado
   }
   const count = plans.flatMap(({ plan }) => plan.decisions).filter(decision => !decision.keep).length;
   const result = told(target, plans);
-  return { ...result, text: `${app} ${environment}: ${count} backups removed, ${kept(plans)} kept` };
+  return { ...result, text: `${targetName(target)}: ${count} backups removed, ${kept(plans)} kept` };
 }
 
 function kept(plans: readonly Planned[]): number {

@@ -1,4 +1,5 @@
 // What ops.yml says of a target's backups, for tasks: its stores, opened, and the backups that are in them.
+import { targetName } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import type { Backup } from '../target/backup-settings.ts';
 import { Failure } from '../errors.ts';
@@ -7,9 +8,9 @@ import type { StoreContext, Store } from '../store/store.ts';
 import { backupsIn, type StoredBackup } from './catalog.ts';
 
 /** @throws Failure 3 when ops.yml says nothing of backups. */
-export function backupOf({ app, environment, backup }: Target): Backup {
-  if (backup) return backup;
-  throw new Failure(3, `${app} ${environment} has no backup in ops.yml`, {
+export function backupOf(target: Target): Backup {
+  if (target.backup) return target.backup;
+  throw new Failure(3, `${targetName(target)} has no backup in ops.yml`, {
     advice:
       'stores: { disk: { kind: path, folder: /mnt/backups } } at the top, and backup: { stores: [disk] } for the app',
   });
@@ -20,7 +21,7 @@ export async function openStores(target: Target, around: StoreContext, only: str
   const { stores } = backupOf(target);
   const meant = stores.filter(one => only === undefined || one.name === only);
   if (!meant.length)
-    throw new Failure(2, `${target.app} ${target.environment} has no store ${only ?? ''}`, {
+    throw new Failure(2, `${targetName(target)} has no store ${only ?? ''}`, {
       advice: `it has ${stores.map(one => one.name).join(', ')}`,
     });
   return Promise.all(meant.map(one => openStore(one, around)));

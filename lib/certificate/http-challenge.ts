@@ -1,6 +1,7 @@
 // Asks for a file at each address of each domain, as the certificate authority will, so that what is wrong is found before it is asked.
 import { request } from 'node:http';
 import { isIPv6 } from 'node:net';
+import { taskCommand, type TargetName } from '../target/command.ts';
 import { codeOf, isServer, record, type Lookup, type DnsProblem } from './dns.ts';
 
 /** `answer` is `good`, or what came instead. */
@@ -53,6 +54,7 @@ const unreachableFromHere = ['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 export function explainSeen(
   { domain, address, answer }: ChallengeAnswer,
   server: readonly string[],
+  target: TargetName,
 ): (DnsProblem & { doubt?: true }) | undefined {
   if (answer === 'good') return undefined;
   const whose = isServer(address, server);
@@ -83,6 +85,6 @@ export function explainSeen(
     };
   return {
     says: `${at} ${answer} where the file for the authority should be`,
-    fix: `another server block takes ${domain} on port 80: sudo nginx -T | grep -n server_name; npx tsx tasks/site.ts apply puts ours there`,
+    fix: `another server block takes ${domain} on port 80: sudo nginx -T | grep -n server_name; ${taskCommand('site apply', target)} puts ours there`,
   };
 }

@@ -1,5 +1,6 @@
 // What is known of a target's certificates: the question to its host, and what the answers mean.
 import { X509Certificate } from 'node:crypto';
+import { targetName } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
@@ -153,8 +154,9 @@ export function certificateState(
 }
 
 /** The site of a target whose certificate is certbot's affair. @throws Failure 3 when it is somebody else's. */
-export function siteWithCertificate({ app, environment, site }: Target) {
-  const who = `${app} ${environment}`;
+export function siteWithCertificate(target: Target) {
+  const { site } = target;
+  const who = targetName(target);
   if (!site)
     throw new Failure(3, `${who} has no site: ops.yml does not say what visitors reach it by`, {
       advice: 'add site: with proxy, domains, upstreams and routes to ops.yml',

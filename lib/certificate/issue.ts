@@ -1,6 +1,7 @@
 // The steps from ops.yml to a certificate that visitors are shown, and what it means when one fails.
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { taskCommand, type TargetName } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import type { Site } from '../target/site-settings.ts';
 import { Failure } from '../errors.ts';
@@ -34,7 +35,6 @@ const reach = 'Ask for a file as the authority will';
 export function issueSteps(target: Target, site: Site, { trial, held, check }: IssueOptions): Issue {
   const authority = new URL(authorityOf(site, trial)).host;
   const askTitle = `Ask ${authority} for a certificate`;
-  const env = `--env ${target.environment} --app ${target.app}`;
   const findings: string[] = [];
   const steps: Step[] = [
     {
@@ -46,7 +46,7 @@ export function issueSteps(target: Target, site: Site, { trial, held, check }: I
         script('((EUID == 0)) || sudo -n -l "$(command -v systemctl)" reload nginx >/dev/null'),
       ),
     },
-    ...(check && held === undefined ? challengeSteps(site, check, findings) : []),
+    ...(check && held === undefined ? challengeSteps(target, site, check, findings) : []),
     {
       title: askTitle,
       run: obtain(site, trial),
@@ -70,7 +70,7 @@ export function issueSteps(target: Target, site: Site, { trial, held, check }: I
         advice: 'when the records were changed only now, wait for their time to live; --skip-checks asks all the same',
       });
     if (step.title === askTitle) {
-      const { message, advice } = explainCertbot(said, authority, env);
+      const { message, advice } = explainCertbot(said, authority, target);
       return new Failure(1, `${message}; ${stays}`, { detail: shortened(detail), advice });
     }
     if (step.title !== silence) return undefined;
@@ -85,19 +85,24 @@ export function issueSteps(target: Target, site: Site, { trial, held, check }: I
       });
     return new Failure(1, 'nginx does not take its configuration as it is, so it could not take a certificate', {
       detail,
-      advice: `npx tsx tasks/site.ts apply ${env}`,
+      advice: taskCommand('site apply', target),
     });
   }
 }
 
 /** A file with a name that nobody can guess, asked for from this machine while it is there. */
-function challengeSteps(site: Site, check: NonNullable<IssueOptions['check']>, findings: string[]): Step[] {
+function challengeSteps(
+  target: TargetName,
+  site: Site,
+  check: NonNullable<IssueOptions['check']>,
+  findings: string[],
+): Step[] {
   const token = `bookops-${randomBytes(16).toString('hex')}`;
   const folder = `${certificatePlaces(site).challenges}/.well-known/acme-challenge`;
   const file = `${folder}/${token}`;
   async function* verdict() {
     for (const seen of await askEverywhere(check.lookups, token)) {
-      const problem = explainSeen(seen, check.server);
+      const problem = explainSeen(seen, check.server, target);
       if (problem?.doubt) check.warn(`${problem.says}; ${problem.fix}`);
       else if (problem) findings.push(problem.says, `  → ${problem.fix}`);
     }
@@ -120,7 +125,11 @@ function challengeSteps(site: Site, check: NonNullable<IssueOptions['check']>, f
 }
 
 /** What certbot's many words come to. */
-export function explainCertbot(said: string[], authority: string, env: string): { message: string; advice: string } {
+export function explainCertbot(
+  said: string[],
+  authority: string,
+  target: TargetName,
+): { message: string; advice: string } {
   const text = said.join('\n');
   const limit =
     /rateLimited :: (?:[^\n]*? :: )?([^\n]+)/.exec(text)?.[1] ??
@@ -128,7 +137,7 @@ export function explainCertbot(said: string[], authority: string, env: string): 
   if (limit)
     return {
       message: `${authority} has given out as many as it wants to for now: ${limit.trim()}`,
-      advice: `wait until then; try out with --staging, which is not counted: npx tsx tasks/certificates.ts issue --staging ${env}`,
+      advice: `wait until then; try out with --staging, which is not counted: ${taskCommand('certificates issue --staging', target)}`,
     };
   const refusal = /urn:ietf:params:acme:error:(\w+) :: (?:.*? :: )?([^\n]+)/.exec(text);
   if (/ConnectionError|Connection refused|NewConnectionError|Max retries exceeded|Read timed out/.test(text))
@@ -146,11 +155,11 @@ export function explainCertbot(said: string[], authority: string, env: string): 
   if (refused.length)
     return {
       message: `${authority} could not convince itself: ${refused.map(([, domain = '', why = '']) => `${domain}: ${why.trim()}`).join('; ')}`,
-      advice: `npx tsx tasks/certificates.ts issue --staging ${env} tries again without being counted`,
+      advice: `${taskCommand('certificates issue --staging', target)} tries again without being counted`,
     };
   return {
     message: `${authority} gave no certificate${refusal ? `: ${refusal[2]?.trim()} (${refusal[1]})` : ''}`,
-    advice: `npx tsx tasks/certificates.ts issue --staging ${env} tries again without being counted`,
+    advice: `${taskCommand('certificates issue --staging', target)} tries again without being counted`,
   };
 }
 

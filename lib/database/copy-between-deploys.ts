@@ -1,4 +1,5 @@
 // Copying a database beside deploys: looked at before and after, done again when one came in between, and what its answer says.
+import { targetName, taskCommand } from '../target/command.ts';
 import type { DatabaseFacts } from './facts.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
@@ -75,11 +76,11 @@ done`,
 export function readRest(text: string, target: Target): ((name: string) => string) | undefined {
   if (/^none$/m.test(text)) return undefined;
   const word = (name: string) => new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1]?.trim() ?? '';
-  const name = `${target.app} ${target.environment}`;
+  const name = targetName(target);
   const busy = word('busy');
   if (busy.startsWith('2'))
     throw new Failure(1, `an earlier run left ${name} half-way, and its database may be so too: nothing was copied`, {
-      advice: `npx tsx tasks/restart.ts --env ${target.environment} settles it, then once more`,
+      advice: `${taskCommand('restart', target)} settles it, then once more`,
     });
   if (busy)
     throw new Failure(5, `${name} was never at rest: ${busy.slice(2) || 'a deploy is under way'}`, {

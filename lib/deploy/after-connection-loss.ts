@@ -1,4 +1,5 @@
 // After a lost connection or a keeper that was killed: asks the server what became of the attempt, and has it settled.
+import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -42,6 +43,6 @@ export async function afterLoss(
   }
   if (holder === undefined) return undefined;
   throw new Failure(4, `${host.name} still works on the attempt: ${holder}`, {
-    advice: `it frees the target when it is done: npx tsx tasks/releases.ts --env ${target.environment} tells how it ended`,
+    advice: `it frees the target when it is done: ${taskCommand('releases', target)} tells how it ended`,
   });
 }

@@ -1,4 +1,5 @@
 // Everything a task needs to know about a target, asked in one round trip that changes nothing.
+import { targetName, taskCommand } from '../target/command.ts';
 import { crontabQuestion } from '../cron/crontab.ts';
 import { largestFile } from '../env/grammar.ts';
 import { Failure } from '../errors.ts';
@@ -54,9 +55,9 @@ export function reader(target: Target, file: string, index: number): Command {
 export async function askFacts(host: Host, target: Target, required?: Target, more?: Command): Promise<Facts> {
   const answer = await host.ask(factsCommand(target, required, more));
   if (answer.code !== 0 || !answer.stdout.includes('\nend '))
-    throw new Failure(1, `${host.name} could not tell about ${target.app} ${target.environment}`, {
+    throw new Failure(1, `${host.name} could not tell about ${targetName(target)}`, {
       detail: (answer.stderr || answer.stdout).trim(),
-      advice: `npx tsx tasks/doctor.ts --env ${target.environment} looks for the cause`,
+      advice: `${taskCommand('doctor', target)} looks for the cause`,
     });
   return readFacts(answer.stdout, target);
 }

@@ -1,4 +1,5 @@
 // One attempt on a target: facts, plan, lock, and a plan made anew when the target changed before the lock was ours.
+import { targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { healthNow } from './health-now.ts';
@@ -13,7 +14,6 @@ import { afterLoss } from './after-connection-loss.ts';
 import { withBootLine } from '../cron/reboot-line.ts';
 import { type Facts } from '../release/facts.ts';
 import { askFacts } from './ask-facts.ts';
-import { recoverCommand } from '../plan/keeper/leftover.ts';
 import { pairs } from '../log-line.ts';
 import { attemptId, sha7 } from '../release/release.ts';
 import { runPlan } from './run-plan.ts';
@@ -79,11 +79,10 @@ export async function attempt(
 
   /** @throws Failure 1 when it is live by the record only */
   async function servesAlready(facts: Facts, sha: string): Promise<string> {
-    const { app, environment } = target;
     const { healthy, words } = await healthNow(host, target, serving(target, facts), sha);
-    if (healthy) return `${app} ${environment} serves ${sha7(sha)} already`;
-    throw new Failure(1, `${sha7(sha)} is live on ${app} ${environment} by its record, and is not ready: ${words}`, {
-      advice: `npx tsx tasks/restart.ts --env ${environment} --app ${app} starts it anew; npx tsx tasks/logs.ts --env ${environment} --app ${app} shows what it says`,
+    if (healthy) return `${targetName(target)} serves ${sha7(sha)} already`;
+    throw new Failure(1, `${sha7(sha)} is live on ${targetName(target)} by its record, and is not ready: ${words}`, {
+      advice: `${taskCommand('restart', target)} starts it anew; ${taskCommand('logs', target)} shows what it says`,
     });
   }
 }
@@ -99,7 +98,7 @@ function attemptOf(target: Target, change: Change, { action }: DeployRequest, wh
     client: who,
     appUser: runtimeOf(target).appUser,
     wait,
-    recover: recoverCommand(target),
+    recover: taskCommand('recover', target),
   };
 }
 
@@ -117,7 +116,7 @@ function shownPlan(target: Target, { change, plan }: PreparedDeploy, report: Rep
   const { dim, bold } = report.paint;
   const text = [
     bold(
-      `${target.app} ${target.environment} on ${target.host.name}: ${change.was ? `${sha7(change.was.sha)} → ` : 'first release '}${sha7(change.next.sha)}; nothing is changed by this plan`,
+      `${targetName(target)} on ${target.host.name}: ${change.was ? `${sha7(change.was.sha)} → ` : 'first release '}${sha7(change.next.sha)}; nothing is changed by this plan`,
     ),
     ...steps.map(
       (step, at) =>

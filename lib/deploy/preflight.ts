@@ -1,4 +1,5 @@
 // What speaks against a change before anything is changed: environment files, disk, what staging has shown.
+import { targetName, taskCommand } from '../target/command.ts';
 import { checkForms, checkRules } from '../env/rules.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
@@ -16,7 +17,7 @@ export function verifyEnvironment(target: Target, facts: Facts, told?: (line: st
   if (told) forms.forEach(told);
   const problems = told ? broken : [...forms, ...broken];
   if (problems.length === 0) return;
-  throw new Failure(3, `the environment of ${target.app} ${target.environment} is not safe to run with`, {
+  throw new Failure(3, `the environment of ${targetName(target)} is not safe to run with`, {
     detail: problems.join('\n'),
     advice: `correct the file on ${target.host.name}, or the rules under env: in ops.yml; nothing was changed`,
   });
@@ -46,7 +47,7 @@ export function verifyRanOn(target: Target, sha: string, log: LogLine[] | undefi
     1,
     `${target.requires} never had ${sha7(sha)} live, and ${target.environment} only takes what ${target.requires} ran`,
     {
-      advice: `npx tsx tasks/deploy.ts --env ${target.requires} --sha ${sha}, then again; or in so many words: --untried`,
+      advice: `${taskCommand('deploy', { ...target, environment: target.requires })} --sha ${sha}, then again; or in so many words: --untried`,
     },
   );
 }

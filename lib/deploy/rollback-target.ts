@@ -1,4 +1,5 @@
 // Which release a rollback goes to: the last good one before the one that serves, or the good one that was named.
+import { targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { serving } from '../release/serving.ts';
@@ -19,12 +20,12 @@ export function earlierRelease(target: Target, facts: Facts, to: string | undefi
     throw new Failure(
       2,
       to === undefined
-        ? `${target.app} ${target.environment} has no good release before the one that serves`
-        : `the log of ${target.app} ${target.environment} has no good release ${JSON.stringify(to)}`,
+        ? `${targetName(target)} has no good release before the one that serves`
+        : `the log of ${targetName(target)} has no good release ${JSON.stringify(to)}`,
       {
         advice: others.length
           ? `good ones are: ${[...new Set(others.map(one => sha7(one.sha)))].join(', ')} (--to)`
-          : `npx tsx tasks/releases.ts --env ${target.environment} lists what there was`,
+          : `${taskCommand('releases', target)} lists what there was`,
       },
     );
   if (now && sameCommit(found.sha, now.sha)) return { already: found.sha };

@@ -1,4 +1,5 @@
 // Going back: the release that was good before, put live again without its database, or with it when that was asked for.
+import { taskCommand } from '../target/command.ts';
 import type { Config } from '../config/load.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
@@ -33,7 +34,7 @@ export function rollback(
     // of a registry that does not answer, or a port that is taken, no older database is the remedy
     advice: step =>
       target.database && !withDatabase && step && (step.probes ?? step.title === `Start ${name}`)
-        ? `when the older release does not know the database of today: npx tsx tasks/rollback.ts --env ${target.environment} --with-database`
+        ? `when the older release does not know the database of today: ${taskCommand('rollback', target)} --with-database`
         : undefined,
     explain: (step, error) => explainWait(target, sha)(step, error),
 

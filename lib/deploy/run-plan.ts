@@ -1,4 +1,5 @@
 // Walks a plan through the keeper and shows it: step by step, then the record, or the one way back.
+import { targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure, messageOf } from '../errors.ts';
 import { StepFailed } from '../plan/keeper/step-failed.ts';
@@ -13,7 +14,6 @@ import { goodAfter, liveLine, type LogLine } from '../release/log.ts';
 import { pairs } from '../log-line.ts';
 import { sha7 } from '../release/release.ts';
 import type { Finish, Step } from '../plan/step.ts';
-import { recoverCommand } from '../plan/keeper/leftover.ts';
 import { showUndos, shownSteps, type Progress, type Undone } from '../plan/progress.ts';
 
 export type PlanRun = {
@@ -96,13 +96,13 @@ export async function runPlan({
   const outcome = await keeper.ended();
   if (unfinished)
     throw new Failure(6, unfinished, {
-      advice: `npx tsx tasks/restart.ts --env ${target.environment} --app ${target.app} starts it once more with all that belongs to it; when that does not: look at ${target.maintenance.flag} and at docker update --restart on the host`,
+      advice: `${taskCommand('restart', target)} starts it once more with all that belongs to it; when that does not: look at ${target.maintenance.flag} and at docker update --restart on the host`,
     });
   const seconds = round((performance.now() - begun) / 1000);
   const window = visits?.window ?? (windowBegan && round(((windowEnded ?? performance.now()) - windowBegan) / 1000));
   const meanwhile = target.switch === 'hold' ? 'in which visitors waited' : 'in maintenance';
   return {
-    text: `${target.app} ${target.environment} serves ${sha7(next.sha)}${was && was.sha !== next.sha ? ` (was ${sha7(was.sha)})` : ''} after ${seconds} s${window ? `, ${window} s of them ${meanwhile}` : ''}${visits ? `; visitors: ${toldVisits(visits)}` : ''}`,
+    text: `${targetName(target)} serves ${sha7(next.sha)}${was && was.sha !== next.sha ? ` (was ${sha7(was.sha)})` : ''} after ${seconds} s${window ? `, ${window} s of them ${meanwhile}` : ''}${visits ? `; visitors: ${toldVisits(visits)}` : ''}`,
     json: {
       app: target.app,
       environment: target.environment,
@@ -146,16 +146,12 @@ export async function runPlan({
 
   function endOf(outcome: Outcome, told: FailureText, { failed, back }: Undone): unknown {
     if (outcome === 'stuck')
-      return new Failure(
-        6,
-        `${told.message}; and then an undo failed: ${target.app} ${target.environment} needs a person now`,
-        {
-          detail: [told.detail, failed && `the undo of “${failed.title}” said:`, ...(failed?.said ?? [])]
-            .filter(Boolean)
-            .join('\n'),
-          advice: `repair what stopped the undo, then: ${recoverCommand(target)}; with --plan it shows what is left, and maintenance stays on until then`,
-        },
-      );
+      return new Failure(6, `${told.message}; and then an undo failed: ${targetName(target)} needs a person now`, {
+        detail: [told.detail, failed && `the undo of “${failed.title}” said:`, ...(failed?.said ?? [])]
+          .filter(Boolean)
+          .join('\n'),
+        advice: `repair what stopped the undo, then: ${taskCommand('recover', target)}; with --plan it shows what is left, and maintenance stays on until then`,
+      });
     if (signal.aborted) return signal.reason;
     const stays = !was
       ? 'nothing was left behind'
@@ -165,9 +161,7 @@ export async function runPlan({
     return new Failure(1, `${told.message} (${outcome}: ${stays})`, {
       ...(told.detail ? { detail: told.detail } : {}),
       advice:
-        told.advice ??
-        adviceAt(progress.current, intention) ??
-        `npx tsx tasks/logs.ts --env ${target.environment}, then deploy again`,
+        told.advice ?? adviceAt(progress.current, intention) ?? `${taskCommand('logs', target)}, then deploy again`,
     });
   }
 
@@ -178,7 +172,7 @@ export async function runPlan({
     report.warn(`${error.message}; asking the server what became of it`);
     const line = await aftermath();
     if (line?.outcome === 'live') {
-      const text = `${app} ${environment} serves ${sha7(next.sha)}; the server finished by itself`;
+      const text = `${targetName(target)} serves ${sha7(next.sha)}; the server finished by itself`;
       return {
         text,
         json: { app, environment, action: intention.action, outcome: 'live', sha: next.sha, id: change.id },
@@ -190,15 +184,15 @@ export async function runPlan({
         1,
         `${during} (${line.outcome}: ${was ? `${sha7(was.sha)} goes on serving` : 'nothing was left behind'})`,
         {
-          advice: `npx tsx tasks/deploy.ts --env ${environment} when the connection is steady`,
+          advice: `${taskCommand('deploy', target)} when the connection is steady`,
         },
       );
     if (line)
       throw new Failure(6, `${during}; then an undo failed`, {
-        advice: recoverCommand(target),
+        advice: taskCommand('recover', target),
       });
     throw new Failure(4, during, {
-      advice: `the server cannot be asked; as long as it runs it goes back by itself, 10 s after it lost this program at the latest: npx tsx tasks/releases.ts --env ${environment} tells how it ended`,
+      advice: `the server cannot be asked; as long as it runs it goes back by itself, 10 s after it lost this program at the latest: ${taskCommand('releases', target)} tells how it ended`,
     });
   }
 }

@@ -1,4 +1,5 @@
 // After a deploy: watches what visitors get for a while, and goes back as soon as it is worse than in the minute before.
+import { taskCommand } from '../target/command.ts';
 import type { Config } from '../config/load.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
@@ -50,20 +51,19 @@ export async function watchVisitors(
       json: { ...Object(result.json), watched: { seconds: watched, before, after } },
     };
   }
-  const { environment } = target;
   if (!went.was)
     throw new Failure(
       1,
       `visitors of ${sha7(went.sha)} fare badly: ${worse}; it stays live, nothing served before it`,
       {
-        advice: `npx tsx tasks/logs.ts --env ${environment}`,
+        advice: taskCommand('logs', target),
       },
     );
   context.report.warn(`${worse}: going back to ${sha7(went.was)}`);
   const back = await attempt(context, host, target, rollback(context, host, target, { to: went.was, from: went.sha }));
   throw new Failure(1, `visitors of ${sha7(went.sha)} fared worse: ${worse}`, {
     detail: back.text,
-    advice: `npx tsx tasks/logs.ts --env ${environment} --release ${sha7(went.sha)}, then deploy again`,
+    advice: `${taskCommand('logs', target)} --release ${sha7(went.sha)}, then deploy again`,
   });
 }
 

@@ -1,4 +1,5 @@
 // What the doctor finds about the certificate of a site: whether browsers take it, and for how long still.
+import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { certificateState } from '../certificate/inspect.ts';
 import type { Facts } from '../release/facts.ts';
@@ -9,6 +10,6 @@ export function certificateFindings(target: Target, facts: Facts): Finding[] {
   if (!found) return [];
   const { words, state, what } = found;
   if (state === 'good') return [good('certificate', words)];
-  const fix = `npx tsx tasks/certificates.ts ${what} --env ${target.environment} --app ${target.app}`;
+  const fix = taskCommand(`certificates ${what}`, target);
   return [state === 'bad' ? failure('certificate', words, fix) : warning('certificate', words, fix)];
 }

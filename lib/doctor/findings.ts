@@ -1,9 +1,9 @@
 // What the doctor makes of the answers: one finding per check, each that is not good with what to type next.
+import { taskCommand } from '../target/command.ts';
 import { checkEnvFile } from '../env/rules.ts';
 import type { Target } from '../target/target.ts';
 import { packageOf } from '../host/packages.ts';
 import type { Facts } from '../release/facts.ts';
-import { recoverCommand } from '../plan/keeper/leftover.ts';
 import { certificateFindings } from './certificate-findings.ts';
 import { failure, good, type Finding, warning } from '../finding.ts';
 import { words } from './answers.ts';
@@ -211,16 +211,15 @@ function boot({ runtime }: Target, facts: Facts): Finding[] {
 
 function going(target: Target, facts: Facts): Finding[] {
   const found: Finding[] = [];
-  const env = `--env ${target.environment} --app ${target.app}`;
   if (facts.holder)
-    found.push(warning('lock', `held: ${facts.holder}`, 'wait, or look: npx tsx tasks/status.ts ' + env));
+    found.push(warning('lock', `held: ${facts.holder}`, `wait, or look: ${taskCommand('status', target)}`));
   else found.push(good('lock', 'free'));
   if (facts.leftover && !facts.holder)
     found.push(
       failure(
         'journal of the keeper',
         `a run ended during “${facts.leftover}” and is not undone`,
-        `${recoverCommand(target)} settles it`,
+        `${taskCommand('recover', target)} settles it`,
       ),
     );
   return found;

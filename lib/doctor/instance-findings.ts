@@ -1,4 +1,5 @@
 // What the doctor finds about throw-away copies: whether nginx reads their sites, and whether the server ends them in time.
+import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { instancesFolder } from '../instance/target.ts';
 import { instancesQuestion, readLeases } from '../instance/lease.ts';
@@ -28,7 +29,7 @@ export function instanceFindings(target: Target, facts: Facts): Finding[] {
     warning(
       'instances',
       `${name} should have ended ${span(now - end)} ago: does cron run?`,
-      `npx tsx tasks/instance.ts down --name ${name} --env ${environment} --app ${app}`,
+      taskCommand(`instance down --name ${name}`, target),
     ),
   );
 }

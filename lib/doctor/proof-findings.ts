@@ -1,4 +1,5 @@
 // What the doctor makes of the backups: whether one was proven restorable, and lately enough, and whether the next can be taken.
+import { taskCommand } from '../target/command.ts';
 import { folderFaults } from '../backup/files/included-folders.ts';
 import { isProven, proofInWords, proofOf } from '../backup/drill/last-proven.ts';
 import type { Target } from '../target/target.ts';
@@ -22,7 +23,6 @@ function proven(target: Target, facts: Facts): Finding[] {
   if (!proof) return [];
   const words = proofInWords(proof, facts.now);
   if (isProven(target, proof, facts.now) && !proof.failed) return [good('backup', words)];
-  const again = `--env ${target.environment} --app ${target.app}`;
   // an old one that is proven again stays old
-  return [warning('backup', words, `npx tsx tasks/backup.ts ${again} && npx tsx tasks/drill.ts ${again}`)];
+  return [warning('backup', words, `${taskCommand('backup', target)} && ${taskCommand('drill', target)}`)];
 }

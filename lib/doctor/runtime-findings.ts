@@ -1,4 +1,5 @@
 // What the doctor finds about the runtime: Docker and Compose, or systemd, its unit and the rights that steps need.
+import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import type { Facts } from '../release/facts.ts';
 import { failure, good, type Finding, warning } from '../finding.ts';
@@ -53,7 +54,7 @@ export function runtimeFindings(target: Target, facts: Facts): Finding[] {
       failure(
         'unit',
         `${unit}.service is ${state.LoadState ?? 'unknown'}`,
-        `npx tsx tasks/config.ts unit --env ${target.environment} --app ${target.app} > ${unit}.service, then to /etc/systemd/system/ and systemctl daemon-reload`,
+        `${taskCommand('config unit', target)} > ${unit}.service, then to /etc/systemd/system/ and systemctl daemon-reload`,
       ),
     );
   else if (state.User !== user)

@@ -1,5 +1,6 @@
 // What the doctor finds about the proxy in front: is it there, may we reload it, does it read our site, can it see our files.
 import { posix } from 'node:path';
+import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { siteState } from '../proxy/site.ts';
@@ -40,7 +41,7 @@ export function siteFindings(target: Target, facts: Facts): Finding[] {
   if (!version) return [failure(proxy, 'is not there', `sudo apt-get install ${proxy}`)];
 
   const { front, tied, isApplied } = siteState(target, facts);
-  const apply = `npx tsx tasks/site.ts apply --env ${target.environment} --app ${target.app}`;
+  const apply = taskCommand('site apply', target);
   const found: Finding[] = [
     text('proxy-active') === 'active'
       ? good(proxy, version[1] ?? version[2] ?? '')

@@ -1,4 +1,5 @@
 // What speaks against making a throw-away copy, before anything is changed.
+import { targetName } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { seconds } from '../duration.ts';
 import { Failure } from '../errors.ts';
@@ -40,7 +41,7 @@ export function refuseTaken(base: Target, name: string, targets: readonly Target
       one.site?.domains.includes(site?.domains[0] ?? ''),
   );
   if (other)
-    throw new Failure(2, `${name} would be taken for ${other.app} ${other.environment} of ops.yml`, {
+    throw new Failure(2, `${name} would be taken for ${targetName(other)} of ops.yml`, {
       advice: 'choose another name',
     });
 }
@@ -52,7 +53,7 @@ export function verifyPlace(base: Target, facts: Facts): void {
       advice: 'sudo apt-get install cron on the host',
     });
   if (facts.answers.get('instances-tied')?.trim() !== 'ours')
-    throw new Failure(1, `nginx does not read the sites of instances of ${base.app} ${base.environment} yet`, {
+    throw new Failure(1, `nginx does not read the sites of instances of ${targetName(base)} yet`, {
       advice: `as root on ${base.host.name}, once: ${instancesTie(base.app, base.environment, instancesFolder(base)).tie}`,
     });
 }

@@ -1,6 +1,7 @@
 // What the server knows of the copies of a target: one line each, in a file of its own, asked and read.
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
+import { targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
@@ -78,11 +79,7 @@ export function portsFor(base: Target, name: string, marks: readonly Lease[]): n
     const block = Array.from({ length: count }, (_, index) => from + index);
     if (!block.some(port => taken.has(port))) return block;
   }
-  throw new Failure(
-    1,
-    `the ports ${first}-${last} are all taken by ${marks.length} instances of ${base.app} ${base.environment}`,
-    {
-      advice: `npx tsx tasks/instance.ts list --env ${base.environment} --app ${base.app}, then take one down; or widen instances.ports in ops.yml`,
-    },
-  );
+  throw new Failure(1, `the ports ${first}-${last} are all taken by ${marks.length} instances of ${targetName(base)}`, {
+    advice: `${taskCommand('instance list', base)}, then take one down; or widen instances.ports in ops.yml`,
+  });
 }

@@ -1,6 +1,7 @@
 // The steps that make a copy, give it more time and take it away; what ends it by itself stands on the server.
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
+import { targetName } from '../target/command.ts';
 import { readRest, betweenDeploys } from '../database/copy-between-deploys.ts';
 import type { Target } from '../target/target.ts';
 import type { InstanceData } from '../target/instance-settings.ts';
@@ -143,7 +144,7 @@ function sweepScript(base: Target): string {
   const ends = cronLine(
     '* * * * *',
     sh`bash ${`${folder}/sweep.sh`}`,
-    `ends the instances of ${base.app} ${base.environment} when their time is up`,
+    `ends the instances of ${targetName(base)} when their time is up`,
   );
   return lines(
     sh`folder=${folder}`,

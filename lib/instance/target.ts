@@ -1,5 +1,6 @@
 // A throw-away copy of a target as a target of its own: another root, project, ports and name, and nothing that it shares with its base.
 import { posix } from 'node:path';
+import { targetName } from '../target/command.ts';
 import { portHere, isPortName, hostPorts } from '../target/ports.ts';
 import type { Target } from '../target/target.ts';
 import type { Site } from '../target/site-settings.ts';
@@ -39,7 +40,7 @@ export function portsNeeded(base: Target): number[] {
 export function copyOf(base: Target, name: string, ports: readonly number[]): Target {
   const { instances, runtime, site } = base;
   if (!instances || !site || runtime.kind !== 'compose')
-    throw new Failure(3, `${base.app} ${base.environment} has no instances`, {
+    throw new Failure(3, `${targetName(base)} has no instances`, {
       advice: 'add instances: with ports and domain to an environment that is not production (docs/configuration.md)',
     });
   const folder = instancesFolder(base);

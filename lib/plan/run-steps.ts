@@ -1,4 +1,5 @@
 // A change on a target outside a deploy: under the same lock and with the same way back, but no attempt and no line in the release log.
+import { targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -7,7 +8,6 @@ import { type Keeper } from './keeper/keeper.ts';
 import { openKeeper } from './keeper/open.ts';
 import type { Result } from '../report/result.ts';
 import type { PlanContext } from './context.ts';
-import { recoverCommand } from './keeper/leftover.ts';
 import { pairs } from '../log-line.ts';
 import type { Step } from './step.ts';
 import { showUndos, shownSteps, type Progress } from './progress.ts';
@@ -38,7 +38,7 @@ export async function runSteps(
     client: who,
     appUser: undefined,
     wait: around.args.wait ?? 0,
-    recover: recoverCommand(target),
+    recover: taskCommand('recover', target),
   });
   const progress: Progress = { current: undefined, said: [] };
   keeper.begin(steps, []);
@@ -59,9 +59,9 @@ async function undo(keeper: Keeper, steps: Step[], { report, signal }: PlanConte
   keeper.abort(signal.aborted ? 'aborted' : 'reverted', '');
   const { failed } = await showUndos(keeper, steps, report);
   if ((await keeper.ended()) === 'stuck')
-    throw new Failure(6, `an undo failed: ${target.app} ${target.environment} needs a person now`, {
+    throw new Failure(6, `an undo failed: ${targetName(target)} needs a person now`, {
       ...(failed && { detail: failed.said.join('\n') }),
-      advice: `repair what stopped it, then: ${recoverCommand(target)}`,
+      advice: `repair what stopped it, then: ${taskCommand('recover', target)}`,
     });
 }
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { posix } from 'node:path';
+import { targetName } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import type { Route, Site } from '../target/site-settings.ts';
 import { proxyWord } from './nginx.ts';
@@ -12,7 +13,7 @@ const load = createRequire(import.meta.url);
 /** The whole file. @throws Failure 3 when a value cannot stand in Caddy's configuration. */
 export function caddyConfig(target: Target, site: Site): string {
   const word = (text: string, allowed?: RegExp) =>
-    proxyWord(text, { who: `${target.app} ${target.environment}`, proxy: 'caddy', ...(allowed && { allowed }) });
+    proxyWord(text, { who: targetName(target), proxy: 'caddy', ...(allowed && { allowed }) });
   const isOpen = site.tls === 'off';
   const routes = site.routes.map(route => routeOf(route, site, word));
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { posix } from 'node:path';
+import { targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import type { Route, Site } from '../target/site-settings.ts';
 import { Failure } from '../errors.ts';
@@ -14,7 +15,7 @@ const load = createRequire(import.meta.url);
 /** The whole file. @throws Failure 3 when the target has no site, or one with a value that cannot stand in nginx's configuration. */
 export function siteConfig(target: Target): string {
   const { site } = target;
-  const who = `${target.app} ${target.environment}`;
+  const who = targetName(target);
   if (!site) throw new Failure(3, `${who} has no site: ops.yml does not say what visitors reach it by`);
   const word = (text: string) => proxyWord(text, { who, proxy: 'nginx' });
   const key = proxyKey(target);
@@ -30,8 +31,8 @@ export function siteConfig(target: Target): string {
       environment: target.environment,
       key,
       writer: target.instance
-        ? `npx tsx tasks/instance.ts up --name ${target.instance.name} --env ${target.instance.base} --app ${target.app}`
-        : `npx tsx tasks/site.ts apply --env ${target.environment} --app ${target.app}`,
+        ? taskCommand(`instance up --name ${target.instance.name}`, { ...target, environment: target.instance.base })
+        : taskCommand('site apply', target),
       reader: target.instance
         ? 'nginx reads the sites of all instances'
         : `/etc/nginx/sites-enabled/${target.app}-${target.environment}.conf is a link to it`,

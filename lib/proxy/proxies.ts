@@ -1,5 +1,6 @@
 // The proxies that can stand in front of an app: which files each reads, how it is tied to them, how it tests and takes them.
 import { readFileSync } from 'node:fs';
+import { targetName } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import type { Site } from '../target/site-settings.ts';
 import { Failure } from '../errors.ts';
@@ -28,9 +29,9 @@ export type Proxy = {
 
 /** @throws Failure 3 when the target has no site. */
 export function proxyOf(target: Target): Proxy {
-  const { site, app, environment } = target;
+  const { site } = target;
   if (!site)
-    throw new Failure(3, `${app} ${environment} has no site: ops.yml does not say what visitors reach it by`, {
+    throw new Failure(3, `${targetName(target)} has no site: ops.yml does not say what visitors reach it by`, {
       advice: 'add site: with domains, upstreams and routes (docs/configuration.md)',
     });
   return site.proxy === 'caddy' ? caddy(target, site) : nginx(target, site);

@@ -1,5 +1,6 @@
 // How a target's site gets to its proxy: what is there, what would change, and the steps that change it or leave everything as it was.
 import { createHash } from 'node:crypto';
+import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import type { Facts } from '../release/facts.ts';
@@ -81,7 +82,7 @@ export function siteSteps(target: Target, facts: Facts): Step[] {
     {
       title: `Apply the site to ${name}`,
       run: sh`true`,
-      skip: `${name} does not read it yet; npx tsx tasks/site.ts apply --env ${target.environment} --app ${target.app} says what to type as root`,
+      skip: `${name} does not read it yet; ${taskCommand('site apply', target)} says what to type as root`,
     },
   ];
 }

@@ -1,4 +1,5 @@
 // What is true of a target whatever its journal says: which release serves, how it is, and what an attempt made beside it.
+import { targetName } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { healthQuestion, readHealth, type HealthNow } from '../deploy/health-now.ts';
@@ -87,7 +88,7 @@ function namedOr(target: Target, facts: Facts, known: Release[], named: string):
     known.find(one => one.name === named || (named.length > 6 && one.sha.startsWith(named))) ??
     (lineOf && releaseOf(target, facts, lineOf.release ?? '', lineOf.sha));
   if (found) return found;
-  throw new Failure(2, `${target.app} ${target.environment} has no release ${JSON.stringify(named)} on its host`, {
+  throw new Failure(2, `${targetName(target)} has no release ${JSON.stringify(named)} on its host`, {
     advice: `there are: ${facts.folders.join(', ') || 'none'}`,
   });
 }

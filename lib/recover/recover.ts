@@ -1,4 +1,5 @@
 // Out of what an attempt left half-way: what is true now, the way back once more, or a person's word that what is there counts.
+import { targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -14,15 +15,15 @@ import { serving } from '../release/serving.ts';
 import { type PlanContext } from '../plan/context.ts';
 import { type Facts } from '../release/facts.ts';
 import { askFacts } from '../deploy/ask-facts.ts';
-import { leftoverQuestion, readLeftover, recoverCommand, type Leftover } from '../plan/keeper/leftover.ts';
+import { leftoverQuestion, readLeftover, type Leftover } from '../plan/keeper/leftover.ts';
 import { pairs } from '../log-line.ts';
 import { attemptId, sha7 } from '../release/release.ts';
 import { present, type Step } from '../plan/step.ts';
 import type { Present } from './present-state.ts';
 import { shownSteps, type Progress } from '../plan/progress.ts';
 
-export function accepts({ app, environment }: Target, typed: string): boolean {
-  return [`${app}/${environment}`, `${app} ${environment}`].includes(typed.trim());
+export function accepts(target: Target, typed: string): boolean {
+  return [`${target.app}/${target.environment}`, targetName(target)].includes(typed.trim());
 }
 
 /** Whether the flag is that of an attempt, and not of a person. */
@@ -32,19 +33,18 @@ const isOurs = (flag: string | undefined): boolean => /^by \S+: (?!switched on b
 export function nothingLeft(target: Target, facts: Facts): Result {
   const { app, environment } = target;
   const now = serving(target, facts);
-  const words = `--env ${environment} --app ${app}`;
   // a release that was recorded since, or accepted, is known to be there
   const isOpen = !['live', 'accepted'].includes(facts.log.at(-1)?.outcome ?? 'live');
   if (now && !facts.holder && isOpen && isOurs(facts.flag))
     throw new Failure(
       6,
-      `the maintenance of an attempt on ${app} ${environment} is on, and its journal is gone: nothing tells what is to be undone`,
+      `the maintenance of an attempt on ${targetName(target)} is on, and its journal is gone: nothing tells what is to be undone`,
       {
-        advice: `compare the database with the newest copy in backups first; then npx tsx tasks/restart.ts ${words} starts ${sha7(now.sha)}, and npx tsx tasks/maintenance.ts off ${words} lets visitors in`,
+        advice: `compare the database with the newest copy in backups first; then ${taskCommand('restart', target)} starts ${sha7(now.sha)}, and ${taskCommand('maintenance off', target)} lets visitors in`,
       },
     );
   return {
-    text: `nothing to recover: ${app} ${environment} ${now ? `serves ${sha7(now.sha)}` : 'serves nothing yet'}, and no attempt is left half-way${facts.holder ? `; somebody works on it: ${facts.holder}` : ''}${facts.flag === undefined ? '' : `; maintenance is on, and npx tsx tasks/maintenance.ts off ${words} ends it`}`,
+    text: `nothing to recover: ${targetName(target)} ${now ? `serves ${sha7(now.sha)}` : 'serves nothing yet'}, and no attempt is left half-way${facts.holder ? `; somebody works on it: ${facts.holder}` : ''}${facts.flag === undefined ? '' : `; maintenance is on, and ${taskCommand('maintenance off', target)} ends it`}`,
     json: { app, environment, outcome: 'nothing to do', current: facts.current },
   };
 }
@@ -73,7 +73,7 @@ export function shownLeftover(target: Target, left: Leftover, now: Present, repo
   ];
   const text = [
     bold(
-      `${app} ${environment} on ${target.host.name}: ${what} ended during “${left.during}”${left.rebooted ? ', and the server restarted' : ''}`,
+      `${targetName(target)} on ${target.host.name}: ${what} ended during “${left.during}”${left.rebooted ? ', and the server restarted' : ''}`,
     ),
     left.decided ? 'it was decided: what is left goes forward' : 'left to undo, in this order:',
     ...(left.undos.length ? [report.table(left.undos.map(undo))] : left.decided ? [] : ['  nothing']),
@@ -82,7 +82,7 @@ export function shownLeftover(target: Target, left: Leftover, now: Present, repo
     'now:',
     report.table(truth),
     ...(now.release
-      ? [`try again: ${recoverCommand(target)}; or accept it as it is: --accept ${app}/${environment}`]
+      ? [`try again: ${taskCommand('recover', target)}; or accept it as it is: --accept ${app}/${environment}`]
       : []),
   ].join('\n');
   return {
@@ -116,17 +116,17 @@ export async function tryAgain(around: PlanContext, host: Host, target: Target, 
     if (!(error instanceof Failure) || error.exit !== 6) throw error;
     throw new Failure(6, error.message, {
       ...(error.detail ? { detail: error.detail } : {}),
-      advice: `repair what the lines above name and type ${recoverCommand(target)} again; or take what is there now for what it is: ${recoverCommand(target)} --accept ${app}/${environment}`,
+      advice: `repair what the lines above name and type ${taskCommand('recover', target)} again; or take what is there now for what it is: ${taskCommand('recover', target)} --accept ${app}/${environment}`,
     });
   });
   await keeper.quit();
   const facts = await askFacts(host, target, undefined, leftoverQuestion(target));
   if (readLeftover(facts))
-    throw new Failure(6, `${app} ${environment} is not settled`, { advice: recoverCommand(target) });
+    throw new Failure(6, `${targetName(target)} is not settled`, { advice: taskCommand('recover', target) });
   const line = facts.log.findLast(one => one.id === left.line?.id);
   const now = serving(target, facts);
   return {
-    text: `${app} ${environment} is settled: ${now ? `${sha7(now.sha)} serves` : 'nothing serves'}${facts.flag === undefined ? '' : ', in maintenance'}`,
+    text: `${targetName(target)} is settled: ${now ? `${sha7(now.sha)} serves` : 'nothing serves'}${facts.flag === undefined ? '' : ', in maintenance'}`,
     json: { app, environment, outcome: 'settled', current: facts.current, was: line?.outcome },
   };
 }
@@ -143,7 +143,7 @@ export async function acceptPresent(
   const { app, environment } = target;
   const { facts, release } = now;
   if (!release)
-    throw new Failure(2, `nobody knows which release of ${app} ${environment} serves`, {
+    throw new Failure(2, `nobody knows which release of ${targetName(target)} serves`, {
       advice: `--release, one of: ${facts.folders.join(', ') || 'none is there; remove nothing, and deploy after the way back works'}`,
     });
   const id = attemptId(
@@ -194,7 +194,7 @@ export async function acceptPresent(
   await keeper.ended();
   const off = facts.flag === undefined || lifts;
   return {
-    text: `${app} ${environment} is accepted as it is: ${sha7(release.sha)} counts as what serves (${now.because}; ${now.health}), maintenance is ${off ? 'off' : 'on'}`,
+    text: `${targetName(target)} is accepted as it is: ${sha7(release.sha)} counts as what serves (${now.because}; ${now.health}), maintenance is ${off ? 'off' : 'on'}`,
     json: {
       app,
       environment,
@@ -216,6 +216,6 @@ function holderOf({ who, args }: PlanContext, target: Target) {
     client: who,
     appUser: runtimeOf(target).appUser,
     wait: args.wait ?? 0,
-    recover: recoverCommand(target),
+    recover: taskCommand('recover', target),
   };
 }

@@ -1,4 +1,5 @@
 // Which release serves, by the record of the target.
+import { targetName, taskCommand } from '../target/command.ts';
 import { Failure } from '../errors.ts';
 import type { Target } from '../target/target.ts';
 import type { Facts } from './facts.ts';
@@ -29,7 +30,7 @@ export function serving(target: Target, facts: Facts): Release | undefined {
 export function servingOrRefuse(target: Target, facts: Facts): Release {
   const now = serving(target, facts);
   if (now) return now;
-  throw new Failure(2, `nothing is deployed to ${target.app} ${target.environment} yet`, {
-    advice: `npx tsx tasks/deploy.ts --env ${target.environment}`,
+  throw new Failure(2, `nothing is deployed to ${targetName(target)} yet`, {
+    advice: taskCommand('deploy', target),
   });
 }

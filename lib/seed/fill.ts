@@ -1,4 +1,5 @@
 // Making a target's data anew: who must never be seeded, and the steps that do it with the app's own commands.
+import { targetName } from '../target/command.ts';
 import { parseEnvFile } from '../env/grammar.ts';
 import type { Target } from '../target/target.ts';
 import type { Seed } from '../target/instance-settings.ts';
@@ -10,9 +11,9 @@ import { runtimeOf } from '../runtime/runtime-of.ts';
 import type { Users } from './users.ts';
 
 /** @throws Failure 3 when ops.yml does not say in so many words that this may be seeded. */
-export function seedOf({ app, environment, seed }: Target): Seed {
-  if (seed) return seed;
-  throw new Failure(3, `${app} ${environment} has no seed in ops.yml, so its data are never made anew`, {
+export function seedOf(target: Target): Seed {
+  if (target.seed) return target.seed;
+  throw new Failure(3, `${targetName(target)} has no seed in ops.yml, so its data are never made anew`, {
     advice: 'seed: { command: …, guards: { APP_ENV: staging } } under an environment that is not production',
   });
 }
@@ -20,7 +21,7 @@ export function seedOf({ app, environment, seed }: Target): Seed {
 /** @throws Failure 3 when the environment files on the host do not agree with that. */
 export function verifySeedable(target: Target, facts: Facts): void {
   const seed = seedOf(target);
-  const name = `${target.app} ${target.environment}`;
+  const name = targetName(target);
   const files = target.env.map(({ file, keys }, index) => ({ file, keys, text: facts.envFiles[index] }));
   const wrong = Object.entries(seed.guards).flatMap(([key, wanted]) => {
     const asked = files.filter(({ keys }) => Object.hasOwn(keys, key));

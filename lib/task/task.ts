@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { basename, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { taskCommand } from '../target/command.ts';
 import { type Flags, type Reach, type Shape, type Typed, flagsOf, hasValues, parse } from './args.ts';
 import type { Config } from '../config/load.ts';
 import type { Target } from '../target/target.ts';
@@ -93,7 +94,7 @@ async function runToEnd<F extends Flags, R extends Reach, C extends boolean>(
 async function printHelp(shape: Shape, name: string) {
   const { help } = await import('./help.ts');
   process.stdout.on('error', () => {});
-  process.stdout.write(help(`npx tsx tasks/${name}.ts`, shape));
+  process.stdout.write(help(taskCommand(name), shape));
 }
 
 async function speak(name: string, typed: Typed | undefined, words: string[]): Promise<Reporter> {

@@ -1,4 +1,5 @@
 // The app's own backup command: it is run once, and what it writes is a part of the backup like the others.
+import { targetName } from '../../target/command.ts';
 import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';
 import { type AppCommand, type BackupFiles, recipientsOf } from '../../target/backup-settings.ts';
@@ -110,10 +111,7 @@ async function commandOf(way: Remote, target: Target, { words, service, as }: Ap
   if (service === undefined) return sh`cd ${target.root} && ${as ? sh`as_user ${as} ` : sh``}${words}`;
   const now = serving(target, await askFacts(way.host, target));
   if (now) return runtimeOf(target).exec(now, words, false, service);
-  throw new Failure(
-    1,
-    `nothing is deployed to ${target.app} ${target.environment}, so its service ${service} does not run`,
-  );
+  throw new Failure(1, `nothing is deployed to ${targetName(target)}, so its service ${service} does not run`);
 }
 
 function nothing({ words }: AppCommand, why: string): Failure {

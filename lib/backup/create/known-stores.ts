@@ -1,4 +1,5 @@
 // Which stores have had backups of a target, remembered on its host: one that has lost them all is not taken for a new one.
+import { targetName } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 import { sh } from '../../host/sh.ts';
@@ -19,7 +20,7 @@ export async function verifyNotLost(
   const file = fileOf(target);
   const had = (await run(way, sh`cat ${file} 2>/dev/null || true`, 'asking')).split('\n');
   if (!had.includes(store.name)) return;
-  throw new Failure(7, `the store ${store.name} had backups of ${target.app} ${target.environment}, and has none now`, {
+  throw new Failure(7, `the store ${store.name} had backups of ${targetName(target)}, and has none now`, {
     advice: `is its disk mounted, its bucket the right one? if it is meant to begin anew: rm ${file} on ${target.host.name}`,
   });
 }

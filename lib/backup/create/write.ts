@@ -1,4 +1,5 @@
 // One backup into one store: the parts as they flow, then the manifest, which is read back.
+import { taskCommand } from '../../target/command.ts';
 import type { Say } from '../../report/items.ts';
 import { Readable, PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -110,7 +111,7 @@ export async function writeBackup(
     ...content,
     shrunk: shrunkSince(before.find(isComplete)?.manifest, content),
     tools,
-    restore: `npx tsx tasks/restore.ts ${id} --env ${target.environment} --app ${target.app} --to ./restored; or by hand, as RESTORE.md in the store says`,
+    restore: `${taskCommand(`restore ${id}`, target)} --to ./restored; or by hand, as RESTORE.md in the store says`,
   };
   const written = renderManifest(manifest);
   const key = keyOf(target, id, manifestName);

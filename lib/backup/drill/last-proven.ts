@@ -1,4 +1,5 @@
 // When a backup was last proven restorable, as drills.log on the host tells it: for status, the doctor, and what a deploy asks for.
+import { targetName, taskCommand } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import { span } from '../../duration.ts';
 import { Failure } from '../../errors.ts';
@@ -141,12 +142,7 @@ export function verifyRestorable(target: Target, facts: Facts, unproven: boolean
     ? `the last proven backup is from ${span((facts.now.getTime() - proven.taken.getTime()) / 1000)} ago`
     : 'no backup was ever proven';
   if (unproven) return found;
-  const again = `--env ${target.environment} --app ${target.app}`;
-  throw new Failure(
-    1,
-    `${target.app} ${target.environment} wants a proven backup from the last ${span(most)}, and ${found}`,
-    {
-      advice: `npx tsx tasks/backup.ts ${again} && npx tsx tasks/drill.ts ${again}, then again; or in so many words: --unproven`,
-    },
-  );
+  throw new Failure(1, `${targetName(target)} wants a proven backup from the last ${span(most)}, and ${found}`, {
+    advice: `${taskCommand('backup', target)} && ${taskCommand('drill', target)}, then again; or in so many words: --unproven`,
+  });
 }

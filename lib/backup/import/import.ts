@@ -1,6 +1,7 @@
 // A backup that Bibliotheca's own scripts made, taken into the stores as one of ours: counted, packed, and listed by its own time.
 import { copyFile, cp, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { targetName } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import type { SqliteDatabase } from '../../target/database-settings.ts';
 import type { HostSettings } from '../../target/host-settings.ts';
@@ -32,7 +33,7 @@ export async function imported(
   const layout = await readLayout(from);
   const places = placesOf(target, layout.folders);
   if (layout.database !== undefined && target.database?.kind !== 'sqlite')
-    throw new Failure(3, `${from} has a SQLite database, and ${target.app} ${target.environment} has none in ops.yml`);
+    throw new Failure(3, `${from} has a SQLite database, and ${targetName(target)} has none in ops.yml`);
 
   const lock = await openScratch(await connect(target.host), {
     base: baseOn(target),
@@ -92,7 +93,7 @@ export async function imported(
   }
   const names = stores.map(store => store.name);
   return {
-    text: `${from} is ${id} of ${target.app} ${target.environment} now → ${names.join(', ')}`,
+    text: `${from} is ${id} of ${targetName(target)} now → ${names.join(', ')}`,
     json: { app: target.app, environment: target.environment, id, stores: names, manifest },
   };
 }

@@ -1,4 +1,5 @@
 // The stores of a target, looked at before the night: what each can do, and whether the next backup will be in it.
+import { targetName } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import { failure, good, warning, type Finding } from '../../finding.ts';
 import { Failure } from '../../errors.ts';
@@ -42,8 +43,8 @@ export async function probed(
     .flatMap((line, at) => [line, ...(found[at]?.fix ? [`  ${cyan(`→ ${found[at].fix}`)}`] : [])]);
   const bad = all.filter(({ findings }) => findings.some(({ state }) => state === 'failure')).map(({ store }) => store);
   const headline = bad.length
-    ? `${app} ${environment} cannot be backed up: ${bad.join(', ')} would fail`
-    : `the next backup of ${app} ${environment} will find its way into ${stores.map(({ name }) => name).join(', ')}`;
+    ? `${targetName(target)} cannot be backed up: ${bad.join(', ')} would fail`
+    : `the next backup of ${targetName(target)} will find its way into ${stores.map(({ name }) => name).join(', ')}`;
   return {
     text: `${lines.join('\n')}\n${headline}`,
     json: { app, environment, good: !bad.length, stores: all },

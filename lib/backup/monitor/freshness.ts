@@ -1,4 +1,5 @@
 // How a target's backups stand, store by store: whether there are young ones, whole ones, proven ones, and room for the next.
+import { taskCommand } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import type { StoreSettings } from '../../target/backup-settings.ts';
 import { span } from '../../duration.ts';
@@ -68,7 +69,7 @@ async function lookInto(
       ...standing(target, name, held, now),
     ];
     const whole = held.find(isComplete);
-    const room = whole && (await roomFor(store, whole));
+    const room = whole && (await roomFor(target, store, whole));
     if (room) concerns.push({ subject: `room:${name}`, ...room });
     return { name, held, concerns };
   } catch (error) {
@@ -84,7 +85,6 @@ async function lookInto(
 
 /** Whether one store has a good backup that is young enough, and whether much is gone in the newest. */
 export function standing(target: Target, store: string, held: readonly StoredBackup[], now: Date): Concern[] {
-  const again = `--env ${target.environment} --app ${target.app}`;
   const every = target.backup?.everySeconds;
   const newest = held.find(isComplete);
   const age = newest && (now.getTime() - newest.time.getTime()) / 1000;
@@ -99,7 +99,7 @@ export function standing(target: Target, store: string, held: readonly StoredBac
           : late
             ? `the newest backup in ${store} is ${span(age)} old, and one is meant to come every ${span(every)}`
             : `${store} has a young backup again`,
-      ...(age === undefined || late ? { advice: `npx tsx tasks/backup.ts ${again}` } : {}),
+      ...(age === undefined || late ? { advice: taskCommand('backup', target) } : {}),
     },
   ];
   const [gone] = newest?.manifest.shrunk ?? [];
@@ -108,13 +108,17 @@ export function standing(target: Target, store: string, held: readonly StoredBac
       subject: `shrunk:${store}`,
       bad: gone !== undefined,
       says: gone === undefined ? `the newest backup in ${store} has lost nothing` : `${newest.id} in ${store}: ${gone}`,
-      ...(gone === undefined ? {} : { advice: `look at the app; npx tsx tasks/backups.ts show ${newest.id} ${again}` }),
+      ...(gone === undefined ? {} : { advice: `look at the app; ${taskCommand(`backups show ${newest.id}`, target)}` }),
     });
   return found;
 }
 
 /** Two more like the newest must fit. */
-async function roomFor(store: Store, newest: CompleteBackup): Promise<Omit<Concern, 'subject'> | undefined> {
+async function roomFor(
+  target: Target,
+  store: Store,
+  newest: CompleteBackup,
+): Promise<Omit<Concern, 'subject'> | undefined> {
   const free = await store.free();
   if (free === undefined) return undefined;
   const bad = free < 2 * newest.bytes;
@@ -122,7 +126,7 @@ async function roomFor(store: Store, newest: CompleteBackup): Promise<Omit<Conce
     ? {
         bad,
         says: `${store.name} has ${size(free)} left, and a backup takes ${size(newest.bytes)}`,
-        advice: 'make room there, or keep fewer: backup.keep in ops.yml, then npx tsx tasks/backups.ts prune --plan',
+        advice: `make room there, or keep fewer: backup.keep in ops.yml, then ${taskCommand('backups prune', target)} --plan`,
       }
     : { bad, says: `${store.name} has room again` };
 }
@@ -130,14 +134,13 @@ async function roomFor(store: Store, newest: CompleteBackup): Promise<Omit<Conce
 function proofConcern(target: Target, proven: Drilled | undefined, now: Date): Concern[] {
   if (target.backup?.provenSeconds === undefined) return [];
   const bad = !isProven(target, { proven }, now);
-  const again = `--env ${target.environment} --app ${target.app}`;
   const most = span(target.backup.provenSeconds);
   const says = proven
     ? `the last proven backup is from ${span((now.getTime() - proven.taken.getTime()) / 1000)} ago, and ${most} is the most`
     : 'no backup was ever proven restorable';
   return [
     bad
-      ? { subject: 'proof', bad, says, advice: `npx tsx tasks/drill.ts ${again}` }
+      ? { subject: 'proof', bad, says, advice: taskCommand('drill', target) }
       : { subject: 'proof', bad, says: 'a young backup is proven restorable' },
   ];
 }

@@ -1,4 +1,5 @@
 // Looks after a target's backups: when a task has ended, or on its own from another machine. Tells what changed, and once only.
+import { targetName } from '../../target/command.ts';
 import { deliver } from '../../alert/deliver.ts';
 import type { News } from '../../alert/message.ts';
 import type { Target } from '../../target/target.ts';
@@ -77,7 +78,7 @@ export async function watched(around: WatchContext, target: Target, plan: boolea
   const rows = wrong.flatMap(({ says, advice }) => [`✖ ${says}`, ...(advice ? [`  → ${advice}`] : [])]);
   const counts = look.stores.map(({ name, held }) => `${held?.length ?? 'unknown'} in ${name}`).join(', ');
   return {
-    text: wrong.length ? rows.join('\n') : `the backups of ${app} ${environment} are well: ${counts}`,
+    text: wrong.length ? rows.join('\n') : `the backups of ${targetName(target)} are well: ${counts}`,
     json: { app, environment, good: !wrong.length, problems: wrong.map(({ subject, says }) => ({ subject, says })) },
     exit: wrong.length ? 7 : 0,
   };

@@ -1,5 +1,6 @@
 // Which parts and paths of a backup are meant by a restore.
 import { posix } from 'node:path';
+import { targetName } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 import type { CompleteBackup } from '../catalog.ts';
@@ -30,11 +31,11 @@ export function selectionOf(target: Target, { manifest }: CompleteBackup, only: 
         },
       );
     if (manifest.database && !target.database)
-      throw new Failure(3, `the backup has a database, and ${target.app} ${target.environment} has none in ops.yml`);
+      throw new Failure(3, `the backup has a database, and ${targetName(target)} has none in ops.yml`);
     if (manifest.database && manifest.database.kind !== target.database?.kind)
       throw new Failure(
         3,
-        `the backup has a database of ${manifest.database.kind}, and ${target.app} ${target.environment} has ${target.database?.kind ?? 'none'} in ops.yml`,
+        `the backup has a database of ${manifest.database.kind}, and ${targetName(target)} has ${target.database?.kind ?? 'none'} in ops.yml`,
       );
     if (manifest.bucket && !target.backup?.bucket)
       throw new Failure(3, `the backup has a bucket, and backup.bucket in ops.yml names none`);

@@ -1,4 +1,5 @@
 // A restore in the place of an environment's data: all is brought and checked while the app runs, then exchanged while it is stopped.
+import { targetName, taskCommand } from '../../target/command.ts';
 import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
@@ -146,7 +147,7 @@ export async function restoreToTarget(
         : undefined,
       async choose(facts) {
         const now = serving(target, facts);
-        if (!now) throw new Failure(1, `${target.app} ${target.environment} has stopped serving in this moment`);
+        if (!now) throw new Failure(1, `${targetName(target)} has stopped serving in this moment`);
         sha = now.sha;
         return now;
       },
@@ -168,8 +169,7 @@ export async function restoreToTarget(
 function withoutOwn(all: Selection, held: CompleteBackup, report: RestoreContext['report']): Selection {
   const parts = all.parts.filter(part => !part.name.startsWith('app.'));
   if (parts.length === all.parts.length) return all;
-  const { app, environment } = held.manifest;
-  const way = `npx tsx tasks/restore.ts ${held.id} --env ${environment} --app ${app} --to ./restored`;
+  const way = `${taskCommand(`restore ${held.id}`, held.manifest)} --to ./restored`;
   const why = 'what the app made by itself is put back by its own command';
   if (!parts.length)
     throw new Failure(2, `${why}, and this backup has nothing else`, { advice: `${way} gives it to you` });

@@ -1,4 +1,5 @@
 // What two targets of one host cannot both have: folders, ports, names.
+import { targetName } from '../../target/command.ts';
 import type { SettingPath, Problem } from '../../yaml/problems.ts';
 import { builtIn, get } from '../../yaml/tree.ts';
 import type { Draft } from './draft.ts';
@@ -25,7 +26,7 @@ export function clashes(drafts: readonly Draft[], known: Pick<RuleContext, 'host
         problems.push({
           at: at === builtIn ? draft.at : at,
           path: draft.path,
-          text: `${what} ${value} is also that of ${first.draft.app} ${first.draft.environment} (${known.source.place(
+          text: `${what} ${value} is also that of ${targetName(first.draft)} (${known.source.place(
             first.at === builtIn ? first.draft.at : first.at,
           )}) on the same host`,
         });
@@ -49,7 +50,7 @@ export function crossings(
     const { at = draft.at, path = draft.path } = get(draft.tree, 'instances', 'ports') ?? {};
     const others = drafts.filter(other => machineOf(other) === machineOf(draft));
     return others.flatMap(other => {
-      const who = `${other.app} ${other.environment}`;
+      const who = targetName(other);
       const theirs = other === draft ? undefined : rangeOf(other.settings.instances?.ports);
       const taken = claims(other).find(
         ({ what, value }) => what === 'port' && Number(value) >= range.first && Number(value) <= range.last,

@@ -1,4 +1,5 @@
 // The switch `blue-green`: the next version starts beside the one that serves, and visitors move when it is ready.
+import { targetName, taskCommand } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 import { lines } from '../../host/sh.ts';
@@ -26,7 +27,7 @@ export function blueGreenSwitch(
   const { site, database, migrate, health } = target;
   const runtime = runtimeOf(target);
   const { colours } = runtime;
-  const who = `${target.app} ${target.environment}`;
+  const who = targetName(target);
   if (!site || !colours)
     throw new Failure(3, `${who} cannot be switched blue-green: it needs site, and compose or systemd`);
   if (restores)
@@ -45,7 +46,7 @@ export function blueGreenSwitch(
 
   if (!isTied(change.facts))
     throw new Failure(1, `${site.proxy} does not read the site of ${who} yet, so visitors could not be moved`, {
-      advice: `npx tsx tasks/site.ts apply --env ${target.environment} --app ${target.app} says what to type as root`,
+      advice: `${taskCommand('site apply', target)} says what to type as root`,
     });
 
   // what served before there were colours has blue's ports

@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { Writable } from 'node:stream';
 import type { Client, ClientChannel, ExecOptions } from 'ssh2';
+import { taskCommand } from '../../target/command.ts';
 import { Failure, messageOf } from '../../errors.ts';
 import { skipTo } from '../channel.ts';
 import type { Terminal, Channel } from '../host.ts';
@@ -48,7 +49,7 @@ function exitOf(channel: ClientChannel, at: string): Promise<{ code: number }> {
 
 export function connectionLost(at: string): Failure {
   return new Failure(4, `connection lost: ${at} went silent or ended it`, {
-    advice: 'what was running there settles itself; when the network is back, look: npx tsx tasks/status.ts',
+    advice: `what was running there settles itself; when the network is back, look: ${taskCommand('status')}`,
   });
 }
 

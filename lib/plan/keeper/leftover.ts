@@ -22,11 +22,6 @@ export type Leftover = {
   rebooted: boolean;
 };
 
-/** `npx tsx tasks/recover.ts --env staging --app book` */
-export function recoverCommand({ environment, app }: Pick<Target, 'environment' | 'app'>): string {
-  return `npx tsx tasks/recover.ts --env ${environment} --app ${app}`;
-}
-
 /** Lines for the facts question. */
 export function leftoverQuestion({ paths }: Target): Command {
   return sh`if cd ${`${paths.releases}/.keeper/journal`} 2>/dev/null; then

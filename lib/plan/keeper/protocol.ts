@@ -1,5 +1,6 @@
 // The conversation with an open keeper: feeds it steps ahead of time, and tells what became of them.
 import { pipeline } from 'node:stream/promises';
+import { taskCommand } from '../../target/command.ts';
 import { Failure, messageOf } from '../../errors.ts';
 import type { Step } from '../step.ts';
 import type { Channel, Host } from '../../host/host.ts';
@@ -299,7 +300,7 @@ function locked(holder: string, attempt: Attempt): Failure {
 function stuckLeftover(host: Host, attempt: Attempt, settled: string | undefined, seen: readonly string[]): Failure {
   return new Failure(6, `an earlier run left ${host.name} half-way and its undo fails: ${settled ?? 'unknown'}`, {
     detail: seen.filter(Boolean).slice(-12).join('\n'),
-    advice: `${attempt.recover ?? 'npx tsx tasks/recover.ts'} --plan shows what is left, beside what is true now; repair what the lines above name, then the same without --plan`,
+    advice: `${attempt.recover ?? taskCommand('recover')} --plan shows what is left, beside what is true now; repair what the lines above name, then the same without --plan`,
   });
 }
 

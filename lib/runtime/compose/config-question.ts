@@ -1,4 +1,5 @@
 // The question that lets Compose on the host say what a compose file means there; it changes nothing.
+import { taskCommand } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import type { ComposeSettings } from '../../target/runtime-settings.ts';
 import { get } from '../../yaml/tree.ts';
@@ -69,7 +70,7 @@ export async function askDocker(
   if (!answer.stdout.includes('end -'))
     throw new Failure(1, `${host.name} could not tell what Docker has there`, {
       detail: (answer.stderr || answer.stdout).trim().slice(-2000),
-      advice: `npx tsx tasks/doctor.ts --env ${target.environment} looks for the cause`,
+      advice: `${taskCommand('doctor', target)} looks for the cause`,
     });
   const said = new Map<string, string>();
   for (const line of answer.stdout.split('\n')) {

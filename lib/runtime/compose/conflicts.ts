@@ -1,4 +1,5 @@
 // What a compose file fixes and another project of the host has already: names, ports and folders, each with its line.
+import { targetName } from '../../target/command.ts';
 import type { Problem } from '../../yaml/problems.ts';
 import type { Target } from '../../target/target.ts';
 import { get, type Tree } from '../../yaml/tree.ts';
@@ -56,7 +57,7 @@ export function clashesOf(asked: ConflictQuestion): { problems: Problem[]; warni
       else if (user) say(path, `the volume ${name} is used by ${who(user, targets)}: ${ownName(key)}`);
       else
         warnings.push(
-          `the volume ${name} was made ${project ? `for the project ${project}, of which nothing is left` : 'by no Compose project'}; ${target.app} ${target.environment} takes it as it is (external: true says that it should)`,
+          `the volume ${name} was made ${project ? `for the project ${project}, of which nothing is left` : 'by no Compose project'}; ${targetName(target)} takes it as it is (external: true says that it should)`,
         );
     }
   }

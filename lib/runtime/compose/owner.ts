@@ -1,4 +1,5 @@
 // Whose a Compose project on a host is: a target of ops.yml, one of its throw-away copies, or somebody else.
+import { targetName } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import type { Container } from './docker-state.ts';
 
@@ -26,9 +27,7 @@ export function ownerName(project: string, targets: readonly Target[]): string {
   const found = targetOf(project, targets);
   if (!found) return `the Compose project ${project}`;
   const { target, instance } = found;
-  return instance
-    ? `the instance ${instance} of ${target.app} ${target.environment}`
-    : `${target.app} ${target.environment} (project ${project})`;
+  return instance ? `the instance ${instance} of ${targetName(target)}` : `${targetName(target)} (project ${project})`;
 }
 
 export function who({ name, project }: Container, targets: readonly Target[]): string {

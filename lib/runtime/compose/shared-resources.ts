@@ -1,5 +1,6 @@
 // Ports and folders of the host that a service would have together with somebody else, and where they stand in the file.
 import { posix } from 'node:path';
+import { targetName } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import { get, type Tree } from '../../yaml/tree.ts';
 import type { Container } from './docker-state.ts';
@@ -52,7 +53,7 @@ export function sharedBind(
       isWithin(mine, one.root) &&
       !(inOwn && isWithin(target.root, one.root)),
   );
-  if (other) return `${other.app} ${other.environment} (root ${other.root})`;
+  if (other) return `${targetName(other)} (root ${other.root})`;
   const user = others.find(
     one =>
       (targetOf(one.project, targets)?.target ?? target) !== target &&

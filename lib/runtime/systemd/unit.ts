@@ -1,6 +1,7 @@
 // The systemd unit of an app as it will stand on the server, rendered from systemd/app.service.liquid.
 import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
+import { targetName } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 
@@ -9,7 +10,7 @@ const template = new URL('../../../systemd/app.service.liquid', import.meta.url)
 /** The text of the unit file. @throws Failure 3 when the target is no systemd service, or a path cannot stand in a unit. */
 export async function renderUnit(target: Target): Promise<string> {
   const { runtime, paths } = target;
-  const who = `${target.app} ${target.environment}`;
+  const who = targetName(target);
   const coloured = target.switch === 'blue-green';
   if (runtime.kind !== 'systemd') throw new Failure(3, `${who} has no systemd unit: its runtime is ${runtime.kind}`);
   // the link of the colour; %i is the word after the @

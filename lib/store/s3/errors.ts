@@ -1,4 +1,5 @@
 // What an S3 store's refusal means for a person: which setting, which exit code, and never a secret.
+import { taskCommand } from '../../target/command.ts';
 import { type ExitCode, Failure, messageOf } from '../../errors.ts';
 import { secretPlace } from '../../secret.ts';
 import type { S3Settings } from './client.ts';
@@ -78,7 +79,7 @@ function meaning(seen: ReturnType<typeof wordsOf>, settings: S3Settings): Meanin
     };
   // Before 403, which Ceph answers when a quota is used up.
   if (is('QuotaExceeded', 'InsufficientStorage', 'XMinioStorageFull', 'ServiceQuotaExceeded') || status === 507)
-    return { exit: 1, says: 'it has no space left', advice: 'make room there: npx tsx tasks/backups.ts prune --plan' };
+    return { exit: 1, says: 'it has no space left', advice: `make room there: ${taskCommand('backups prune')} --plan` };
   if (status === 403)
     return {
       exit: 3,

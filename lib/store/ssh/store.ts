@@ -1,6 +1,7 @@
 // A store that is a folder on a host, over ssh: what `user@host:/path` was to rsync, with nothing there but bash and coreutils.
 import { posix } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
+import { taskCommand } from '../../target/command.ts';
 import { readStream, run, remoteOn } from '../../host/run.ts';
 import type { StoreSettings } from '../../target/backup-settings.ts';
 import type { Finding } from '../../finding.ts';
@@ -156,7 +157,7 @@ function explain(error: unknown, what: string, folder: string): unknown {
 }
 
 const meanings: [RegExp, (folder: string) => string][] = [
-  [/No space left|Disk quota exceeded/, () => 'make room there: npx tsx tasks/backups.ts prune --plan'],
+  [/No space left|Disk quota exceeded/, () => `make room there: ${taskCommand('backups prune')} --plan`],
   [
     /Permission denied|Operation not permitted|Read-only file system/,
     folder => `${folder} must belong to the user who connects; there: sudo install -d -m 700 -o <that user> ${folder}`,

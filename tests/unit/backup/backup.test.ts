@@ -164,18 +164,18 @@ test('a backup is chosen by id, by time, or as the newest; a damaged one is not 
   });
   const all = [held('20261121T030000Z'), held('20261120T030000Z'), held('20261119T030000Z')];
   const nothing = { id: undefined, at: undefined };
-  assert.is(choose(all, nothing, '').id, '20261121T030000Z-3f2c1a');
-  assert.is(choose(all, { ...nothing, at: readAt('2026-11-20') }, '').id, '20261120T030000Z-3f2c1a');
-  assert.is(choose(all, { ...nothing, at: readAt('2026-11-20T02:59') }, '').id, '20261119T030000Z-3f2c1a');
-  assert.is(choose(all, { ...nothing, id: '20261119' }, '').id, '20261119T030000Z-3f2c1a');
-  assert.is(failure(() => choose(all, { ...nothing, id: '202611' }, '')).exit, 2);
-  assert.is(failure(() => choose(all, { ...nothing, id: '2025' }, '')).exit, 2);
+  assert.is(choose(all, nothing, at).id, '20261121T030000Z-3f2c1a');
+  assert.is(choose(all, { ...nothing, at: readAt('2026-11-20') }, at).id, '20261120T030000Z-3f2c1a');
+  assert.is(choose(all, { ...nothing, at: readAt('2026-11-20T02:59') }, at).id, '20261119T030000Z-3f2c1a');
+  assert.is(choose(all, { ...nothing, id: '20261119' }, at).id, '20261119T030000Z-3f2c1a');
+  assert.is(failure(() => choose(all, { ...nothing, id: '202611' }, at)).exit, 2);
+  assert.is(failure(() => choose(all, { ...nothing, id: '2025' }, at)).exit, 2);
   const damaged = [held('20261121T030000Z', { fault: 'files.tar.zst is missing' }), ...all.slice(1)];
-  assert.is(failure(() => choose(damaged, nothing, '')).exit, 7);
+  assert.is(failure(() => choose(damaged, nothing, at)).exit, 7);
   // another store has it whole
-  assert.is(choose([...damaged, ...all], nothing, '').fault, undefined);
+  assert.is(choose([...damaged, ...all], nothing, at).fault, undefined);
   const unfinished = [held('20261122T030000Z', { keys: [], fault: 'it was never finished' }), ...all];
-  assert.is(choose(unfinished, nothing, '').id, '20261121T030000Z-3f2c1a');
+  assert.is(choose(unfinished, nothing, at).id, '20261121T030000Z-3f2c1a');
 });
 
 test('a manifest cannot name folders that ops.yml does not', () => {

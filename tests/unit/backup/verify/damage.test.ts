@@ -81,10 +81,10 @@ test('what a store gives without an end is damage of that backup, and never read
     else {
       assert.match(held[0]?.fault ?? '', 'larger than 8 MB');
       assert.throws(
-        () => choose(held, { id: undefined, at: undefined }, ''),
+        () => choose(held, { id: undefined, at: undefined }, target),
         (error: unknown) => error instanceof Failure && error.exit === 7,
       );
-      assert.is(choose(held, { id: held[1]?.id, at: undefined }, '').id, held[1]?.id);
+      assert.is(choose(held, { id: held[1]?.id, at: undefined }, target).id, held[1]?.id);
     }
   }
 });
