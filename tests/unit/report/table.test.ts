@@ -45,6 +45,13 @@ test('a cell of a million characters costs no time', () => {
   assert.ok(performance.now() - started < 2000);
 });
 
+test('nor does one that is not ASCII take all memory', () => {
+  for (const letter of ['本', '🎉', 'e\u0301']) {
+    const text = table([[letter.repeat(300_000), 'x']], 80);
+    assert.ok([79, 80].includes(columns(text)), `${columns(text)}`);
+  }
+});
+
 test('any width is respected, however narrow', () => {
   for (let width = '… … …'.length + 2; width < 60; width++)
     for (const line of table(
