@@ -3,6 +3,8 @@ import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import type { SqliteDatabase } from '../target/database-settings.ts';
 import { span } from '../duration.ts';
+import { messageOf } from '../errors.ts';
+import { remoteOn, run } from '../host/run.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import { inItsPlace, snapshotNames } from '../database/snapshot.ts';
 import { parseLog, type LogLine } from '../release/log.ts';
@@ -10,6 +12,11 @@ import { sha7 } from '../release/release.ts';
 import type { Report } from '../report/report.ts';
 import type { Result } from '../report/result.ts';
 import { size } from '../size.ts';
+import type { Context } from '../task/context.ts';
+
+export type BeforeDeployContext = Pick<Context, 'connect' | 'report' | 'signal'> & {
+  args: { store: string | undefined };
+};
 
 export type BeforeDeploy = {
   /** Of the attempt: `20261120-120004`. */
@@ -30,7 +37,7 @@ export function isAttempt(word: string): boolean {
 }
 
 /** Reads only. Prints the host's clock, the log of releases and a line per snapshot. */
-export function beforeDeployQuestion(target: Target, database: SqliteDatabase): Command {
+function beforeDeployQuestion(target: Target, database: SqliteDatabase): Command {
   const { stem, end } = snapshotNames(database);
   const list = sh`[ ! -d ${database.snapshots} ] || find ${database.snapshots} -maxdepth 1 -type f -name ${`${stem}-[0-9]*${end}`} -printf 'snapshot %s %T@ %p\\n'`;
   return lines(
@@ -41,8 +48,24 @@ export function beforeDeployQuestion(target: Target, database: SqliteDatabase): 
   );
 }
 
+/** A server that is gone does not hide what is in the stores; with --store only that one is asked. */
+export async function askBeforeDeploy(
+  { args, connect, report, signal }: BeforeDeployContext,
+  target: Target,
+): Promise<BeforeDeploy[]> {
+  const { database } = target;
+  if (database?.kind !== 'sqlite' || args.store !== undefined) return [];
+  try {
+    const way = await remoteOn(target.host, { connect, signal });
+    return readBeforeDeploy(await run(way, beforeDeployQuestion(target, database), 'looking for them'));
+  } catch (error) {
+    report.warn(`snapshots from before deploys are not listed: ${messageOf(error)}`);
+    return [];
+  }
+}
+
 /** Newest first. */
-export function readBeforeDeploy(said: string): BeforeDeploy[] {
+function readBeforeDeploy(said: string): BeforeDeploy[] {
   const log = parseLog(said);
   return said
     .split('\n')

@@ -30,6 +30,11 @@ export function isComplete(held: StoredBackup): held is CompleteBackup {
   return held.manifest !== undefined && held.fault === undefined;
 }
 
+/** What has a manifest. */
+export function isFinished({ keys }: Pick<StoredBackup, 'keys'>): boolean {
+  return keys.some(({ key }) => key.endsWith(`/${manifestName}`));
+}
+
 /** Hourly backups of ten years, with all their parts and verdicts, are about as many. */
 const mostObjects = 500_000;
 
@@ -132,7 +137,7 @@ export class Damaged extends Failure {
 
 /** @throws Failure 2 when there is none like that, Damaged when the one that is meant is damaged. */
 export function choose(held: readonly StoredBackup[], { id, at }: BackupChoice, target: TargetName): CompleteBackup {
-  const finished = held.filter(one => one.keys.some(({ key }) => key.endsWith(`/${manifestName}`)));
+  const finished = held.filter(isFinished);
   const found = finished.filter(
     one => (id === undefined || one.id.startsWith(id)) && (at === undefined || one.time.getTime() <= at.getTime()),
   );

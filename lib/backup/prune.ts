@@ -6,7 +6,7 @@ import type { Store } from '../store/store.ts';
 import type { Context } from '../task/context.ts';
 import type { Result } from '../report/result.ts';
 import { spareCopies } from './bucket/unused-copies.ts';
-import { backupsIn, isComplete, type StoredBackup } from './catalog.ts';
+import { backupsIn, isComplete, isFinished, type StoredBackup } from './catalog.ts';
 import { filesBytes, manifestName, plainName, type Manifest } from './manifest.ts';
 import {
   keepLocal,
@@ -26,7 +26,7 @@ type PruneContext = Pick<Context, 'connect' | 'report' | 'who' | 'signal'> & {
 
 type Planned = { store: Store; held: StoredBackup[]; plan: RetentionPlan };
 
-export async function pruned(around: PruneContext, target: Target, stores: readonly Store[]): Promise<Result> {
+export async function pruneBackups(around: PruneContext, target: Target, stores: readonly Store[]): Promise<Result> {
   const { args, report, who, signal } = around;
   if (args.plan) return told(target, await Promise.all(stores.map(store => planned(store, target, new Date()))));
 
@@ -85,13 +85,12 @@ function keepOf(target: Target, { name }: Store): Keep {
 
 /** What is damaged, failed a drill, or has suddenly lost much must not push out what is good. */
 function dated(held: StoredBackup): Dated {
-  const { id, time, verdict, manifest, keys } = held;
-  const finished = keys.some(({ key }) => key.endsWith(`/${manifestName}`));
+  const { id, time, verdict, manifest } = held;
   const doubtful = !isComplete(held) || verdict?.good === false || (manifest?.shrunk.length ?? 0) > 0;
   return {
     id,
     time,
-    standing: !finished ? 'unfinished' : doubtful ? 'bad' : 'good',
+    standing: !isFinished(held) ? 'unfinished' : doubtful ? 'bad' : 'good',
     proven: verdict?.good === true,
     bytes: manifest ? restoredBytes(manifest) : 0,
     needs: manifest?.base?.id,

@@ -48,3 +48,8 @@ export function nameOfDatabase(database: Database): string {
   const { at } = database;
   return 'variable' in at ? `Postgres at ${at.variable}` : `Postgres ${at.name} in ${at.service}`;
 }
+
+/** What there is not, when a copy was taken of nothing. */
+export function missingDatabase(database: Database): string {
+  return database.kind === 'sqlite' ? `no ${database.file}` : `no table in ${nameOfDatabase(database)}`;
+}

@@ -16,3 +16,5 @@ export type HostSettings =
       /** Pinned public keys of the jump host. */
       jumpHostKeys: string[];
     };
+
+export const thisMachine: HostSettings = { name: 'this machine', kind: 'local' };

@@ -121,7 +121,6 @@ test('an exported name occurs once, and no type of a file alone bears the name o
 
 /** Longer than that: a list that may only become shorter. */
 const long = [
-  'lib/backup/verify/parts.ts',
   'lib/config/build/target.ts',
   'lib/config/load.ts',
   'lib/config/schema/file.ts',
@@ -133,8 +132,6 @@ const long = [
   'lib/runtime/compose/shell-functions.ts',
   'lib/task/args.ts',
   'lib/task/task.ts',
-  'tasks/backup.ts',
-  'tasks/backups.ts',
 ];
 
 test('no file has more than 220 lines', () => {

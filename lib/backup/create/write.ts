@@ -11,7 +11,7 @@ import { boundedText } from '../../store/bounded-text.ts';
 import type { Store } from '../../store/store.ts';
 import type { Snapshot } from '../../database/copy-between-deploys.ts';
 import { sendBucket } from '../bucket/mirror.ts';
-import { backupsIn, isComplete, keyOf, type StoredBackup } from '../catalog.ts';
+import { backupsIn, isComplete, isFinished, keyOf, type StoredBackup } from '../catalog.ts';
 import { packingFault, storedName, verifyPacked } from '../encryption.ts';
 import { recipientsOf } from '../../target/backup-settings.ts';
 import type { Survey } from '../files/survey.ts';
@@ -44,8 +44,7 @@ export async function removeUnfinished(store: Store, target: Target): Promise<St
   await store.sweep(prefixOf(target));
   const held = await backupsIn(store, target);
   for (const one of held)
-    if (!one.keys.some(({ key }) => key.endsWith(`/${manifestName}`)))
-      for (const { key } of one.keys) await store.remove(key).catch(onlyRefused);
+    if (!isFinished(one)) for (const { key } of one.keys) await store.remove(key).catch(onlyRefused);
   return held;
 }
 

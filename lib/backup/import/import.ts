@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { targetName } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import type { SqliteDatabase } from '../../target/database-settings.ts';
-import type { HostSettings } from '../../target/host-settings.ts';
+import { thisMachine } from '../../target/host-settings.ts';
 import { Failure } from '../../errors.ts';
 import { pairs } from '../../log-line.ts';
 import type { Store } from '../../store/store.ts';
@@ -20,10 +20,9 @@ import { readSnapshot, snapshotCommand } from '../../database/sqlite/backup-copy
 import { writeBackup } from '../create/write.ts';
 
 type ImportContext = Pick<Context, 'connect' | 'report' | 'signal' | 'who'> & { args: { wait: number | undefined } };
-const here: HostSettings = { name: 'this machine', kind: 'local' };
 
 /** The folder stays as it is: a copy of it is laid out like the target, and backed up as one. */
-export async function imported(
+export async function importFolder(
   around: ImportContext,
   target: Target,
   stores: readonly Store[],
@@ -40,7 +39,7 @@ export async function imported(
     alone: { wait: args.wait ?? 1, holder: pairs({ by: who, action: 'import' }) },
     tools: [],
   });
-  const host = await connect(here);
+  const host = await connect(thisMachine);
   const way: Remote = { host, signal, appUser: undefined };
   const id = backupId(layout.time);
   let manifest: Manifest | undefined;
@@ -104,7 +103,7 @@ function laidOut(target: Target, root: string): Target & { database: SqliteDatab
   const file = join(root, 'database.db');
   return {
     ...target,
-    host: here,
+    host: thisMachine,
     root,
     paths: { releases: join(root, 'releases'), current: join(root, 'current'), shared: join(root, 'shared') },
     runtime: { kind: 'process', start: 'true', shared: [], install: undefined },

@@ -12,7 +12,7 @@ import { backupsIn } from '../catalog.ts';
 import { prefixOf } from '../manifest.ts';
 
 /** Exit code 7 when a backup could not be stored or read back in one of them; a warning is none. */
-export async function probed(
+export async function checkStores(
   { report, environment: variables, signal }: Pick<Context, 'environment' | 'report' | 'signal'>,
   target: Target,
   stores: readonly Store[],

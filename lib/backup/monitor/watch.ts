@@ -58,7 +58,7 @@ async function noteOnly(around: WatchContext, target: Target, ended: Concern): P
 }
 
 /** `backups watch`: looks, tells, and ends with 7 when anything is wrong, also what an earlier task has met. `plan`: nobody is told. */
-export async function watched(around: WatchContext, target: Target, plan: boolean): Promise<Result> {
+export async function watchBackups(around: WatchContext, target: Target, plan: boolean): Promise<Result> {
   const { app, environment } = target;
   const host = await askHost(around, target);
   const look = await backupState(target, { ...host, around });

@@ -2,7 +2,7 @@
 import type { Check } from '../../finding.ts';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { HostSettings } from '../../target/host-settings.ts';
+import { thisMachine } from '../../target/host-settings.ts';
 import { Failure } from '../../errors.ts';
 import { sh } from '../../host/sh.ts';
 import { canTry } from '../../database/postgres/restore-test.ts';
@@ -22,7 +22,6 @@ import { openScratch } from '../scratch.ts';
 import { size } from '../../size.ts';
 import { matcher, type Selection } from './selection.ts';
 
-const here: HostSettings = { name: 'this machine', kind: 'local' };
 const scratchName = '.restoring';
 
 export async function restoreToFolder(
@@ -39,7 +38,7 @@ export async function restoreToFolder(
   const there = (await readdir(folder)).filter(name => name !== scratchName);
   if (there.length)
     throw new Failure(2, `${folder} is not empty: it has ${there[0] ?? ''}`, { advice: 'name a new folder' });
-  const host = await connect(here);
+  const host = await connect(thisMachine);
   const way: Remote = { host, signal, appUser: undefined };
   const began = performance.now();
   const base = join(folder, scratchName);

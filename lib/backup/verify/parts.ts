@@ -2,14 +2,11 @@
 import type { Say } from '../../report/items.ts';
 import type { SqliteFacts } from '../../database/facts.ts';
 import type { Check } from '../../finding.ts';
-import { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { Failure } from '../../errors.ts';
 import { sqlite3 } from '../../host/environment.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
-import { boundedText } from '../../store/bounded-text.ts';
 import { isEncrypted, notOpened, openingInto, type Identity } from '../encryption.ts';
-import { isComplete, keyOf, type StoredBackup, type CompleteBackup } from '../catalog.ts';
+import { keyOf, type CompleteBackup } from '../catalog.ts';
 import { isTrouble } from './damage.ts';
 import { measure, writeStream, type Remote } from '../../host/run.ts';
 import { plainName, type Part } from '../manifest.ts';
@@ -18,9 +15,8 @@ import { progress } from '../../report/transfer-progress.ts';
 import { countsOf, readCounts } from '../../database/sqlite/backup-copy.ts';
 import { compareRows } from '../../database/row-counts.ts';
 import { sha256Of } from '../../host/checksum.ts';
-import { isVerdictName, readVerdict } from '../drill/verdict.ts';
 
-const otherSum = 'its checksum is another';
+export const otherSum = 'its checksum is another';
 
 /**
  * `more`: bytes besides its parts; `packAtOnce`: the full pack is unpacked on its way. @throws Failure 1 when the backup
@@ -122,47 +118,7 @@ function keepingIn(file: string, keep: Command): Command {
   return lines(script('set -eo pipefail'), keep, sha256Of(file));
 }
 
-/** Reads one part and forgets it. */
-async function readPart(held: CompleteBackup, part: Part, signal: AbortSignal, say: Say): Promise<Check> {
-  const meter = measure(telling(part, say));
-  const nowhere = new Writable({ write: (_piece, _encoding, done) => done() });
-  await pipeline(await held.store.get(keyOf(held.manifest, held.id, part.name)), meter.stream, nowhere, { signal });
-  const good = meter.bytes() === part.bytes && meter.sha256() === part.sha256;
-  return { name: part.name, good, found: good ? `${part.bytes} bytes` : otherSum };
-}
-
-/** What was read of a part already, by store, backup and name: a full pack belongs to many backups. */
-export type ReadParts = Map<string, Promise<Check>>;
-
-/** Reads everything of one backup again, and what was said of it by drills, without opening anything. */
-export async function reread(one: StoredBackup, known: ReadParts, signal: AbortSignal, say: Say): Promise<Check[]> {
-  if (!isComplete(one)) return [{ name: 'listing', good: false, found: one.fault ?? 'it is not whole' }];
-  const checks: Check[] = [];
-  const told = async (name: string, check: Promise<Check>) =>
-    check.catch((error: unknown) => {
-      if (!(error instanceof Failure) || error.exit !== 7) throw error;
-      return { name, good: false, found: error.message };
-    });
-  for (const { held, part } of neededFor(one, one.manifest.parts)) {
-    const key = `${held.store.name} ${held.id} ${part.name}`;
-    const reading = known.get(key) ?? told(part.name, readPart(held, part, signal, say));
-    known.set(key, reading);
-    const check = await reading;
-    checks.push(held === one ? check : { ...check, name: `${check.name} of its full pack, ${held.id}` });
-  }
-  for (const { key } of one.keys) {
-    const name = key.slice(key.lastIndexOf('/') + 1);
-    if (isVerdictName(name)) checks.push(await told(name, rereadVerdict(one, key, name)));
-  }
-  return checks;
-}
-
-async function rereadVerdict({ store, id }: CompleteBackup, key: string, name: string): Promise<Check> {
-  const good = readVerdict(await boundedText(store, key))?.backup === id;
-  return { name, good, found: good ? 'as it was written' : 'it is not what was written' };
-}
-
-function telling({ name, bytes }: Part, say: Say): (bytes: number) => void {
+export function telling({ name, bytes }: Part, say: Say): (bytes: number) => void {
   return progress(name, { bytes, atMost: false }, say);
 }
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { backupsIn, type StoredBackup } from '../../../lib/backup/catalog.ts';
-import { reread } from '../../../lib/backup/verify/parts.ts';
+import { reread } from '../../../lib/backup/verify/verify.ts';
 import { folderStore } from '../../../lib/store/folder/store.ts';
 import { s3Store } from '../../../lib/store/s3/store.ts';
 import type { Store } from '../../../lib/store/store.ts';

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backupsIn, choose, isComplete, type StoredBackup } from '../../../../lib/backup/catalog.ts';
-import { reread } from '../../../../lib/backup/verify/parts.ts';
+import { reread } from '../../../../lib/backup/verify/verify.ts';
 import { manifestName } from '../../../../lib/backup/manifest.ts';
 import { noteDamage } from '../../../../lib/backup/verify/record-damage.ts';
 import { readDrills, standingProofs } from '../../../../lib/backup/drill/last-proven.ts';

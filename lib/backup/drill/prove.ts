@@ -1,0 +1,73 @@
+// One drill: a backup restored into scratch space, opened, counted and shown to its app; what was found is its verdict.
+import type { Check } from '../../finding.ts';
+import type { Target } from '../../target/target.ts';
+import { thisMachine } from '../../target/host-settings.ts';
+import { Failure } from '../../errors.ts';
+import { trialOf } from '../../database/postgres/restore-test.ts';
+import { remoteOn } from '../../host/run.ts';
+import type { Context } from '../../task/context.ts';
+import { fewObjects } from '../bucket/verify.ts';
+import type { CompleteBackup } from '../catalog.ts';
+import { identityFor } from '../encryption.ts';
+import { matcher } from '../restore/selection.ts';
+import { baseAnywhere, baseOn, openScratch } from '../scratch.ts';
+import { openBackup, toolsToOpen } from '../verify/open.ts';
+import { verifyRoom } from '../verify/parts.ts';
+import { withBad } from '../verify/record-damage.ts';
+import { appChecks } from './app-checks.ts';
+import type { Verdict } from './verdict.ts';
+
+export type DrillContext = Pick<Context, 'connect' | 'environment' | 'report' | 'signal' | 'who'> & {
+  args: { here: boolean; all: boolean };
+};
+
+/** @returns the verdict, and what is wrong with the backup when it is not good */
+export async function proveBackup(
+  context: DrillContext,
+  target: Target,
+  held: CompleteBackup,
+): Promise<{ verdict: Verdict; bad: Failure | undefined }> {
+  const { args, report } = context;
+  const { parts, files } = held.manifest;
+  const identity = await identityFor(target, held, context.environment);
+  const way = await remoteOn(args.here ? thisMachine : target.host, context);
+  const scratch = await openScratch(way.host, {
+    base: args.here ? baseAnywhere : baseOn(target),
+    tools: toolsToOpen(held.manifest, identity),
+  });
+  const { folder } = scratch;
+  const checks: Check[] = [];
+  const began = performance.now();
+  let bad: Failure | undefined;
+  let restored: number | undefined;
+  try {
+    verifyRoom(held, scratch.free, way.host.where, { packAtOnce: true });
+    await openBackup(way, held, folder, report, checks, {
+      parts,
+      identity,
+      unpack: true,
+      sample: args.all ? Infinity : fewObjects,
+      finder: matcher({ paths: files?.include ?? [], single: false }),
+      trial: trialOf(target, args.here),
+    });
+    restored = performance.now();
+    await appChecks(way, { target, held, folder, atHome: !args.here }, report, checks);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.exit !== 7) throw error;
+    bad = error;
+  } finally {
+    await scratch.end();
+  }
+  const verdict: Verdict = {
+    version: 1,
+    backup: held.id,
+    store: held.store.name,
+    time: new Date(scratch.now.getTime() + performance.now() - began).toISOString(),
+    where: args.here ? 'another machine' : target.host.name,
+    by: context.who,
+    good: !bad,
+    restoreSeconds: Math.round(((restored ?? performance.now()) - began) / 10) / 100,
+    checks: bad ? withBad(checks, bad.message) : checks,
+  };
+  return { verdict, bad };
+}
