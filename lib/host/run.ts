@@ -8,7 +8,6 @@ import type { Host } from './host.ts';
 import type { Command } from './sh.ts';
 import { pour, stream, withFunctions } from './stream.ts';
 import { secretLine, type Secret } from '../secret.ts';
-import { sweeper } from './free-memory.ts';
 
 const mostText = 16_000_000;
 
@@ -27,14 +26,12 @@ export type Measure = { stream: Transform; bytes(): number; sha256(): string };
 /** Passes everything on and tells, at the end, how much it was and its checksum. */
 export function measure(progress: (bytes: number) => void = () => {}): Measure {
   const hash = createHash('sha256');
-  const sweep = sweeper();
   let bytes = 0;
   const meter = new Transform({
     transform(piece: Buffer, _encoding, done) {
       hash.update(piece);
       bytes += piece.length;
       progress(bytes);
-      sweep(piece.length);
       done(null, piece);
     },
   });
