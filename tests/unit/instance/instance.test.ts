@@ -14,6 +14,7 @@ import { span } from '../../../lib/duration.ts';
 import { createSteps } from '../../../lib/instance/steps.ts';
 import { siteConfig } from '../../../lib/proxy/nginx.ts';
 import { readFacts } from '../../../lib/release/facts.ts';
+import { checkUsers } from '../../../examples/arsvent/check-users.ts';
 import { usersIn } from '../../../lib/seed/users.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bookops-instance-'));
@@ -286,7 +287,7 @@ test('every mistake in a list of users is told at once with its place, and no va
   { "discordUserId": "secret-17", "mode": "EASY", "isAdmin": true },
   "secret"
 ]`;
-  const { message, exit } = failed(() => usersIn('users.json', text));
+  const { message, exit } = failed(() => checkUsers('users.json', text));
   assert.is(exit, 3);
   assert.is(
     message,
@@ -302,14 +303,17 @@ users.json:4:43: 2.mode: must be NORMAL or VETERAN
 users.json:5:3: 3: must be a map, not text`,
   );
   for (const bad of ['', '{}', '[]', '[{"discordUserId": "secret"', 'secret']) {
-    const said = failed(() => usersIn('users.json', bad));
-    assert.is(said.exit, 3);
-    assert.not.match(said.message + said.advice, 'secret');
+    for (const read of [usersIn, checkUsers]) {
+      const said = failed(() => read('users.json', bad));
+      assert.is(said.exit, 3);
+      assert.not.match(said.message + said.advice, 'secret');
+    }
   }
-  const { count, json } = usersIn(
-    'users.json',
-    '[{ "discordUserId": "17", "lastLoginAtDaysAgo": 3, "roleIds": ["a"] }]',
-  );
+  const one = '[{ "discordUserId": "17", "lastLoginAtDaysAgo": 3, "roleIds": ["a"] }]';
+  assert.is(checkUsers('users.json', one), 1);
+  const { count, json } = usersIn('users.json', one);
   assert.equal([count, String(json)], [1, '[secret]']);
+  // the fields are the app's own
+  assert.is(usersIn('users.json', '[{ "name": "Ana" }, "Ben"]').count, 2);
 });
 test.run();
