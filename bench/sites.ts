@@ -129,7 +129,7 @@ async function changed(said: Promise<Said>): Promise<Said> {
   return said;
 }
 
-/** Seconds of a script on the droplet, as the user who deploys, measured there. */
+/** Seconds of a script on the droplet, as the deploy user, measured there. */
 export async function secondsThere(droplet: Droplet, script: string): Promise<number> {
   const said = await droplet.asDeploy(
     `set -e; from=\${EPOCHREALTIME//./}; { ${script}\n} >/dev/null 2>&1; echo $((\${EPOCHREALTIME//./} - from))`,

@@ -45,7 +45,7 @@ a server, with a process in the place of a container. Everything stays in .demo/
   const url = `http://127.0.0.1:${port}/`;
   const versions = await prepare(port);
 
-  say(`There is an app with four versions in .demo/repo, and a configuration in .demo/ops.yml. First, is it right?`);
+  say(`There is an app with four versions in .demo/repo, and a configuration in .demo/ops.yml. First, is it valid?`);
   console.log(bold('$ export BOOKOPS_CONFIG=.demo/ops.yml'));
   await task('config', ['check']);
 

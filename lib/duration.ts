@@ -33,7 +33,7 @@ const ages = { m: 60, h: 3600, d: 86_400, w: 604_800 };
 export function ageOf(text: string): number {
   const [, amount, unit] = /^([1-9]\d{0,3})([mhdw])$/.exec(text) ?? [];
   if (isAge(unit)) return Number(amount) * ages[unit];
-  throw new Failure(2, `${JSON.stringify(text)} is no age`, { advice: 'write it as 90m, 36h, 7d or 4w' });
+  throw new Failure(2, `${JSON.stringify(text)} is not a duration`, { advice: 'write it as 90m, 36h, 7d or 4w' });
 }
 
 function isAge(unit: string | undefined): unit is keyof typeof ages {

@@ -25,7 +25,7 @@ export default task(import.meta.url, {
     {
       name: 'what',
       about:
-        'list · show: what is in one · verify: read every byte again · prune: keep as many as ops.yml says · watch: look whether all is well, and tell · probe: try out the stores · import: take in a folder that other scripts made',
+        'list · show: what is in one · verify: read every byte again · prune: keep as many as ops.yml says · watch: check freshness and send alerts · probe: test the stores · import: add a folder that other scripts made',
       choices: ['list', 'show', 'verify', 'prune', 'watch', 'probe', 'import'],
     },
     {

@@ -40,8 +40,12 @@ export default task(import.meta.url, {
       about: 'issue: only try, with Let’s Encrypt’s directory for that; nothing is replaced',
     },
     'skip-checks': { type: 'boolean', about: 'do not look first whether the authority will find the server' },
-    resolver: { type: 'string', value: 'address', about: 'ask these resolvers where the domains lead (a,b)' },
-    address: { type: 'string', value: 'address', about: 'what the server is called outside, behind a NAT (a,b)' },
+    resolver: { type: 'string', value: 'address', about: 'ask these DNS resolvers (a,b)' },
+    address: {
+      type: 'string',
+      value: 'address',
+      about: 'the public addresses of the server, when it is behind a NAT (a,b)',
+    },
   },
 
   async run(context) {

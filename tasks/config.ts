@@ -16,7 +16,7 @@ export default task(import.meta.url, {
     {
       name: 'what',
       about:
-        'check: is it right · show: merged values and their origins · unit: the systemd unit · schema: for editors',
+        'check: is it valid · show: merged values and their origins · unit: the systemd unit · schema: for editors',
       choices: ['check', 'show', 'unit', 'schema'],
       required: true,
     },
@@ -46,7 +46,7 @@ function check({ file, targets }: Config, table: Table): Result {
   const rows = targets.map(target => [target.app, target.environment, target.runtime.kind, whereIs(target)]);
   const named = targets.map(({ app, environment }) => ({ app, environment }));
   return {
-    text: `${table(rows, { head: ['app', 'environment', 'runtime', 'where'] })}\n\n${file} is right`,
+    text: `${table(rows, { head: ['app', 'environment', 'runtime', 'where'] })}\n\n${file} is valid`,
     json: { file, targets: named },
   };
 }

@@ -23,10 +23,10 @@ export default task(import.meta.url, {
   args: {
     sha: { type: 'string', value: 'commit', about: 'the commit to put live' },
     ref: { type: 'string', value: 'name', about: 'a branch or tag; default: what the environment tracks' },
-    unpushed: { type: 'boolean', about: 'also a commit that is on no remote branch' },
-    dirty: { type: 'boolean', about: 'although the work tree has changes (they stay here)' },
-    untried: { type: 'boolean', about: 'although the environment that goes first never had it live' },
-    unproven: { type: 'boolean', about: 'although no backup was proven restorable as lately as ops.yml wants' },
+    unpushed: { type: 'boolean', about: 'deploy a commit that is on no remote branch' },
+    dirty: { type: 'boolean', about: 'deploy with uncommitted changes (they are not deployed)' },
+    untried: { type: 'boolean', about: 'skip the check that the environment before this one ran the commit' },
+    unproven: { type: 'boolean', about: 'skip the check for a recently proven backup (proven_within)' },
     watch: {
       type: 'duration',
       value: '60s',

@@ -16,7 +16,7 @@ export default task(import.meta.url, {
     "echo 'select count(*) from books;' | npx tsx tasks/exec.ts --env staging -- sqlite3 data/staging.db",
   ],
   args: {
-    interactive: { type: 'boolean', short: 'i', about: 'lend this terminal to it' },
+    interactive: { type: 'boolean', short: 'i', about: 'attach this terminal (TTY)' },
     service: { type: 'string', value: 'name', about: 'compose: another service than the one ops.yml names' },
   },
   rest: { name: 'words', about: 'the program and its words; no shell reads them, so for one write: -- sh -c …' },
@@ -26,7 +26,7 @@ export default task(import.meta.url, {
     if (rest.length === 0) throw new Failure(2, 'there is no program to run', { advice: 'write it after --' });
     if (rest.some(word => word.includes('\ufffd')))
       throw new Failure(2, 'a word after -- is not UTF-8, and would not arrive as it is');
-    if (args.interactive && args.json) throw new Failure(2, '--interactive and --json exclude each other');
+    if (args.interactive && args.json) throw new Failure(2, '--interactive and --json cannot be combined');
 
     const target = await context.target();
     const name = targetName(target);

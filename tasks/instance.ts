@@ -61,7 +61,7 @@ export default task(import.meta.url, {
     },
     users: { type: 'string', value: 'file', about: 'up with --data seed: a JSON list of users on this machine' },
     unpushed: { type: 'boolean', about: 'up: also a commit that is on no remote branch' },
-    dirty: { type: 'boolean', about: 'up: although the work tree has changes (they stay here)' },
+    dirty: { type: 'boolean', about: 'up: with uncommitted changes (they are not deployed)' },
   },
 
   async run(context) {
@@ -134,11 +134,11 @@ export default task(import.meta.url, {
       const done = await attempt(context, host, copy, {
         action: 'deploy',
         explain: explainWait(copy, sha),
-        advice: `what a first release leaves is taken away within a minute; then once more: ${taskCommand(`instance up --name ${name}`, base)}`,
+        advice: `what a first release leaves is taken away within a minute; then try again: ${taskCommand(`instance up --name ${name}`, base)}`,
 
         async choose(own) {
           if (Boolean(was?.sha) !== Boolean(own.current))
-            throw new Failure(1, `${name} was made or ended by another run in this moment`, {
+            throw new Failure(1, `${name} was made or ended by another run just now`, {
               advice: taskCommand('instance list', base),
             });
           if (was) verifyEnvironment(copy, own);

@@ -42,7 +42,7 @@ export default task(import.meta.url, {
     if (args.follow && args.json) throw new Failure(2, '--follow has no end, so it cannot print one JSON object');
     if (args.follow && args.release) throw new Failure(2, '--follow goes on, and --release is one release: say one');
     if (args.lines !== undefined && !/^[1-9]\d{0,6}$/.test(args.lines))
-      throw new Failure(2, `--lines ${JSON.stringify(args.lines)} is no number of lines`);
+      throw new Failure(2, `--lines ${JSON.stringify(args.lines)} is not a number of lines`);
     const since = args.since === undefined ? undefined : timeOf(args.since);
     const narrowed = args.since ?? args.grep ?? args.release;
     const most = args.lines ?? (narrowed === undefined || args.follow ? '200' : undefined);
@@ -92,7 +92,7 @@ export default task(import.meta.url, {
     for (const sink of [shown, errors]) await finished(sink.end());
     if (code !== 0)
       throw new Failure(1, `${host.name} could not show the log of ${name}`, {
-        detail: complaints.join('\n') || `it ended with code ${code}`,
+        detail: complaints.join('\n') || `exited with ${code}`,
         advice: `${taskCommand('doctor', target)} looks for the cause`,
       });
     return {
@@ -114,7 +114,7 @@ function timeOf(text: string): (now: Date) => number {
   // A date alone would be read as UTC, and one with a time as local.
   const moment = new Date(/^[\d-]{10}$/.test(text) ? `${text}T00:00` : text).getTime();
   if (!form.test(text) || Number.isNaN(moment))
-    throw new Failure(2, `--since ${JSON.stringify(text)} is no time`, {
+    throw new Failure(2, `--since ${JSON.stringify(text)} is not a time`, {
       advice: 'write it as 10m, 2h, 3d, 2026-11-20 or 2026-11-20T10:00',
     });
   return () => Math.floor(moment / 1000);

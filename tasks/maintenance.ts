@@ -37,8 +37,8 @@ export default task(import.meta.url, {
   args: {
     message: { type: 'string', value: 'text', about: 'what visitors read, at most 300 characters' },
     until: { type: 'string', value: 'time', about: 'when the server ends it: 18:30, 2026-11-21T18:30 or 2h' },
-    allow: { type: 'list', value: 'address', about: 'who sees the site all the same' },
-    link: { type: 'boolean', about: 'print a link that lets its owner see the site all the same' },
+    allow: { type: 'list', value: 'address', about: 'an address that bypasses maintenance' },
+    link: { type: 'boolean', about: 'print a link that bypasses maintenance' },
   },
 
   async run(context) {
@@ -70,7 +70,7 @@ export default task(import.meta.url, {
       const { words, on: _, ...rest } = was;
       const passes = [...passing, ...(isLinked ? ['whoever has the link'] : [])];
       return {
-        text: `maintenance of ${name} is ${words}${passes.length ? `\nsee the site all the same: ${passes.join(', ')}` : ''}`,
+        text: `maintenance of ${name} is ${words}${passes.length ? `\nbypass maintenance: ${passes.join(', ')}` : ''}`,
         json: { ...json, ...rest, allow: passing, link: isLinked },
       };
     }
@@ -105,7 +105,7 @@ export default task(import.meta.url, {
     const passes = allow ?? (was ? passing : []);
     const text = [
       `maintenance of ${name} is on${kept ? ` until ${kept.words}, when the server itself ends it` : ''}`,
-      ...(passes.length ? [`see the site all the same: ${passes.join(', ')}`] : []),
+      ...(passes.length ? [`bypass maintenance: ${passes.join(', ')}`] : []),
       ...(link ? [`and whoever opens this link, for 12 hours: ${link.url}`] : []),
     ];
     return {

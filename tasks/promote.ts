@@ -23,7 +23,7 @@ export default task(import.meta.url, {
   changes: true,
   args: {
     from: { type: 'string', value: 'environment', about: 'where to take the SHA from; default: what it requires' },
-    unproven: { type: 'boolean', about: 'although no backup was proven restorable as lately as ops.yml wants' },
+    unproven: { type: 'boolean', about: 'skip the check for a recently proven backup (proven_within)' },
   },
 
   async run(context) {

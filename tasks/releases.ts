@@ -35,7 +35,7 @@ export default task(import.meta.url, {
       return { text: report.table(rows), json: { time: line.time, ...line.keys } };
     }
 
-    if (!/^[1-9]\d{0,5}$/.test(args.last)) throw new Failure(2, `--last ${JSON.stringify(args.last)} is no number`);
+    if (!/^[1-9]\d{0,5}$/.test(args.last)) throw new Failure(2, `--last ${JSON.stringify(args.last)} is not a number`);
     const shown = facts.log.slice(-Number(args.last));
     const mark = (line: LogLine) => {
       if (

@@ -77,7 +77,7 @@ const mostTold = 22;
 function refusal(file: string, told: string[]): Failure {
   const more = told.length - mostTold;
   const lines = more > 0 ? [...told.slice(0, mostTold), `… and ${more} more`] : told;
-  if (told.length > 1) lines.unshift(`${told.length} things are wrong in ${file}:`);
+  if (told.length > 1) lines.unshift(`${told.length} errors in ${file}:`);
   return new Failure(3, lines.join('\n'), {
     advice: 'docs/45-staging-and-instances.md has the fields of a user',
   });

@@ -80,8 +80,7 @@ async function twice(send: DeliveryMethod, { seconds = 10 }: DeliveryContext): P
 function poster(secret: Secret, below: string, type: string, body: string): DeliveryMethod {
   const text = secret.reveal();
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol))
-    throw new Failure(3, 'its secret is no address with http:// or https://');
+  if (!url || !/^https?:$/.test(url.protocol)) throw new Failure(3, 'its secret is not an http:// or https:// URL');
   url.pathname = `${url.pathname.replace(/\/$/, '')}${below}` || '/';
   return async signal => {
     let answer: Response;
@@ -121,7 +120,7 @@ function mail(to: string, text: string, environment: NodeJS.ProcessEnv, signal: 
     child.once('exit', code => {
       child.stderr.destroy();
       if (code === 0) resolve();
-      else reject(new Unlucky(`sendmail ended with code ${code ?? 'a signal'}: ${said.trim()}`));
+      else reject(new Unlucky(`sendmail exited with ${code ?? 'a signal'}: ${said.trim()}`));
     });
     child.stdin.end(text);
   });

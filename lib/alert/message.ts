@@ -33,7 +33,11 @@ export function titleOf(message: Message): string {
   const bad = news.filter(one => one.what !== 'recovery');
   const [first] = bad;
   const rest = bad.length > 1 ? `, and ${bad.length - 1} more` : '';
-  const says = first ? `${oneLine(first.says)}${rest}` : well ? 'all is well' : 'one thing is well again, not all is';
+  const says = first
+    ? `${oneLine(first.says)}${rest}`
+    : well
+      ? 'all checks pass'
+      : 'one problem is resolved, others remain';
   return `${targetName(message)}: ${says}`;
 }
 

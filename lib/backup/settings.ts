@@ -38,7 +38,7 @@ export function readAt(text: string): Date {
   const [, day, time] = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)Z?)?$/.exec(text) ?? [];
   const found = new Date(day === undefined ? Number.NaN : `${day}T${time ?? '23:59:59'}Z`);
   if (!Number.isNaN(found.getTime())) return found;
-  throw new Failure(2, `${JSON.stringify(text)} is no moment`, {
+  throw new Failure(2, `${JSON.stringify(text)} is not a date`, {
     advice: 'write --at 2026-11-20 (its end) or --at 2026-11-20T14:30, both UTC',
   });
 }

@@ -97,7 +97,7 @@ export function explainLookup({ domain, trouble }: Lookup, server: readonly stri
   if (trouble === undefined) return undefined;
   if (trouble !== 'no such name' && trouble !== 'no address')
     return { says: `${domain}: ${trouble}`, fix: `look at its zone: dig +trace ${domain}` };
-  return { says: `${domain} leads nowhere: ${trouble}`, fix: `create the record: ${record(domain, server)}` };
+  return { says: `cannot resolve ${domain}: ${trouble}`, fix: `create the record: ${record(domain, server)}` };
 }
 
 /** The line of the zone that leads to the server; `old` is the address that stands there now. */

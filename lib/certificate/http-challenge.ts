@@ -35,7 +35,7 @@ function ask(domain: string, address: string, token: string): Promise<string> {
         answer.on('close', () => {
           const to = answer.headers.location;
           if (text.trim() === token) resolve('good');
-          else if (to !== undefined) resolve(`leads on to ${to.slice(0, 200)}`);
+          else if (to !== undefined) resolve(`redirects to ${to.slice(0, 200)}`);
           else resolve(answer.statusCode === 200 ? 'answers something else' : `answers ${answer.statusCode}`);
         });
       },
@@ -60,7 +60,7 @@ export function explainSeen(
   const whose = isServer(address, server);
   if (whose === 'no')
     return {
-      says: `${domain} leads to ${address}, and this server is ${server.join(', ')}`,
+      says: `${domain} resolves to ${address}, and this server is ${server.join(', ')}`,
       fix: isIPv6(address)
         ? `remove its AAAA record, because the authority goes there first, or change it: ${record(domain, server, address)}`
         : `change the record: ${record(domain, server, address)}`,

@@ -63,7 +63,7 @@ export function issueSteps(target: Target, site: Site, { trial, held, check }: I
 
   function explain(step: Step, said: string[]): Failure | undefined {
     const detail = said.filter(line => line.trim()).join('\n');
-    const stays = 'the certificate of before goes on serving';
+    const stays = 'the previous certificate stays in use';
     if (step.title === reach)
       return new Failure(1, `the authority would not find its file, so it was not asked; ${stays}`, {
         detail: findings.join('\n'),
@@ -78,7 +78,7 @@ export function issueSteps(target: Target, site: Site, { trial, held, check }: I
     if (missing)
       return new Failure(1, `${missing} is not on ${target.host.name}`, { advice: `sudo apt-get install ${missing}` });
     if (/sudo: .*(password|not allowed|may not)/.test(detail) || !detail.includes('nginx'))
-      return new Failure(1, 'the user who deploys may not test and reload nginx', {
+      return new Failure(1, 'the deploy user may not test and reload nginx', {
         detail,
         advice:
           'sudo visudo -f /etc/sudoers.d/bookops, with: <user> ALL=(root) NOPASSWD: /usr/sbin/nginx -t, /usr/bin/systemctl reload nginx',
@@ -136,7 +136,7 @@ export function explainCertbot(
     /((?:too many|Rate limit)[^\n]*|[^\n]*rateLimited[^\n]*)/i.exec(text)?.[1];
   if (limit)
     return {
-      message: `${authority} has given out as many as it wants to for now: ${limit.trim()}`,
+      message: `${authority}: rate limit reached: ${limit.trim()}`,
       advice: `wait until then; try out with --staging, which is not counted: ${taskCommand('certificates issue --staging', target)}`,
     };
   const refusal = /urn:ietf:params:acme:error:(\w+) :: (?:.*? :: )?([^\n]+)/.exec(text);
@@ -154,7 +154,7 @@ export function explainCertbot(
   const refused = [...text.matchAll(/Domain: *(\S+)[\s\S]*?Detail: *([^\n]*)/g)];
   if (refused.length)
     return {
-      message: `${authority} could not convince itself: ${refused.map(([, domain = '', why = '']) => `${domain}: ${why.trim()}`).join('; ')}`,
+      message: `${authority} could not validate the domain: ${refused.map(([, domain = '', why = '']) => `${domain}: ${why.trim()}`).join('; ')}`,
       advice: `${taskCommand('certificates issue --staging', target)} tries again without being counted`,
     };
   return {

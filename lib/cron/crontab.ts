@@ -1,4 +1,4 @@
-// The crontab of the user who deploys: its lines, and the one way in which they are added and taken away.
+// The crontab of the deploy user: its lines, and the one way in which they are added and taken away.
 import { readFileSync } from 'node:fs';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 

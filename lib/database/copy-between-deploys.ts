@@ -79,11 +79,15 @@ export function readRest(text: string, target: Target): ((name: string) => strin
   const name = targetName(target);
   const busy = word('busy');
   if (busy.startsWith('2'))
-    throw new Failure(1, `an earlier run left ${name} half-way, and its database may be so too: nothing was copied`, {
-      advice: `${taskCommand('restart', target)} settles it, then once more`,
-    });
+    throw new Failure(
+      1,
+      `an earlier run stopped midway on ${name}, and its database may be so too: nothing was copied`,
+      {
+        advice: `${taskCommand('restart', target)} settles it, then try again`,
+      },
+    );
   if (busy)
-    throw new Failure(5, `${name} was never at rest: ${busy.slice(2) || 'a deploy is under way'}`, {
+    throw new Failure(5, `a deploy of ${name} was running the whole time: ${busy.slice(2) || 'no holder given'}`, {
       advice: 'try again later, or wait longer with --wait 30m',
     });
   return word;

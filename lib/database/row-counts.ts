@@ -13,7 +13,7 @@ export function readTables(text: string): Tables {
     if (!line.startsWith('table ')) continue;
     const found: unknown = JSON.parse(line.slice('table '.length));
     const [name, rows, highest]: unknown[] = Array.isArray(found) ? found : [];
-    if (typeof name !== 'string' || typeof rows !== 'number') throw new Failure(1, `no count of a table: ${line}`);
+    if (typeof name !== 'string' || typeof rows !== 'number') throw new Failure(1, `not a count of a table: ${line}`);
     tables.push([name, rows]);
     if (typeof highest === 'number') highWater.push([name, highest]);
   }

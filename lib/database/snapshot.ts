@@ -89,7 +89,7 @@ function taking(
         sh`mkdir -p ${database.snapshots}`,
         sh`[ -e ${database.file} ] || { echo none; exit 0; }`,
         copy,
-        // to the user who deploys, so that the clean-up needs no container
+        // to the deploy user, so that the clean-up needs no container
         sh`[ -z "\${OWNER:-}" ] || chown "$OWNER" ${database.snapshots} ${file}`,
         script('echo taken'),
       ),
@@ -144,7 +144,7 @@ export function restoreStep(target: Target, database: Database, change: Change, 
     database.kind === 'postgres'
       ? restoreDump(target, database, change.id, snapshot)
       : restoreCopy(target, database, snapshot);
-  return { title: 'Put back the database of then', seconds: 1800, run };
+  return { title: 'Restore the database snapshot', seconds: 1800, run };
 }
 
 function restoreCopy(target: Target, database: SqliteDatabase, snapshot: string): Command {
@@ -153,7 +153,7 @@ function restoreCopy(target: Target, database: SqliteDatabase, snapshot: string)
     target,
     database,
     lines(
-      sh`[ -e ${snapshot} ] || { echo ${`the snapshot ${snapshot} is not there any more`} >&2; exit 1; }`,
+      sh`[ -e ${snapshot} ] || { echo ${`the snapshot ${snapshot} no longer exists`} >&2; exit 1; }`,
       sh`verdict=$(${sqlite3} ${snapshot} 'PRAGMA integrity_check')`,
       sh`[ "$verdict" = ok ] || { echo "the snapshot is damaged: $verdict" >&2; exit 1; }`,
       sh`cp --reflink=auto ${snapshot} ${fresh}`,

@@ -17,7 +17,7 @@ export async function chooseCommit(
   environment: NodeJS.ProcessEnv,
 ): Promise<string> {
   const { repo } = target;
-  if (wanted.sha && wanted.ref) throw new Failure(2, '--sha and --ref exclude each other');
+  if (wanted.sha && wanted.ref) throw new Failure(2, '--sha and --ref cannot be combined');
   if (!repo) {
     if (wanted.sha) return fullSha(wanted.sha);
     throw new Failure(2, `${target.app} has no repo in ops.yml, so only a full commit can be named`, {

@@ -82,7 +82,7 @@ export async function attempt(
     const { healthy, words } = await healthNow(host, target, serving(target, facts), sha);
     if (healthy) return `${targetName(target)} serves ${sha7(sha)} already`;
     throw new Failure(1, `${sha7(sha)} is live on ${targetName(target)} by its record, and is not ready: ${words}`, {
-      advice: `${taskCommand('restart', target)} starts it anew; ${taskCommand('logs', target)} shows what it says`,
+      advice: `${taskCommand('restart', target)} restarts it; ${taskCommand('logs', target)} shows what it says`,
     });
   }
 }

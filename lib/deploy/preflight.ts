@@ -27,8 +27,8 @@ export function verifyEnvironment(target: Target, facts: Facts, told?: (line: st
 export function verifyDisk(target: Target, facts: Facts): void {
   const needed = 100_000_000 + 2 * (facts.database ?? 0);
   if (facts.disk.size === 0)
-    throw new Failure(1, `${target.root} is not there on ${target.host.name}`, {
-      advice: `make it once, as root: install -d -o ${facts.user || 'the-user-who-deploys'} ${target.root}`,
+    throw new Failure(1, `${target.root} does not exist on ${target.host.name}`, {
+      advice: `make it once, as root: install -d -o ${facts.user || 'the-deploy-user'} ${target.root}`,
     });
   if (facts.disk.free >= needed) return;
   throw new Failure(
@@ -47,7 +47,7 @@ export function verifyRanOn(target: Target, sha: string, log: LogLine[] | undefi
     1,
     `${target.requires} never had ${sha7(sha)} live, and ${target.environment} only takes what ${target.requires} ran`,
     {
-      advice: `${taskCommand('deploy', { ...target, environment: target.requires })} --sha ${sha}, then again; or in so many words: --untried`,
+      advice: `${taskCommand('deploy', { ...target, environment: target.requires })} --sha ${sha}, then again; or override with --untried`,
     },
   );
 }

@@ -96,7 +96,7 @@ export async function runPlan({
   const outcome = await keeper.ended();
   if (unfinished)
     throw new Failure(6, unfinished, {
-      advice: `${taskCommand('restart', target)} starts it once more with all that belongs to it; when that does not: look at ${target.maintenance.flag} and at docker update --restart on the host`,
+      advice: `${taskCommand('restart', target)} starts it again with everything it needs; if that fails, look at ${target.maintenance.flag} and at docker update --restart on the host`,
     });
   const seconds = round((performance.now() - begun) / 1000);
   const window = visits?.window ?? (windowBegan && round(((windowEnded ?? performance.now()) - windowBegan) / 1000));
@@ -146,7 +146,7 @@ export async function runPlan({
 
   function endOf(outcome: Outcome, told: FailureText, { failed, back }: Undone): unknown {
     if (outcome === 'stuck')
-      return new Failure(6, `${told.message}; and then an undo failed: ${targetName(target)} needs a person now`, {
+      return new Failure(6, `${told.message}; and then an undo failed: ${targetName(target)} needs manual repair`, {
         detail: [told.detail, failed && `the undo of “${failed.title}” said:`, ...(failed?.said ?? [])]
           .filter(Boolean)
           .join('\n'),
@@ -157,7 +157,7 @@ export async function runPlan({
       ? 'nothing was left behind'
       : back.length
         ? `${sha7(was.sha)} is back, but ${back.join('; ')}`
-        : `${sha7(was.sha)} goes on serving`;
+        : `${sha7(was.sha)} is still live`;
     return new Failure(1, `${told.message} (${outcome}: ${stays})`, {
       ...(told.detail ? { detail: told.detail } : {}),
       advice:
@@ -182,7 +182,7 @@ export async function runPlan({
     if (line && line.outcome !== 'stuck')
       throw new Failure(
         1,
-        `${during} (${line.outcome}: ${was ? `${sha7(was.sha)} goes on serving` : 'nothing was left behind'})`,
+        `${during} (${line.outcome}: ${was ? `${sha7(was.sha)} is still live` : 'nothing was left behind'})`,
         {
           advice: `${taskCommand('deploy', target)} when the connection is steady`,
         },

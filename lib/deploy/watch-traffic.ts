@@ -18,7 +18,7 @@ const lookEverySeconds = 5;
 
 type Watched = { before: Traffic; after: Traffic; worse: string | undefined; seconds: number };
 
-/** @throws Failure 2 without a site · 1 when the user who deploys cannot read its log: nothing was deployed yet. */
+/** @throws Failure 2 without a site · 1 when the deploy user cannot read its log: nothing was deployed yet. */
 export async function verifyWatchable(host: Host, target: Target): Promise<void> {
   if (!target.site)
     throw new Failure(2, `--watch reads the proxy's access log, and ${target.app} has no site in ops.yml`, {
@@ -44,7 +44,7 @@ export async function watchVisitors(
 ): Promise<Result> {
   const { before, after, worse, seconds: watched } = await watch(context, host, target, went.begun, seconds);
   if (!worse) {
-    if (!after.requests) context.report.warn('nobody came while it was watched, so that proves nothing');
+    if (!after.requests) context.report.warn('there were no requests while it was watched, so that proves nothing');
     return {
       ...result,
       text: `${result.text}\nwatched for ${Math.round(watched)} s: ${told(after)} (before: ${told(before)})`,
@@ -54,14 +54,14 @@ export async function watchVisitors(
   if (!went.was)
     throw new Failure(
       1,
-      `visitors of ${sha7(went.sha)} fare badly: ${worse}; it stays live, nothing served before it`,
+      `${sha7(went.sha)} has too many errors: ${worse}; it stays live, as there is no release before it`,
       {
         advice: taskCommand('logs', target),
       },
     );
   context.report.warn(`${worse}: going back to ${sha7(went.was)}`);
   const back = await attempt(context, host, target, rollback(context, host, target, { to: went.was, from: went.sha }));
-  throw new Failure(1, `visitors of ${sha7(went.sha)} fared worse: ${worse}`, {
+  throw new Failure(1, `errors or response times rose after ${sha7(went.sha)}: ${worse}`, {
     detail: back.text,
     advice: `${taskCommand('logs', target)} --release ${sha7(went.sha)}, then deploy again`,
   });
@@ -105,7 +105,7 @@ async function watch(
 }
 
 function told({ requests, errors, slow }: Traffic): string {
-  return `${requests} requests, ${errors || 'no'} errors, 95 of 100 within ${slow.toFixed(2)} s`;
+  return `${requests} requests, ${errors || 'no'} errors, p95 ${slow.toFixed(2)} s`;
 }
 
 function pause(seconds: number, signal: AbortSignal): Promise<void> {

@@ -120,7 +120,7 @@ function folders(target: Target, facts: Facts): Finding[] {
       found.push(
         failure(
           name,
-          `${folder} is not there`,
+          `${folder} does not exist`,
           app !== undefined && folder === paths.releases
             ? `${own} -g "$(id -gn ${app})" -m 2755 ${folder}`
             : `${own} ${folder}`,
@@ -132,7 +132,7 @@ function folders(target: Target, facts: Facts): Finding[] {
     found.push(
       failure(
         'shared',
-        `${path} is not there${app === undefined ? '' : ` for ${app}`}, and each release links to it`,
+        `${path} does not exist${app === undefined ? '' : ` for ${app}`}, and each release links to it`,
         `put it there once: ${path}`,
       ),
     );

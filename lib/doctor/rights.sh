@@ -1,4 +1,4 @@
-# Who besides root and the user who deploys could replace what that user, root or the proxy reads, runs or writes.
+# Who besides root and the deploy user could replace what that user, root or the proxy reads, runs or writes.
 # writers_of PATH…: a line “who <tab> path” for each that is there and others can write; links are looked at, not followed.
 
 writers_of() {

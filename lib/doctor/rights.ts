@@ -1,4 +1,4 @@
-// Who else could replace what the user who deploys, root or the proxy reads, runs or writes: the doctor's question and findings.
+// Who else could replace what the deploy user, root or the proxy reads, runs or writes: the doctor's question and findings.
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Target } from '../target/target.ts';
@@ -34,7 +34,7 @@ export function rightsQuestion(target: Target): Command {
   );
 }
 
-/** Who could become the user who deploys, or root, and what ends that. */
+/** Who could become the deploy user, or root, and what ends that. */
 export function rightsFindings(target: Target, facts: Facts): Finding[] {
   const { runtime, paths } = target;
   const found = (facts.answers.get('writers') ?? '')

@@ -38,7 +38,7 @@ export function environmentFile(values: Record<string, string>): string {
 }
 
 function lineFor(name: string, value: string): string {
-  if (!/^[A-Za-z_]\w*$/.test(name)) throw new Failure(3, `${JSON.stringify(name)} is no name of a variable`);
+  if (!/^[A-Za-z_]\w*$/.test(name)) throw new Failure(3, `${JSON.stringify(name)} is not a variable name`);
   const line = /\n/.test(value) ? undefined : assignment(name, value);
   if (line === undefined)
     throw new Failure(

@@ -7,7 +7,7 @@ read_environment() { # file…: fills env_names, env_values and env_lines (FIRST
   env_names=() env_values=() env_lines=()
   for file; do
     number=0
-    [[ -r $file ]] || { echo "$file: it is not there, or may not be read" >&2; return 1; }
+    [[ -r $file ]] || { echo "$file: it does not exist, or may not be read" >&2; return 1; }
     while IFS= read -r line || [[ $line ]]; do
       number=$((number + 1))
       line=${line%$'\r'}

@@ -35,10 +35,10 @@ export async function verifyTree(
     const parent = posix.dirname(path);
     const led = parent === '.' ? undefined : await leadsOut(readLink, links, parent);
     if (led !== undefined)
-      refuse(`links ${JSON.stringify(led)} out of the release, and shared: ${path} would be below it`);
+      refuse(`links ${JSON.stringify(led)} outside the release, and shared: ${path} would be below it`);
   }
   const revision = await leadsOut(readLink, links, 'REVISION');
-  if (revision !== undefined) refuse('has a link called REVISION that leads out of the release');
+  if (revision !== undefined) refuse('has a link called REVISION that points outside the release');
   await refuseOwnFilters(repo, entries, environment);
 }
 

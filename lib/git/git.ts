@@ -127,7 +127,7 @@ async function refuseCommitted(repo: string, real: string, environment: Environm
       const { stdout } = await run([...words, 'ls-files', '-s', '-z', '--', path], environment);
       // a submodule is one entry of its own kind
       if (stdout.split('\0').some(entry => entry && !entry.startsWith('160000 ')))
-        throw new Failure(3, `${repo} is no clone of its own: its files are committed in ${above}`, {
+        throw new Failure(3, `${repo} is not a clone of its own: its files are committed in ${above}`, {
           detail: 'whoever wrote that commit would decide what git starts on this machine',
           advice: 'clone the app beside it, and set repo in ops.yml to that folder',
         });
@@ -198,7 +198,7 @@ async function exists(path: string): Promise<boolean> {
 }
 
 function noRepository(repo: string, detail: string): Failure {
-  return new Failure(3, `${repo} is no git repository`, {
+  return new Failure(3, `${repo} is not a git repository`, {
     detail,
     advice: 'set repo in ops.yml to the clone of the app',
   });

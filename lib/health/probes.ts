@@ -165,7 +165,7 @@ export function mismatch(probe: Probe, seen: Seen, sha: string): string | undefi
   } catch {
     if (body.length >= most)
       return `answers ${status} with more than ${most / 1024} kB, too much for a probe with json`;
-    return `answers ${status} with something that is no JSON`;
+    return `answers ${status} with something that is not JSON`;
   }
   for (const [path, raw] of keys) {
     const want = expected(raw, sha);
@@ -228,7 +228,7 @@ export function explainProbes(
   const answers = readAnswers(text);
   const detail = answers.log ? `the last lines of its log:\n${answers.log}` : 'it wrote nothing to its log';
   if (code === 71)
-    return { message: `${sha7(sha)} ended right after its start: ${answers.dead ?? 'nobody saw how'}`, detail };
+    return { message: `${sha7(sha)} exited right after its start: ${answers.dead ?? 'nobody saw why'}`, detail };
   const wrong = wrongIn(asked.probes, sha, answers).join('; ') || 'no probe is good';
   const before = asked.passed?.length ? wrongIn(asked.passed, sha, answers, 'passed').join('; ') : '';
   return {

@@ -36,5 +36,5 @@ echo "codes \${PIPESTATUS[*]}")`,
 
 /** The end of such a text: it ended well when all programs did. */
 export const packedWell: Command = script(
-  'for code in "${codes[@]}"; do ((code == 0)) || { echo "packing ended with code $code" >&2; exit 1; }; done',
+  'for code in "${codes[@]}"; do ((code == 0)) || { echo "packing exited with $code" >&2; exit 1; }; done',
 );

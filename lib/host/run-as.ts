@@ -4,7 +4,7 @@ import { bash } from './environment.ts';
 import { lines, script, sh, type Command } from './sh.ts';
 
 export type RunAs = {
-  /** undefined: the user who deploys. */
+  /** undefined: the deploy user. */
   as: string | undefined;
   /** What the script may see; only compose makes a difference. */
   folders: string[];
@@ -20,7 +20,7 @@ export const hostPrograms: readonly string[] = ['/usr', '/bin', '/lib', '/lib64'
 ]);
 
 /**
- * Runs a script as that user. For compose that is often a container's root, and the user who deploys reaches it through
+ * Runs a script as that user. For compose that is often a container's root, and the deploy user reaches it through
  * Docker, not sudo: an empty image that sees the host's own programs and the named folders, nothing else.
  * `reads`: the script gets the standard input.
  */

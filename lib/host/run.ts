@@ -13,7 +13,7 @@ const mostText = 16_000_000;
 
 export type Remote = { host: Host; signal: AbortSignal; appUser: string | undefined };
 
-/** The way to a host, as the user who deploys. @throws Failure 4 when there is none */
+/** The way to a host, as the deploy user. @throws Failure 4 when there is none */
 export async function remoteOn(
   settings: HostSettings,
   { connect, signal }: { connect: (settings: HostSettings) => Promise<Host>; signal: AbortSignal },
@@ -113,7 +113,7 @@ export async function writeStream(
 function failed(what: string, host: Host, code: number, said: string): Failure {
   // age ends whatever it says with an address for complaints
   const lines = said.split('\n').filter(line => line.trim() && !line.startsWith('age: report unexpected'));
-  return new Failure(1, `${what} did not work on ${host.name}: ${lines.at(-1) ?? `it ended with code ${code}`}`, {
+  return new Failure(1, `${what} did not work on ${host.name}: ${lines.at(-1) ?? `exited with ${code}`}`, {
     detail: lines.slice(-12).join('\n'),
   });
 }

@@ -26,7 +26,7 @@ export function refuseStrayFlags(what: string, args: Record<string, unknown>): v
 export function readTtl(text: string): number {
   const found = /^\d{1,6}(\.\d{1,3})?[smh]$/.test(text) ? Math.ceil(seconds(text)) : 0;
   if (found >= 60) return found;
-  throw new Failure(2, `--ttl: ${JSON.stringify(text.slice(0, 60))} is no time from 1m to 168h`, {
+  throw new Failure(2, `--ttl: ${JSON.stringify(text.slice(0, 60))} is not a duration from 1m to 168h`, {
     advice: 'write it as 90m or 48h',
   });
 }
@@ -65,10 +65,10 @@ export async function withOtherPorts<T>(report: Pick<Report, 'warn'>, make: () =
       return await make();
     } catch (error) {
       if (tries === 3 || !(error instanceof Failure) || !error.detail?.includes(portsTaken)) throw error;
-      report.warn('another instance took the ports in this moment; once more with others');
+      report.warn('another instance took the ports just now; trying others');
     }
   }
 }
 
 /** What the reservation says. */
-export const portsTaken = 'took the same ports in this moment';
+export const portsTaken = 'took the same ports just now';

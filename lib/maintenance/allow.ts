@@ -9,14 +9,14 @@ export function remoteAddress(text: string): string {
   if (strictV4.test(text)) return text;
   if (/[/*]/.test(text) || /^[\d.]+-[\d.]+$/.test(text))
     throw refused(text, 'is a range, and only single addresses can pass');
-  if (text.includes('%') || !isIPv6(text)) throw refused(text, 'is no IPv4 or IPv6 address');
+  if (text.includes('%') || !isIPv6(text)) throw refused(text, 'is not an IPv4 or IPv6 address');
   // As nginx does it: small letters, no zeros in front, :: for the first of the longest runs of zeros.
   const plain = new URL(`http://[${text}]/`).hostname.slice(1, -1);
   const [, high, low] = /^::ffff:([\da-f]+):([\da-f]+)$/.exec(plain) ?? [];
   if (high !== undefined && low !== undefined) return v4(Number.parseInt(high, 16), Number.parseInt(low, 16));
   // What is below 2^32 nginx writes as IPv4 with :: in front, and nobody comes from there.
   if (/^::(?:[\da-f]+(?::[\da-f]+)?)?$/.test(plain) && plain !== '::1')
-    throw refused(text, 'is no address a visitor can have');
+    throw refused(text, 'is not an address that a visitor can have');
   return plain;
 }
 

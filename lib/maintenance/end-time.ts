@@ -25,7 +25,7 @@ export function readUntil(text: string): EndTime {
   if (day && time) return { at: `${day} ${time}` };
   // with its unit, because 1830 could be seconds or a time
   if (/[smh]$/.test(text)) return { after: Math.ceil(seconds(text)) };
-  throw new Failure(2, `--until: ${JSON.stringify(text.slice(0, 60))} is no time`, { advice });
+  throw new Failure(2, `--until: ${JSON.stringify(text.slice(0, 60))} is not a time`, { advice });
 }
 
 /** For askFacts. A moment that is so many seconds away is put at the end of its minute, because cron looks once a minute. */
@@ -41,7 +41,7 @@ export function untilQuestion(wanted: EndTime): Command {
 export function endMoment(facts: Facts, text: string, where: string): Moment {
   const [now = '', answer = ''] = (facts.answers.get('until') ?? '').trim().split('\n');
   const [at = '', iso = '', day, time = '', zone = '', offset = '', longDay = ''] = answer.split('|');
-  if (!iso) throw new Failure(2, `--until: ${text} is no time that the clock of ${where} will ever show`, { advice });
+  if (!iso) throw new Failure(2, `--until: ${text} is not a time on the clock of ${where}`, { advice });
   const [today, clock] = now.split('|');
   // some zones have no letters, only +03
   const place = /^[A-Z]/.test(zone) ? zone : `UTC${offset}`;

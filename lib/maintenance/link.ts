@@ -10,7 +10,7 @@ export function newLink(target: Target): { token: Secret; url: string } {
   const { site } = target;
   const [domain] = site?.domains ?? [];
   if (!site || domain === undefined)
-    throw new Failure(3, `--link: ${targetName(target)} has no site, so a link would lead nowhere`, {
+    throw new Failure(3, `--link: ${targetName(target)} has no site, so there is nothing to link to`, {
       advice: 'add site: with its domains to ops.yml, or let your address through with --allow',
     });
   const token = randomBytes(32).toString('hex');

@@ -59,7 +59,7 @@ async function undo(keeper: Keeper, steps: Step[], { report, signal }: PlanConte
   keeper.abort(signal.aborted ? 'aborted' : 'reverted', '');
   const { failed } = await showUndos(keeper, steps, report);
   if ((await keeper.ended()) === 'stuck')
-    throw new Failure(6, `an undo failed: ${targetName(target)} needs a person now`, {
+    throw new Failure(6, `an undo failed: ${targetName(target)} needs manual repair`, {
       ...(failed && { detail: failed.said.join('\n') }),
       advice: `repair what stopped it, then: ${taskCommand('recover', target)}`,
     });

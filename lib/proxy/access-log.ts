@@ -53,11 +53,11 @@ END { at = int(count * 0.95 + 0.999); print count + 0, bad + 0, count ? seconds[
   );
 }
 
-/** @throws Failure 1 when the user who deploys may not read the log. */
+/** @throws Failure 1 when the deploy user may not read the log. */
 export function readTraffic(target: Target, text: string): Traffic[] {
   if (text.startsWith('unreadable'))
     throw new Failure(1, `${accessLog(target)} cannot be read, so nothing could be watched`, {
-      advice: 'on the server, as root: usermod -aG adm <the user who deploys>',
+      advice: 'on the server, as root: usermod -aG adm <the deploy user>',
     });
   return text
     .trim()
@@ -81,7 +81,7 @@ export function regression(before: Traffic, after: Traffic): string | undefined 
   if (after.errors >= 3 && share(after) > 2 * share(before) + 0.01)
     return `${after.errors} of ${after.requests} answers were errors (${percent(share(after))}; before: ${percent(share(before))})`;
   if (before.requests >= enough && after.requests >= enough && after.slow > 2 * before.slow + 0.2)
-    return `95 of 100 answers took up to ${after.slow.toFixed(2)} s (before: ${before.slow.toFixed(2)} s)`;
+    return `p95 rose to ${after.slow.toFixed(2)} s (before: ${before.slow.toFixed(2)} s)`;
   return undefined;
 }
 

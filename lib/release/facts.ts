@@ -9,7 +9,7 @@ import { isReleaseName } from './release.ts';
 export type Facts = {
   /** The host's clock. */
   now: Date;
-  /** The user who deploys. */
+  /** The deploy user. */
   user: string;
   /** Equal to the keeper's stamp while no attempt came in between. */
   stamp: string;

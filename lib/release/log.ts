@@ -95,7 +95,7 @@ export function putsInPlace(line: LogLine): boolean {
   return ['live', 'accepted'].includes(line.outcome) && !staysAsItIs(line);
 }
 
-/** Whether the release that served before goes on serving. */
+/** Whether the release that served before is still live. */
 function staysAsItIs({ action }: LogLine): boolean {
   return action === 'restart' || action === 'seed' || action === 'restore';
 }

@@ -15,7 +15,7 @@ export type Release = {
 /** A full commit SHA (SHA-1 or SHA-256). @throws Failure 2 for anything else: nothing else ever names a release. */
 export function fullSha(text: string): string {
   if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(text)) return text;
-  throw new Failure(2, `${JSON.stringify(text.slice(0, 80))} is no full commit SHA (40 hexadecimal digits)`, {
+  throw new Failure(2, `${JSON.stringify(text.slice(0, 80))} is not a full commit SHA (40 hexadecimal digits)`, {
     advice: 'git rev-parse HEAD prints one; or let git resolve a name: --ref main',
   });
 }

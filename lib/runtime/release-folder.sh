@@ -1,6 +1,6 @@
 # What is done inside a release's folder, by the user whose files are in it: bash -c <this> bash FOLDER WORD …
 # unpack SHA (a gzipped tar on standard input) · link SHARED PATH… · clear · check PATH…
-# A commit may hold links. Nothing is removed or written through one that leads out of the release.
+# A commit may hold links. Nothing is removed or written through one that points outside the release.
 set -euo pipefail
 export LC_ALL=C
 umask 022
@@ -17,13 +17,13 @@ lies_inside() { # path: where it leads when all links are followed, whether it i
 
 refuse_leading_out() { # path: nothing is made or removed in a folder that is somewhere else
   lies_inside "$(dirname -- "$1")" ||
-    refuse "the commit has a link in $(dirname -- "$1"), and it leads out of the release: nothing was removed or written there"
+    refuse "the commit has a link in $(dirname -- "$1"), and it points outside the release: nothing was removed or written there"
 }
 
 unpack() {
   tar -xzf -
   # a file of the commit, or a link in it, is replaced and not written through
-  lies_inside REVISION || refuse 'the commit has a link called REVISION that leads out of the release'
+  lies_inside REVISION || refuse 'the commit has a link called REVISION that points outside the release'
   [[ ! -d REVISION || -L REVISION ]] || refuse 'the commit has a folder called REVISION: that name is for the file with its SHA'
   rm -f REVISION
   set -o noclobber
@@ -47,7 +47,7 @@ link() {
   done
 }
 
-clear() { # of whatever modes; the folder itself belongs to the user who deploys, or did not yet
+clear() { # of whatever modes; the folder itself belongs to the deploy user, or did not yet
   chmod -R u+rwX . 2>/dev/null || true
   find . -mindepth 1 -maxdepth 1 -exec rm -rf -- {} +
 }

@@ -15,7 +15,7 @@ export const insideFolder = readFileSync(new URL('./release-folder.sh', import.m
 
 /**
  * Steps that unpack, link and install; all as `user`, so that everything in the release is theirs. undefined: the user who
- * deploys. The folder itself is made by the user who deploys, for `releases` is nobody else's to write: who may write there
+ * deploys. The folder itself is made by the deploy user, for `releases` is nobody else's to write: who may write there
  * could put anything in place of the journal, the log and the pointers. Its group comes from `releases` (setgid).
  */
 export function folderSteps(
@@ -57,7 +57,7 @@ export function folderSteps(
   return steps;
 }
 
-/** What root types once, so that the user who deploys makes folders there in which the app's user can write. */
+/** What root types once, so that the deploy user makes folders there in which the app's user can write. */
 export function releasesRights(releases: string, user: string): string {
   return sh`sudo chgrp "$(id -gn ${user})" ${releases} && sudo chmod 2755 ${releases}`.text;
 }
@@ -78,7 +78,7 @@ export function recheckFolder({ facts, next }: Change): Step {
   const last = isOthers(facts, next.name) ? next.folder : `${next.folder}/REVISION`;
   return {
     title: `Check that ${next.name} is complete`,
-    run: sh`[ -e ${last} ] || fail ${`${next.folder} is not there any more`}`,
+    run: sh`[ -e ${last} ] || fail ${`${next.folder} no longer exists`}`,
   };
 }
 

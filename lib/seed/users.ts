@@ -36,7 +36,7 @@ export function usersIn(file: string, text: string): Users {
   } catch (error) {
     // the rest of what it says repeats the text
     const [, at] = /at position (\d+)/.exec(messageOf(error)) ?? [];
-    throw refused(`${at === undefined ? file : sourceOf(file, text).place(Number(at))} is no JSON`);
+    throw refused(`${at === undefined ? file : sourceOf(file, text).place(Number(at))} is not JSON`);
   }
   if (!Array.isArray(list)) throw refused(`${file} must be a list of users: [{ … }, …]`);
   if (!list.length) throw refused(`${file} names no user`);

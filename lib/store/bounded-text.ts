@@ -15,8 +15,7 @@ export async function boundedText(store: Store, key: string, most = mostText): P
   // leaving the loop ends the stream
   for await (const piece of (await store.get(key)) as AsyncIterable<Buffer>) {
     bytes += piece.length;
-    if (bytes > most)
-      throw new Failure(7, `${key} in ${store.name} is larger than ${most / 1e6} MB, and no text of ours is`);
+    if (bytes > most) throw new Failure(7, `${key} in ${store.name} is larger than ${most / 1e6} MB`);
     pieces.push(piece);
   }
   return Buffer.concat(pieces).toString();

@@ -86,7 +86,8 @@ async function cutOff(store: Store, key: string): Promise<Finding> {
     })(),
   );
   const error: unknown = await store.put(key, body).catch((thrown: unknown) => thrown);
-  if (error !== end) return failure('cut-off upload', `ended otherwise: ${messageOf(error)}`, 'look at the store');
+  if (error !== end)
+    return failure('cut-off upload', `failed with an unexpected error: ${messageOf(error)}`, 'look at the store');
   for await (const one of store.list(key))
     return failure('cut-off upload', `left ${one.key} as if it were whole`, 'half a backup would pass for one');
   const left = await store.sweep(key);

@@ -33,7 +33,7 @@ export const unfinished = '.unfinished-';
 
 /** @throws TypeError for what is no key: a bug, as keys are made here. */
 export function verifyKey(key: string): void {
-  if (!/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/.test(key)) throw new TypeError(`no key of a store: ${JSON.stringify(key)}`);
+  if (!/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/.test(key)) throw new TypeError(`not a key of a store: ${JSON.stringify(key)}`);
 }
 
 /** The deepest folder that has everything with this prefix. */

@@ -60,7 +60,7 @@ export type BackupFiles = {
   include: string[];
   /** Patterns as ops.yml has them, which lib/target/exclude-patterns.ts reads. */
   exclude: string[];
-  /** The user who may read and write them; undefined: the user who deploys. */
+  /** The user who may read and write them; undefined: the deploy user. */
   as: string | undefined;
   /** All of them go along when the last full pack is this old; missing: in every backup. */
   fullEverySeconds?: number;
@@ -79,7 +79,7 @@ export type AppCommand = {
   service: string | undefined;
   /** Relative to the root, made anew each time; '-': what it prints. */
   writes: string;
-  /** undefined: the user who deploys. */
+  /** undefined: the deploy user. */
   as: string | undefined;
   seconds: number;
 };

@@ -6,7 +6,7 @@ export type SqliteDatabase = {
   kind: 'sqlite';
   /** Absolute path of the database file on the host. */
   file: string;
-  /** The user who may read and write it, through `sudo -n -u`; undefined: the user who deploys. */
+  /** The user who may read and write it, through `sudo -n -u`; undefined: the deploy user. */
   as: string | undefined;
   /** Two processes must never have it open at once. */
   exclusive: boolean;
@@ -20,7 +20,7 @@ export type PostgresDatabase = {
   kind: 'postgres';
   /** A service of the compose project that no deploy stops, or the variable of an env file on the host that has its URL. */
   at: { service: string; user: string; name: string } | { variable: string };
-  /** The user who may read that env file, through `sudo -n -u`; undefined: the user who deploys. */
+  /** The user who may read that env file, through `sudo -n -u`; undefined: the deploy user. */
   as: string | undefined;
   /** Folder for the dumps taken before a deploy changes the database, and how many of them stay. */
   snapshots: string;

@@ -77,7 +77,7 @@ const everywhere: Flags = {
 
 const changing: Flags = {
   plan: { type: 'boolean', about: 'show the steps and change nothing' },
-  wait: { type: 'duration', value: '5m', about: 'how long to wait for another run to end; otherwise not at all' },
+  wait: { type: 'duration', value: '5m', about: 'how long to wait for another run to end (default: do not wait)' },
 };
 
 /** All flags a task takes: its own first, then those every task of its kind has. */
@@ -199,7 +199,7 @@ function checkPositionals(given: string[], declared: readonly Positional[]): voi
   const last = declared.at(-1);
   for (const [at, value] of given.entries()) {
     const positional = declared[at] ?? (last?.many ? last : undefined);
-    if (!positional) throw wrong(`${shown(value)} is one word too many`);
+    if (!positional) throw wrong(`unexpected argument ${shown(value)}`);
     if (value === '') throw wrong(`<${positional.name}> is empty`);
     clean(`<${positional.name}>`, value);
     choice(`<${positional.name}>`, value, positional.choices);

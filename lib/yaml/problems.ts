@@ -49,7 +49,7 @@ export function sourceOf(file: string, text: string): Source {
         return index < excerpts ? `${what}\n${excerpt(line, columnOf(problem.at), problem.path)}` : what;
       });
       if (sorted.length > told.length) lines.push(`… and ${sorted.length - told.length} more`);
-      if (sorted.length > 1) lines.unshift(`${sorted.length} things are wrong in ${name}:`);
+      if (sorted.length > 1) lines.unshift(`${sorted.length} errors in ${name}:`);
       throw new Failure(3, lines.join('\n'), { ...(advice && { advice }) });
     },
   };

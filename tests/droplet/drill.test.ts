@@ -56,14 +56,14 @@ test('the unit’s user starts the restored app in a copy of its release, and no
     text.replace(/start: .*gunicorn.*wsgi:app\n {8}env:/, 'start: echo no shelf; exit 3\n        env:'),
   );
   const bad = ended(await site.task('drill', '--env', 'staging'), 7);
-  assert.match(bad.stderr, 'it ended by itself: no shelf');
+  assert.match(bad.stderr, 'it exited by itself: no shelf');
   const left = await droplet.root(
     `ls -A ${root}/releases | grep -c '^.drill' || true; pgrep -fc '${root}/releases/[.]drill' || true`,
   );
   assert.is(left.stdout, '0\n0\n');
 });
 
-/** Everything that the user who deploys, root or nginx runs, sources, reads as its settings or writes, found on the server itself. */
+/** Everything that the deploy user, root or nginx runs, sources, reads as its settings or writes, found on the server itself. */
 async function whatIsTrusted(root: string): Promise<string[]> {
   const said = await library.droplet.root(`
     # what bookops made and keeps of its own: all of it, whatever it is for
@@ -184,7 +184,7 @@ test('the image that serves starts from the restored database, without a network
     text.replace('exec node server.mjs', "'mkdir /drill/own; date >/drill/own/x; echo no such index; exit 3'"),
   );
   const bad = ended(await site.task('drill', '--env', 'staging'), 7);
-  assert.match(bad.stderr, 'it ended by itself: no such index');
+  assert.match(bad.stderr, 'it exited by itself: no such index');
   const left = await droplet.root(
     `docker ps -aq --filter name=bookops-drill | wc -l; ls ${root}/releases/.keeper/backup | grep -c scratch || true`,
   );

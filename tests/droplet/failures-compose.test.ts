@@ -69,7 +69,7 @@ test('a disk too full for the snapshot brings the old version back', async () =>
 });
 
 test('an app that exits at once is told as that, and not as one that never gets ready', async () => {
-  const told = await gives(app.exitsAtOnce, /ended right after its start: container \S+backend-1 exited with code 1/);
+  const told = await gives(app.exitsAtOnce, /exited right after its start: container \S+backend-1 exited with code 1/);
   assert.match(told, 'ERR_MODULE_NOT_FOUND');
   const seconds = Number(/✖ Wait until \w+ is ready \(([\d.]+)s\)/.exec(told)?.[1]);
   console.log(`noticed after ${seconds} s`);
@@ -92,7 +92,7 @@ test('an undo that fails needs a person; once repaired, the next task settles it
   const said = ended(await running.ended, 6);
   const told = explanationOf(said);
   assert.ok(told.length <= 25, told.join('\n'));
-  assert.match(told.join('\n'), 'needs a person');
+  assert.match(told.join('\n'), 'needs manual repair');
   const stuck = await now();
   assert.is(inLine(stuck.log.at(-1), 'outcome'), 'stuck');
   assert.equal([stuck.current, stuck.flag], [app.good1, place.flag]);

@@ -54,7 +54,7 @@ test("rows of the table of faults: the keeper's tail is killed, or all of its jo
 });
 
 test('an app that exits at once is told as that, and not as one that never gets ready', async () => {
-  const told = await gives(app.exitsAtOnce, /ended right after its start: unit bibliotheca-staging\.service is/);
+  const told = await gives(app.exitsAtOnce, /exited right after its start: unit bibliotheca-staging\.service is/);
   assert.match(told, 'bibliotheca.circulation');
   const seconds = Number(/✖ Wait until \w+ is ready \(([\d.]+)s\)/.exec(told)?.[1]);
   console.log(`noticed after ${seconds} s`);

@@ -33,7 +33,7 @@ test('each line backs up, proves, prunes and watches without a word, and prints 
   assert.match(readFileSync(join(book.place().root, 'releases/drills.log'), 'utf8'), 'verdict=good');
   renameSync(book.uploads, `${book.uploads}.gone`);
   const [night, hour] = said();
-  assert.match(night ?? '', 'shared/uploads is not there');
+  assert.match(night ?? '', 'shared/uploads does not exist');
   assert.match(hour ?? '', 'the last backup failed');
 });
 test.run();

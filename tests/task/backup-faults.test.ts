@@ -110,7 +110,7 @@ const table: Fault[] = [
     ...disk,
     what: 'the producer of the files dies in the middle',
     exit: 1,
-    says: 'tar ended with code 137',
+    says: 'tar exited with 137',
     ...instead('tar', '[[ $* == *--create* ]] || exec /bin/tar "$@"; head -c 3000000 /dev/urandom; kill -9 $$'),
   },
   {
@@ -138,7 +138,7 @@ const table: Fault[] = [
     ...disk,
     what: 'the database is empty',
     exit: 7,
-    says: 'the table chapters is not there any more',
+    says: 'the table chapters no longer exists',
     cause: changed(({ database }) => writeFileSync(database, '')),
   },
   {
@@ -146,14 +146,14 @@ const table: Fault[] = [
     torture: true,
     what: 'the database is not there',
     exit: 7,
-    says: 'the database is not there any more',
+    says: 'the database no longer exists',
     cause: changed(({ database }) => rmSync(database)),
   },
   {
     ...disk,
     what: 'a table is not there',
     exit: 7,
-    says: 'the table readers is not there any more',
+    says: 'the table readers no longer exists',
     cause: changed(data => data.sql('DROP TABLE readers')),
   },
   {
@@ -178,7 +178,7 @@ const table: Fault[] = [
     ...disk,
     what: 'a folder of ops.yml is gone',
     exit: 1,
-    says: 'shared/uploads is not there, and backup.files.include names it',
+    says: 'shared/uploads does not exist, and backup.files.include names it',
     cause({ uploads }) {
       renameSync(uploads, `${uploads}.gone`);
       return () => renameSync(`${uploads}.gone`, uploads);

@@ -163,7 +163,7 @@ const faults: [string, Record<string, string>, RegExp, RegExp?][] = [
   [
     'a pg_dump that dies in the middle',
     { pg_dump: `${half}; kill -9 $$` },
-    /did not work on here: pg_dump ended with code 137/,
+    /did not work on here: pg_dump exited with 137/,
   ],
   ['a pg_dump that writes nothing and ends well', { pg_dump: ': "$@"' }, /input file is too short|no dump/],
   [

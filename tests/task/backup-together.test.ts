@@ -26,7 +26,7 @@ test('no database is copied in the middle of a migration, and the deploy never w
   await deploy.says('… Migrate the database');
   const impatient = await book.run('backup', ['--wait', '1s']);
   assert.is(impatient.code, 5, impatient.stderr);
-  assert.match(impatient.stderr, 'book staging was never at rest: by=');
+  assert.match(impatient.stderr, 'a deploy of book staging was running the whole time: by=');
   assert.equal(book.stored(), []);
 
   const patient = book.start('backup', ['--json']);

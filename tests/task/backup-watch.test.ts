@@ -27,7 +27,7 @@ test('a backup that fails is told once to all, and its end once; a ping goes out
   const [alarm, ...more] = book.told();
   assert.equal(more, []);
   assert.equal([alarm?.app, alarm?.environment, alarm?.state, alarm?.news.length], ['book', 'staging', 'bad', 1]);
-  assert.match(alarm?.news[0]?.says ?? '', 'shared/uploads is not there, and backup.files.include names it');
+  assert.match(alarm?.news[0]?.says ?? '', 'shared/uploads does not exist, and backup.files.include names it');
   assert.match(alarm?.news[0]?.advice ?? '', 'make the folder on here');
   assert.match(metrics(), /last_run_good\{[^}]*task="backup"\} 0\n/);
   const watch = await book.must(7, 'backups', 'watch');

@@ -34,7 +34,7 @@ test('a backup is listed once it is whole, and a drill proves it with its date',
     stdout,
     /^book staging is backed up as \d{8}T\d{6}Z-[0-9a-f]{6}: \d+ rows in 3 tables, 5 files and folders, /,
   );
-  assert.match(stderr, 'left out: shared/uploads/out is a link out of the root, to /etc/passwd');
+  assert.match(stderr, 'left out: shared/uploads/out is a link that points outside the root, to /etc/passwd');
   rmSync(join(book.uploads, 'out'));
   const before = await book.run('backups');
   assert.match(before.stdout, 'not proven');
@@ -147,7 +147,7 @@ test('a table that is gone or half of what it was makes exit code 7, and nothing
   book.sql('DROP TABLE readers');
   const gone = await book.run('backup');
   assert.is(gone.code, 7, gone.stderr);
-  assert.match(gone.stderr, 'the table readers is not there any more');
+  assert.match(gone.stderr, 'the table readers no longer exists');
   await book.backUp();
 });
 
@@ -175,7 +175,7 @@ test('what cannot be backed up is told, and no half backup is left', async () =>
   rmSync(join(book.place('production').root, 'shared/uploads'), { recursive: true });
   const missing = await book.run('backup', ['--env', 'production']);
   assert.is(missing.code, 1);
-  assert.match(missing.stderr, 'shared/uploads is not there, and backup.files.include names it');
+  assert.match(missing.stderr, 'shared/uploads does not exist, and backup.files.include names it');
   const { database } = book.place();
   copyFileSync(database, `${database}.good`);
   writeFileSync(database, Buffer.concat([readFileSync(database).subarray(0, 4096), Buffer.alloc(8192, 7)]));

@@ -32,7 +32,7 @@ test('check names the targets of a right one', () => {
   const { status, stdout } = config('check', ...example('arsvent'));
   assert.is(status, 0);
   assert.match(stdout, /arsvent\s+production\s+compose\s+deploy@\S+:\/opt\/arsvent-2025\/production/);
-  assert.match(stdout, 'is right');
+  assert.match(stdout, 'is valid');
   assert.equal(JSON.parse(config('check', '--json', ...example('arsvent')).stdout).targets.length, 2);
 });
 

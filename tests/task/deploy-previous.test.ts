@@ -34,7 +34,7 @@ async function isReverted(sha: string, why: RegExp) {
   const { code, stderr } = await book.run('deploy', ['--sha', sha]);
   assert.is(code, 1, stderr);
   assert.match(stderr, why);
-  assert.match(stderr, `reverted: ${book.good1.slice(0, 7)} goes on serving`);
+  assert.match(stderr, `reverted: ${book.good1.slice(0, 7)} is still live`);
   assert.not.ok(existsSync(join(book.place().root, 'maintenance/MAINTENANCE_ON')));
   assert.not.ok(existsSync(join(book.place().root, 'releases/.keeper/journal')));
   assert.is(book.current(), book.good1);

@@ -38,7 +38,7 @@ test('a commit that is live by the record only is no success', async () => {
   const { code, stderr } = await book.run('deploy', ['--sha', book.good1]);
   assert.is(code, 1);
   assert.match(stderr, `${book.good1.slice(0, 7)} is live on book staging by its record, and is not ready: `);
-  assert.match(stderr, 'npx tsx tasks/restart.ts --env staging --app book starts it anew');
+  assert.match(stderr, 'npx tsx tasks/restart.ts --env staging --app book restarts it');
   assert.is((await book.run('restart')).code, 0);
   assert.is(await book.serves(), book.good1);
 });
@@ -72,7 +72,7 @@ for (const [what, sha, why] of [
     assert.is(code, 1);
     assert.is(stdout, '');
     assert.match(stderr, why);
-    assert.match(stderr, `${book.good2.slice(0, 7)} goes on serving`);
+    assert.match(stderr, `${book.good2.slice(0, 7)} is still live`);
     assert.is(await book.serves(), book.good2);
     assert.is(book.current(), book.good2);
     assert.is(fingerprint(database), before.database);

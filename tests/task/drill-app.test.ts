@@ -115,7 +115,7 @@ test('the app starts from what was restored, sees none of the real data, and is 
 
 test('an app that ends, or never answers, makes a bad verdict with its last words, and nothing of it stays', async () => {
   for (const [start, seconds, says] of [
-    ['echo warming up; echo no such index >&2; exit 3', 5, 'it ended by itself: no such index'],
+    ['echo warming up; echo no such index >&2; exit 3', 5, 'it exited by itself: no such index'],
     [
       'echo still reading; trap "" TERM; while :; do sleep 777; done',
       1,

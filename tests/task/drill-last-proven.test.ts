@@ -25,7 +25,7 @@ test('without a proof status says so, the doctor warns, and a deploy that wants 
   assert.equal([finding.state, finding.says, finding.fix], ['warning', 'never proven', both]);
   assert.is(refused.code, 1, refused.stderr);
   assert.match(refused.stderr, 'book staging wants a proven backup from the last 7 d, and no backup was ever proven');
-  assert.match(refused.stderr, `${both}, then again; or in so many words: --unproven`);
+  assert.match(refused.stderr, `${both}, then again; or override with --unproven`);
   assert.is(await book.serves(), book.good1);
 });
 

@@ -248,7 +248,7 @@ test('the doctor names what is wrong with what to type next, and never a value',
   assert.match(stdout, `→ chmod o= ${envFile}`);
   assert.match(stdout, 'on for 120 min: forgotten?');
   assert.match(stdout, '→ npx tsx tasks/maintenance.ts off --env staging --app book');
-  assert.match(stdout, 'shared/node_modules is not there');
+  assert.match(stdout, 'shared/node_modules does not exist');
   assert.match(stdout, `${join(root, 'releases')} can be written by every user`);
   assert.match(stdout, `→ sudo chmod go-w ${join(root, 'releases')}`);
   assert.match(stdout, /4 failures, 2 warnings/);

@@ -64,10 +64,10 @@ test('a preview is a file here, and nothing changes there', async () => {
 test('what cannot be is refused before anything changes', async () => {
   const cases: [string[], number, string][] = [
     [['on', '--allow', '203.0.113.0/24'], 2, 'is a range, and only single addresses can pass'],
-    [['on', '--allow', '203.0.113.4', '--allow', '300.1.1.1'], 2, 'is no IPv4 or IPv6 address'],
+    [['on', '--allow', '203.0.113.4', '--allow', '300.1.1.1'], 2, 'is not an IPv4 or IPv6 address'],
     [['on', '--until', '1830'], 2, 'write it as 18:30, 2026-11-21T18:30 or 2h'],
     [['on', '--until', '2020-01-01T10:00'], 2, 'Wednesday 1 January 2020, 10:00 UTC is over'],
-    [['on', '--until', '2027-02-30T10:00'], 2, 'is no time that the clock of here will ever show'],
+    [['on', '--until', '2027-02-30T10:00'], 2, 'is not a time on the clock of here'],
     [['on', '--message', 'x'.repeat(10_000)], 2, 'has 10000 characters, and the page has room for 300'],
     [['on', '--link'], 3, 'book staging has no site'],
     [['off', '--message', 'x'], 2, '--message goes with on'],

@@ -19,7 +19,7 @@ test.after(end);
 test('into a folder: the dump as pg_restore reads it, tried where the programs are', async () => {
   const { code, stderr } = await book.run('restore', ['--to', 'out']);
   assert.is(code, 0, stderr);
-  assert.match(stderr, 'Restore the dump where nobody sees it');
+  assert.match(stderr, 'Restore the dump into an isolated server');
   const out = join(book.folder, 'out');
   assert.equal(readdirSync(out).toSorted(), ['database.dump', 'files']);
   const { stdout } = spawnSync('pg_restore', ['--list', join(out, 'database.dump')], { encoding: 'utf8' });

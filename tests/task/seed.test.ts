@@ -67,7 +67,7 @@ test('a seed that fails puts the data back to the byte, and the app serves', asy
   writeFileSync(users, '[{ "discordUserId": 17 }');
   const wrong = await seed();
   assert.is(wrong.code, 3);
-  assert.match(wrong.stderr, 'users.json:1:25 is no JSON');
+  assert.match(wrong.stderr, 'users.json:1:25 is not JSON');
   assert.equal([hash(), await book.serves()], [before, book.good2]);
 });
 
@@ -77,7 +77,7 @@ test('what cannot be an instance is refused before the server is asked', async (
     [['up', '--name', 'a;reboot'], 2, 'cannot be the name of an instance'],
     [['up'], 2, '--name is missing'],
     [['up', '--name', 'a', '--ttl', '9999h'], 2, 'is not a duration of at most a week'],
-    [['extend', '--name', 'a', '--ttl', '48'], 2, 'is no time from 1m to 168h'],
+    [['extend', '--name', 'a', '--ttl', '48'], 2, 'is not a duration from 1m to 168h'],
     [['down', '--name', 'a', '--sha', 'b'], 2, '--sha does not go with down'],
     [['up', '--name', 'a', '--data', 'live'], 2, 'it is one of: empty, seed, snapshot'],
     [['list'], 3, 'book staging has no instances'],

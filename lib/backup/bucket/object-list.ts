@@ -57,7 +57,7 @@ export function readLine(written: string): IndexLine {
   }
   const parsed = v.safeParse(lineSchema, value);
   if (parsed.success) return parsed.output;
-  throw new Failure(7, `the index of the bucket has a line that is none: ${written.slice(0, 100)}`);
+  throw new Failure(7, `the index of the bucket has a line that cannot be read: ${written.slice(0, 100)}`);
 }
 
 /** Of one line; a key has 1,024 bytes at most, and a piece of a stream has up to 64 kB. */

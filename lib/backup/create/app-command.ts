@@ -99,7 +99,7 @@ async function givesPath(
     ),
     "the app's own backup",
   );
-  if (!said.trim()) throw nothing(own, `${path} was not made anew`);
+  if (!said.trim()) throw nothing(own, `${path} was not written again`);
   await run(way, sh`mkdir ${scratch}`, 'looking at it');
   const { noted, ...survey } = await surveyFiles(way, target, files, { id: 'own', scratch });
   await run(way, listAll(scratch), 'looking at it');
@@ -115,7 +115,7 @@ async function commandOf(way: Remote, target: Target, { words, service, as }: Ap
 }
 
 function nothing({ words }: AppCommand, why: string): Failure {
-  return new Failure(1, `the app's own backup ended well and gave nothing: ${why}`, {
+  return new Failure(1, `the app's own backup succeeded but wrote nothing: ${why}`, {
     detail: words.join(' '),
     advice: 'look at backup.command in ops.yml: run, and writes',
   });

@@ -13,13 +13,13 @@ export function shrunkSince(
 ): string[] {
   if (!before) return [];
   const found: string[] = [];
-  if (before.database && !now.database) found.push('the database is not there any more');
+  if (before.database && !now.database) found.push('the database no longer exists');
   for (const [table, rows] of Object.entries(before.database?.tables ?? {})) {
     if (!now.database) break;
     const left = ofTable(now.database.tables, table);
     // another release may have migrated a small one away
     if (left === undefined && (rows >= fewRows || before.release === now.release))
-      found.push(`the table ${table} is not there any more`);
+      found.push(`the table ${table} no longer exists`);
     else if (left !== undefined && rows >= fewRows && left < rows / 2)
       found.push(`the table ${table} has ${left} rows and had ${rows}`);
   }

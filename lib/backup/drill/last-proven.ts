@@ -143,6 +143,6 @@ export function verifyRestorable(target: Target, facts: Facts, unproven: boolean
     : 'no backup was ever proven';
   if (unproven) return found;
   throw new Failure(1, `${targetName(target)} wants a proven backup from the last ${span(most)}, and ${found}`, {
-    advice: `${taskCommand('backup', target)} && ${taskCommand('drill', target)}, then again; or in so many words: --unproven`,
+    advice: `${taskCommand('backup', target)} && ${taskCommand('drill', target)}, then again; or override with --unproven`,
   });
 }

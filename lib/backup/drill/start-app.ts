@@ -175,7 +175,7 @@ export function readStart(said: string, { ready, seconds }: DrillStart): Check &
     return { name: 'the app', good: true, found: 'was not started: what serves could not be copied', log };
   const why =
     state === 'ended'
-      ? 'it ended by itself'
+      ? 'it exited by itself'
       : `${ready} ${more === '000' ? 'did not answer' : `answered ${more}`} for ${seconds} s`;
   return { name, good: false, found: `${why}: ${last}`, log };
 }

@@ -76,7 +76,7 @@ export function verifyFolders(said: string, target: Target, files: BackupFiles):
 function oddFolders(said: string, { root, host }: Target, { include }: BackupFiles): Failure[] {
   const missing = [...said.matchAll(/^missing (\d+)$/gm)].map(([, index]) => {
     const path = include[Number(index)] ?? '';
-    return new Failure(1, `${root}/${path} is not there, and backup.files.include names it`, { advice: `make the folder on ${host.name}, or take it out of ops.yml` }); // prettier-ignore
+    return new Failure(1, `${root}/${path} does not exist, and backup.files.include names it`, { advice: `make the folder on ${host.name}, or take it out of ops.yml` }); // prettier-ignore
   });
   const links = [...said.matchAll(/^link (\d+) (.*)$/gm)].map(([, index, to = '']) => {
     const path = include[Number(index)] ?? '';

@@ -24,9 +24,12 @@ export function refusedFile(
   to: string | undefined,
 ): { what: string; why: string } | undefined {
   const what = noFiles[letter] ?? (['-', 'f', 'd', 'l', 'h'].includes(letter) ? undefined : 'no file');
-  if (what !== undefined) return { what, why: 'is no file, folder or link' };
+  if (what !== undefined) return { what, why: 'is not a file, folder or link' };
   if (letter !== 'l' || (to !== undefined && !leadsOut(path, to))) return undefined;
-  return { what: 'a link out of the root', why: `is a link out of the folder, to ${readable(to ?? 'nothing')}` };
+  return {
+    what: 'a link that points outside the root',
+    why: `is a link that points outside the folder, to ${readable(to ?? 'nothing')}`,
+  };
 }
 
 /** What `readEntry` reads: names between quotes, so that none can look like something else. */
@@ -46,7 +49,7 @@ export function isOfTarItself(line: string): boolean {
   return /^d[-rwx]{9} +Creating directory: "/.test(line);
 }
 
-/** @throws Failure 7 for what tar would not unpack because it leads out of its folder; its list may lack that. */
+/** @throws Failure 7 for what tar would not unpack because it is outside its folder; its list may lack that. */
 export function verifyKept(words: string): void {
   const [, name] = /("(?:[^"\\]|\\.)*"): Member name contains '\.\.'/.exec(words) ?? [];
   if (name !== undefined) throw hostile(unquote(name), 'leads out of its folder');
@@ -85,14 +88,14 @@ export function inspector(): Inspector {
       for (let at = posix.dirname(inside); at !== '.'; at = posix.dirname(at)) {
         const above = seen.get(at);
         if (above !== undefined && above.kind !== 'folder')
-          throw hostile(path, `goes through ${at}, which is no folder`);
+          throw hostile(path, `goes through ${at}, which is not a folder`);
       }
       const before = seen.get(inside);
       if (before !== undefined && (before.kind !== 'folder' || kind !== 'folder')) throw hostile(path, 'comes twice');
       // a link may have a second name too, and that name has to be a place where it does not lead out either
       const first = kind === 'hard link' ? seen.get(insideOf(to ?? '') ?? '') : { kind, to };
       if (kind === 'hard link' && first?.kind !== 'file' && first?.kind !== 'link')
-        throw hostile(path, `is another name for ${readable(to ?? 'nothing')}, which is no file of this archive`);
+        throw hostile(path, `is another name for ${readable(to ?? 'nothing')}, which is not a file of this archive`);
       if (first?.kind === 'link') {
         const refused = refusedFile('l', inside, first.to);
         if (refused) throw hostile(path, refused.why);
@@ -129,7 +132,7 @@ function readEntry(line: string): ArchiveEntry {
       Buffer.from(line.slice(0, 200)).toString('latin1'),
       'is a line of tar’s listing that is not understood',
     );
-  if (!kind) throw hostile(path, refusedFile(letter, path, undefined)?.why ?? 'is no file, folder or link');
+  if (!kind) throw hostile(path, refusedFile(letter, path, undefined)?.why ?? 'is not a file, folder or link');
   if ((kind === 'link') !== (word === '->') || (kind === 'hard link') !== (word === 'link to'))
     throw hostile(path, 'is and is not a link');
   const marked = kind !== 'folder' && /[sS]/.test(rights);

@@ -150,11 +150,11 @@ export async function lookThrough(
   const [, deep = '0', first = ''] = /^deep (\d+) (.*)$/m.exec(said) ?? [];
   if (deep !== '0')
     oddities.push({ what: 'a path of more than 4,095 bytes', count: Number(deep), paths: [shown(first.replace(/\t.*/, ''))] }); // prettier-ignore
-  const links = judge.found.get('a link out of the root');
+  const links = judge.found.get('a link that points outside the root');
   for (const found of links ? counted.output.matchAll(/^alone (\d+)$/gm) : []) {
     const path = files.include[Number(found[1])] ?? '';
     if (!links?.paths.some(one => one.startsWith(`${path}/`))) continue;
-    throw new Failure(3, `nothing of ${target.root}/${path} can be backed up: what is in it are links out of the root, such as ${links.paths[0]?.replace('\0', ' to ') ?? ''}`, { advice: 'bring the files into the root, or name what the links lead to in the backup of another app' }); // prettier-ignore
+    throw new Failure(3, `nothing of ${target.root}/${path} can be backed up: it only has links that point outside the root, such as ${links.paths[0]?.replace('\0', ' to ') ?? ''}`, { advice: 'bring the files into the root, or name what the links lead to in the backup of another app' }); // prettier-ignore
   }
   return {
     ...readInventory(counted.output),
@@ -168,7 +168,7 @@ function unreadable(error: unknown, { as }: BackupFiles): unknown {
   if (!(error instanceof Failure) || error.exit !== 1) return error;
   const [, path] = /^find: .(.*).: Permission denied$/m.exec(error.detail ?? '') ?? [];
   if (path === undefined) return error;
-  return new Failure(1, `${path} cannot be backed up: ${as ?? 'who deploys'} may not read it`, {
+  return new Failure(1, `${path} cannot be backed up: ${as ?? 'the deploy user'} may not read it`, {
     detail: error.detail ?? '',
     advice: `name the user who may read it, backup.files.as, or leave it out: backup.files.exclude in ops.yml: [/${path}]`,
   });

@@ -30,9 +30,9 @@ counter=$!`,
       sh`exec 5>&-
 wait "$counter"
 echo "tar $(tar --version | head -n 1 | grep -o '[0-9.]*$')" >&2
-for code in "\${codes[@]:1}"; do ((code == 0)) || { echo "packing ended with code $code" >&2; exit 1; }; done
+for code in "\${codes[@]:1}"; do ((code == 0)) || { echo "packing exited with $code" >&2; exit 1; }; done
 # 1: a file changed while it was read, which is noted and no failure
-((\${codes[0]:-9} <= 1)) || { echo "tar ended with code \${codes[0]:-9}" >&2; exit 1; }
+((\${codes[0]:-9} <= 1)) || { echo "tar exited with \${codes[0]:-9}" >&2; exit 1; }
 exit 0`,
     ),
     true,

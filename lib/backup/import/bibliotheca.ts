@@ -16,7 +16,7 @@ export async function readLayout(folder: string): Promise<Layout> {
   const [, day, ...clock] = timeForm.exec(basename(folder)) ?? [];
   const time = new Date(`${day ?? ''}T${clock.join(':')}Z`);
   if (Number.isNaN(time.getTime()))
-    throw new Failure(2, `${folder} is no such backup: its name should be like 2026-11-20_020000`);
+    throw new Failure(2, `${folder} is not such a backup: its name should be like 2026-11-20_020000`);
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
     throw new Failure(2, `${folder} cannot be read: ${messageOf(error)}`);
   });

@@ -44,7 +44,7 @@ export async function checkStores(
   const bad = all.filter(({ findings }) => findings.some(({ state }) => state === 'failure')).map(({ store }) => store);
   const headline = bad.length
     ? `${targetName(target)} cannot be backed up: ${bad.join(', ')} would fail`
-    : `the next backup of ${targetName(target)} will find its way into ${stores.map(({ name }) => name).join(', ')}`;
+    : `the next backup of ${targetName(target)} can be written to ${stores.map(({ name }) => name).join(', ')}`;
   return {
     text: `${lines.join('\n')}\n${headline}`,
     json: { app, environment, good: !bad.length, stores: all },

@@ -58,7 +58,7 @@ export function selectionOf(target: Target, { manifest }: CompleteBackup, only: 
 function tidy(path: string): string {
   const found = posix.normalize(path).replace(/\/$/, '');
   if (found.startsWith('/') || found.startsWith('-') || found.split('/').includes('..'))
-    throw new Failure(2, `${path} leads out of the root`);
+    throw new Failure(2, `${path} is outside the root`);
   return found;
 }
 

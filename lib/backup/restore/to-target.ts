@@ -79,7 +79,7 @@ export async function restoreToTarget(
     const facts = held.manifest.database;
     await report.show([
       {
-        title: 'Bring it beside the present data',
+        title: 'Stage the restored data',
         run: async () => {
           await run(way, sweepBrought(target), 'tidying up');
           const from = (name: string) => `${scratch.folder}/${name}`;
@@ -147,7 +147,7 @@ export async function restoreToTarget(
         : undefined,
       async choose(facts) {
         const now = serving(target, facts);
-        if (!now) throw new Failure(1, `${targetName(target)} has stopped serving in this moment`);
+        if (!now) throw new Failure(1, `${targetName(target)} has stopped serving just now`);
         sha = now.sha;
         return now;
       },

@@ -3,7 +3,7 @@ import { Failure } from '../../errors.ts';
 
 /** What a full disk, a lack of memory or a missing program say; and a program that was ended. */
 const troubles =
-  /No space left|quota exceeded|Read-only file system|Input\/output error|Cannot allocate|out of memory|memory exhausted|database or disk is full|command not found|Resource temporarily|Too many open files|[Kk]illed|Terminated|ended with code (129|130|137|143)/;
+  /No space left|quota exceeded|Read-only file system|Input\/output error|Cannot allocate|out of memory|memory exhausted|database or disk is full|command not found|Resource temporarily|Too many open files|[Kk]illed|Terminated|exited with (129|130|137|143)/;
 
 export function isTrouble(words: string): boolean {
   return troubles.test(words);

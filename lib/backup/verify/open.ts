@@ -100,7 +100,7 @@ export async function openBackup(
     });
     if (trial)
       items.push({
-        title: 'Restore the dump where nobody sees it, check it and count its rows',
+        title: 'Restore the dump into an isolated server, check it and count its rows',
         run: async () => note(...(await tryDump(way, trial, folder, database))),
       });
   }
@@ -175,5 +175,5 @@ async function stillThere(held: CompleteBackup): Promise<boolean> {
 }
 
 function gone({ id, store }: CompleteBackup): Failure {
-  return new Failure(1, `${id} was removed from ${store.name} in this moment`, { advice: 'choose another one' });
+  return new Failure(1, `${id} was removed from ${store.name} just now`, { advice: 'choose another one' });
 }

@@ -171,7 +171,7 @@ export function judgeDatabase(said: string, part: Part, wanted: SqliteFacts): Ch
   checks.push({
     name: 'foreign_key_check',
     good: counts.foreignKeyFaults === wanted.foreignKeyFaults,
-    found: `${faults(counts.foreignKeyFaults)} that lead nowhere${counts.foreignKeyFaults === wanted.foreignKeyFaults ? '' : `, and were ${faults(wanted.foreignKeyFaults)}`}`,
+    found: `${faults(counts.foreignKeyFaults)} foreign key violations${counts.foreignKeyFaults === wanted.foreignKeyFaults ? '' : `, and were ${faults(wanted.foreignKeyFaults)}`}`,
   });
   checks.push(compareRows(counts, wanted));
   return checks;

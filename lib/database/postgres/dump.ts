@@ -97,7 +97,7 @@ function complain(place: string, writer: number): Command {
   exit 1
 elif ((\${#codes[@]})); then
   cat words >&2
-  if [[ ! -s words ]] || ((codes[0] > 128)); then echo "pg_dump ended with code \${codes[0]}" >&2; fi
+  if [[ ! -s words ]] || ((codes[0] > 128)); then echo "pg_dump exited with \${codes[0]}" >&2; fi
   exit 1
 fi`;
 }
@@ -106,7 +106,7 @@ fi`;
 function verifyList(file: string): Command {
   return lines(
     sh`list=$({ zstd -dqc ${file} 2>/dev/null || true; } | client pg_restore --list)`,
-    sh`[[ $list == *'Dumped from database version'* ]] || { echo 'pg_dump ended well, and what it wrote is no dump' >&2; exit 1; }`,
+    sh`[[ $list == *'Dumped from database version'* ]] || { echo 'pg_dump ended well, and what it wrote is not a dump' >&2; exit 1; }`,
     script(`listed=$(awk '/^[0-9]+; [0-9]+ [0-9]+ TABLE /' <<<"$list" | wc -l)`),
   );
 }

@@ -96,8 +96,8 @@ async function inCluster(way: Remote, folder: string, facts: PostgresFacts): Pro
   mine=yes
   mkdir -m 700 "$place" || { mine=; exit 1; }
   exec 8<"$place"
-  # who tidies up may have seen it without a lock in this moment, and taken it away
-  flock -w 20 8 && [ -d "$place" ] || { echo "another drill tidies up $base in this moment: try again" >&2; exit 1; }
+  # who tidies up may have seen it without a lock just now, and taken it away
+  flock -w 20 8 && [ -d "$place" ] || { echo "another drill tidies up $base just now: try again" >&2; exit 1; }
   chown "$owner" "$place"
   change=(--reuid "$owner" --regid "$(id -gn "$owner")" --clear-groups)
 else

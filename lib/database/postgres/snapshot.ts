@@ -113,7 +113,7 @@ export function restoreDump(target: Target, database: PostgresDatabase, id: stri
     database,
     lines(
       named(id),
-      sh`[ -e ${snapshot} ] || { echo ${`the snapshot ${snapshot} is not there any more`} >&2; exit 1; }`,
+      sh`[ -e ${snapshot} ] || { echo ${`the snapshot ${snapshot} no longer exists`} >&2; exit 1; }`,
       sh`make_like "$fresh" template0`,
       sh`zstd -dqc ${snapshot} | fill "$fresh"`,
       sh`move "$fresh" "$present" "$failed"`,

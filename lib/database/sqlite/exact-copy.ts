@@ -32,7 +32,7 @@ export function makeExactCopy(database: SqliteDatabase, snapshot: string): Comma
       ({ part }) => sh`if [ -e ${part} ]; then cp -p --reflink=auto ${part} ${making}/; fi`,
     ),
     sh`sync ${making}/* ${making}`,
-    // to the user who deploys, so that the clean-up needs no container; the copies in it keep their owner
+    // to the deploy user, so that the clean-up needs no container; the copies in it keep their owner
     sh`[ -z "\${OWNER:-}" ] || chown "$OWNER" ${making}`,
     sh`mv -T ${making} ${exact}`,
     sh`sync ${database.snapshots}`,

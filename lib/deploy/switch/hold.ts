@@ -10,7 +10,7 @@ import { removeHalfMade } from '../../maintenance/maintenance.ts';
 /** From here on new requests wait. Taking the file away is the undo, so nobody waits for ever, whatever becomes of us. */
 export function holdStep({ maintenance }: Target, site: Site, isClosed: boolean): Step {
   return {
-    title: 'Let visitors wait',
+    title: 'Hold requests',
     run: lines(
       // a person's page, in a maintenance of theirs, stays as it is
       !isClosed &&
@@ -31,7 +31,7 @@ export function holdStep({ maintenance }: Target, site: Site, isClosed: boolean)
 
 /** After the record: what visitors write now is never taken back. */
 export function letInStep(site: Site): Finish {
-  return { title: 'Let visitors in', run: holdOff(site), closesWindow: true };
+  return { title: 'Release requests', run: holdOff(site), closesWindow: true };
 }
 
 function holdOff(site: Site): Command {

@@ -48,7 +48,7 @@ function exitOf(channel: ClientChannel, at: string): Promise<{ code: number }> {
 }
 
 export function connectionLost(at: string): Failure {
-  return new Failure(4, `connection lost: ${at} went silent or ended it`, {
+  return new Failure(4, `connection lost: ${at} stopped answering or closed it`, {
     advice: `what was running there settles itself; when the network is back, look: ${taskCommand('status')}`,
   });
 }

@@ -81,12 +81,12 @@ function unreachable(route: SshRoute, code: string | undefined, message: string)
       });
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return new Failure(4, `the name ${route.hostname} leads nowhere (port ${route.port} was meant): DNS ${code}`, {
+      return new Failure(4, `cannot resolve ${route.hostname} (${code})`, {
         advice: `check the address in ops.yml (${route.address}) and the network: getent hosts ${route.hostname}`,
       });
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
-      return new Failure(4, `there is no way from this machine to ${at} (${code})`, {
+      return new Failure(4, `no route to ${at} (${code})`, {
         advice: `check the network or VPN of this machine. ${try_}`,
       });
     default:
@@ -208,7 +208,7 @@ async function openChild(
         new Promise<undefined>(resolve => setTimeout(() => resolve(undefined), 500)),
       ]);
       if (code === undefined) return undefined;
-      return new Failure(4, `the ${name} did not lead to the host (exit ${code})`, { detail: said.trim() });
+      return new Failure(4, `the ${name} did not connect to the host (exit ${code})`, { detail: said.trim() });
     },
     settled: async () => {},
   };

@@ -29,7 +29,7 @@ export async function runProtocol(
   const beat = setInterval(() => {
     channel.input.write('beat\n');
     if (++silent <= SILENT_BEATS) return;
-    over(new Failure(4, `no sign of life from the keeper on ${host.name} for ${(SILENT_BEATS * BEAT_MS) / 1000} s`));
+    over(new Failure(4, `no heartbeat from the keeper on ${host.name} for ${(SILENT_BEATS * BEAT_MS) / 1000} s`));
     channel.drop();
   }, BEAT_MS);
   const ready = new Deferred<string>();
@@ -85,7 +85,7 @@ export async function runProtocol(
       failed = true;
       spoken.end(ofStep(index));
       const text = code === 124 || answer.startsWith('the way back') ? answer : '';
-      done.fail(index, new StepFailed(step.title, code, answer, text || `it ended with code ${code}`));
+      done.fail(index, new StepFailed(step.title, code, answer, text || `exited with ${code}`));
       return;
     }
     try {
@@ -121,7 +121,7 @@ export async function runProtocol(
           detail: spoken.unheard().join('\n'),
           advice:
             unpack(two) ||
-            `look at ${attempt.releases} on ${host.where}: it must belong to the user who deploys, on a disk with room`,
+            `look at ${attempt.releases} on ${host.where}: it must belong to the deploy user, on a disk with room`,
         }),
       );
     else if (verb === 'settling') {
@@ -219,7 +219,10 @@ export async function runProtocol(
     ({ code }) =>
       setTimeout(
         // nothing has been undone yet: the next keeper does it
-        () => over(new Failure(6, `the keeper on ${host.name} was ended (code ${code})`, { detail: errors.trim() })),
+        () =>
+          over(
+            new Failure(6, `the keeper on ${host.name} was killed (exited with ${code})`, { detail: errors.trim() }),
+          ),
         200,
       ),
     over,
@@ -298,7 +301,7 @@ function locked(holder: string, attempt: Attempt): Failure {
 }
 
 function stuckLeftover(host: Host, attempt: Attempt, settled: string | undefined, seen: readonly string[]): Failure {
-  return new Failure(6, `an earlier run left ${host.name} half-way and its undo fails: ${settled ?? 'unknown'}`, {
+  return new Failure(6, `an earlier run stopped midway on ${host.name} and cannot be undone: ${settled ?? 'unknown'}`, {
     detail: seen.filter(Boolean).slice(-12).join('\n'),
     advice: `${attempt.recover ?? taskCommand('recover')} --plan shows what is left, beside what is true now; repair what the lines above name, then the same without --plan`,
   });

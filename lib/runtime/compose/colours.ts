@@ -31,7 +31,7 @@ export function composeColours(target: Target, settings: ComposeSettings): Colou
   for id in $inside; do [[ "$those "$'\n' == *" $id"* ]] || return 0; done
   # also what does not run now: it could not start any more without the network
   while read -r name id; do [[ ! $id ]] || docker network disconnect -f "$1" "$id" 2>/dev/null || true; done <<<"$those"
-  # somebody may have come into it, or taken it away, in this moment
+  # somebody may have come into it, or taken it away, just now
   why=$(docker network rm "$1" 2>&1) || grep -qiE 'active endpoints|in use|not found|no such network' <<<"$why" || fail "$why"
 }`,
     // retire project: its containers and networks go, without asking its compose file; volumes stay

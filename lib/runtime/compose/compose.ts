@@ -145,7 +145,7 @@ fi`,
 
     finalize: ({ next, was }) => [
       {
-        title: 'Let it start again after a reboot',
+        title: 'Enable restart on boot',
         run: lines(
           words,
           sh`permanent ${releaseFolder(next)}`,

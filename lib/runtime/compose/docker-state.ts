@@ -51,7 +51,7 @@ export function dockerQuestion(whose: string | undefined): Command {
   return lines(
     sh`docker volume ls --format '{{.Name}} {{.Label "com.docker.compose.project"}}' | fact volumes`,
     sh`docker network ls --format '{{.Name}} {{.Label "com.docker.compose.project"}}' | fact networks`,
-    // one that ends in this moment makes inspect complain, and hides no other
+    // one that ends just now makes inspect complain, and hides no other
     sh`all=$(docker ps -aq); [ -z "$all" ] || docker inspect -f ${row('')} $all 2>/dev/null | fact containers`,
     whose !== undefined &&
       lines(

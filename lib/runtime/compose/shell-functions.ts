@@ -97,7 +97,7 @@ export function composeFunctions(target: Target, settings: ComposeSettings): Com
     sh`note_policies() {
   with_ids "$1" docker inspect -f '{{.Id}} {{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}' >"$1/policies"
 }`,
-    // once_only container…: none of them is started again when it ends. Docker refuses that for one that ends in this moment.
+    // once_only container…: none of them is started again when it ends. Docker refuses that for one that ends just now.
     sh`once_only() {
   local try
   for try in 1 2 3 4; do

@@ -27,7 +27,7 @@ export function processRuntime(target: Target, settings: ProcessSettings): Runti
     lines(
       sh`cd ${release.folder} || exit 1`,
       environment,
-      // by itself and before the app: whoever started it may be killed in this moment, and nobody would know of it
+      // by itself and before the app: whoever started it may be killed just now, and nobody would know of it
       sh`read -r me </proc/$$/stat
 set -- \${me##*) }
 echo "$$ \${20}" >${file('pid')} || exit 1
@@ -38,7 +38,7 @@ unset me`,
   ${bash} -c ${settings.start} &
   wait $!
   set -- $?
-  echo "the app ended with code $1"
+  echo "the app exited with $1"
   echo "$1" >>${file('exits')}
   sleep 1 & wait $!
 done`,
@@ -99,7 +99,7 @@ done`,
     lines(
       words,
       sh`alive() {
-  if [[ -s ${file('exits')} ]]; then echo "the app ended with code $(head -n 1 ${file('exits')})"; return 1; fi
+  if [[ -s ${file('exits')} ]]; then echo "the app exited with $(head -n 1 ${file('exits')})"; return 1; fi
   local pid
   pid=$(supervisor) || return 1
   [[ $pid ]] || { echo 'the supervisor is gone'; return 1; }

@@ -25,7 +25,7 @@ export function systemdColours(target: Target, settings: SystemdSettings): Colou
     const service = serviceOf(settings, release);
     return lines(
       sh`as_root systemctl stop ${service}`,
-      // a boot that begins to start it in this moment is cut off in its ExecCondition, and that is no failure of anybody's
+      // a boot that begins to start it just now is cut off in its ExecCondition, and that is no failure of anybody's
       forgetFailure(service),
       // with what a step was just writing
       sh`rm -f ${[link(colour), file(colour, 'start'), file(colour, 'env')].flatMap(path => [path, `${path}.new`])}`,
@@ -65,7 +65,7 @@ export function systemdColours(target: Target, settings: SystemdSettings): Colou
 export function startAtBoot(target: Target, settings: SystemdSettings, next: Release, was: Release | undefined): Step {
   const folder = `${target.root}/proxy`;
   return {
-    title: 'Let it start again after a reboot',
+    title: 'Enable restart on boot',
     run: lines(
       sh`echo always | write_file ${`${folder}/${next.colour ?? 'blue'}.start`}`,
       sh`sync ${`${folder}/${next.colour ?? 'blue'}.start`} ${folder}`,

@@ -106,7 +106,7 @@ async function publish(making: string, file: string): Promise<void> {
     await link(making, file);
   } catch (error) {
     if (codeOf(error) === 'EEXIST' || (await stat(file).catch(missingAsNothing)))
-      throw new Failure(1, `${file} is there already, and nothing is ever overwritten`, { cause: error });
+      throw new Failure(1, `${file} already exists, and nothing is ever overwritten`, { cause: error });
     await rename(making, file);
   }
 }

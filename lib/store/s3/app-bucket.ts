@@ -14,7 +14,7 @@ export type AppBucket = {
   readonly name: string;
   /** Everything but what a restore has put aside. */
   list(): AsyncIterable<ListedObject>;
-  /** undefined: it is not there any more. */
+  /** undefined: it no longer exists. */
   read(key: string): Promise<{ body: Readable; bytes: number; headers: Headers } | undefined>;
   headersOf(key: string): Promise<Headers | undefined>;
   /** In the place of what is there. @throws the body's own error, and then nothing was put. */
@@ -121,7 +121,7 @@ function decode(key: string): string {
   try {
     return decodeURIComponent(key.replaceAll('+', ' '));
   } catch {
-    throw new Failure(1, `the bucket has a key that is no text: ${key}`, { advice: 'give that object another name' });
+    throw new Failure(1, `the bucket has a key that is not text: ${key}`, { advice: 'give that object another name' });
   }
 }
 

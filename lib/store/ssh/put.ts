@@ -114,7 +114,7 @@ async function pour({ host, signal }: Remote, receiving: Command, body: Readable
     if (end.code === taken) throw isTaken();
     if (end.code === 0 && whole) return { bytes: meter.bytes(), sha256: meter.sha256() };
     await told; // the end of a command may be known before its last words
-    throw new Failure(1, said.trim().split('\n').at(-1) || `it ended with code ${end.code}`);
+    throw new Failure(1, said.trim().split('\n').at(-1) || `exited with ${end.code}`);
   } finally {
     signal.removeEventListener('abort', giveUp);
   }
@@ -125,5 +125,5 @@ function words({ bytes, sha256 }: SentObject): string {
 }
 
 function isTaken(): Failure {
-  return new Failure(1, 'it is there already, and nothing is ever overwritten');
+  return new Failure(1, 'it already exists, and nothing is ever overwritten');
 }

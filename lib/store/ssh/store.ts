@@ -27,7 +27,7 @@ export function sshStore(
 
   /** Every file of the store with this prefix whose own name is like that: `size path`, each with a NUL behind it. */
   const find = (prefix: string, like: Command, what: Command): Command => {
-    if (!/^[\w./-]*$/.test(prefix)) throw new TypeError(`no prefix of a store: ${JSON.stringify(prefix)}`);
+    if (!/^[\w./-]*$/.test(prefix)) throw new TypeError(`not a prefix of a store: ${JSON.stringify(prefix)}`);
     const above = folderAbove(prefix) ? `./${folderAbove(prefix)}/` : './';
     return lines(
       enter(folder),
@@ -80,7 +80,7 @@ export function sshStore(
           const found = (rest + decoder.write(piece)).split('\0');
           rest = found.pop() ?? '';
           // no name on a disk is that long
-          if (rest.length > 100_000) throw new Failure(1, 'it lists what is no list of files');
+          if (rest.length > 100_000) throw new Failure(1, 'its listing cannot be read');
           for (const one of found) {
             const [, bytes = '', path = ''] = /^(\d+) \.\/(.*)$/s.exec(one) ?? [];
             yield { key: path, bytes: Number(bytes) };
@@ -147,7 +147,7 @@ function explain(error: unknown, what: string, folder: string): unknown {
   if (exit === 4) {
     const lost = message.startsWith('connection lost');
     const advice =
-      'when the line is back, once more: nothing half is listed, and the next backup removes what was left';
+      'when the connection is back, try again: nothing half is listed, and the next backup removes what was left';
     return new Failure(4, `${what}: ${message}`, more(lost ? advice : error.advice));
   }
   if (exit !== 1) return error;

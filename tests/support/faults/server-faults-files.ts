@@ -160,7 +160,7 @@ export const fileFaults: Fault[] = [
     ends: ends.old,
   },
   {
-    title: 'a login that is closed to the user who deploys',
+    title: 'a login that is closed to the deploy user',
     at: 'migrate',
     strike:
       'usermod -s /usr/sbin/nologin deploy; touch /run/nologin; sleep 4; rm /run/nologin; usermod -s /bin/bash deploy',

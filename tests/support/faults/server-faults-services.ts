@@ -88,7 +88,7 @@ export const serviceFaults: Fault[] = [
     ends: ends.either,
   },
   {
-    title: "Docker's socket closed to the user who deploys for 20 s",
+    title: "Docker's socket closed to the deploy user for 20 s",
     on: 'compose',
     at: 'migrate',
     deploys: 'bad migration',
@@ -204,7 +204,7 @@ export const serviceFaults: Fault[] = [
     ends: ends.old,
   },
   {
-    title: 'everything of the user who deploys is killed',
+    title: 'everything of the deploy user is killed',
     at: 'wait',
     strike: 'pkill -9 -u deploy',
     ends: ends.either,

@@ -65,7 +65,7 @@ apps:
 `;
   assert.is(
     await refusal(text),
-    `4 things are wrong in ops.yml:
+    `4 errors in ops.yml:
 ops.yml:5:5: apps.arsvent.helth: unknown key, did you mean health?
         helth: {}
         ^
@@ -112,7 +112,7 @@ test('with many mistakes the later ones are still told, in the 25 lines a failur
   const keys = Array.from({ length: 30 }, (_, at) => `  strange${at}: 1`).join('\n');
   const lines = (await refusal(`hosts: { vps: local }\ndefaults:\n${keys}\napps: {}\n`)).split('\n');
   assert.ok(lines.length <= 24, `${lines.length} lines`);
-  assert.is(lines[0], '31 things are wrong in ops.yml:');
+  assert.is(lines[0], '31 errors in ops.yml:');
   assert.match(lines.at(-1) ?? '', /^… and \d+ more$/);
 });
 

@@ -93,7 +93,7 @@ test('the reader on a host says which line it cannot read, and never the value',
   assert.is(told('A=1\nB="CANARY\nC=2\n'), `${file}:2: B: the quote that opens here is never closed\n`);
   rmSync(file);
   const gone = spawnSync('bash', ['-c', exportEnvironment([file]).text], { encoding: 'utf8' });
-  assert.equal([gone.status, gone.stderr], [1, `${file}: it is not there, or may not be read\n`]);
+  assert.equal([gone.status, gone.stderr], [1, `${file}: it does not exist, or may not be read\n`]);
 });
 
 test('a file that is larger than what is read of it is refused', () => {

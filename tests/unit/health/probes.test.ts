@@ -107,10 +107,10 @@ const sentences: [string, Probe, ReturnType<typeof seen>, string | undefined][] 
     'says ok: "true", expected true',
   ],
   [
-    'no JSON',
+    'not JSON',
     probe({ json: { status: 'ok' } }),
     seen({ body: '<!doctype html>' }),
-    'answers 200 with something that is no JSON',
+    'answers 200 with something that is not JSON',
   ],
   [
     'a header that differs',
@@ -145,7 +145,7 @@ test('the end of a wait names the release, each bad probe with its URL, and the 
   );
   assert.is(late.detail, 'the last lines of its log:\none\ntwo');
   const dead = explainProbes(health(probe()), sha, 71, `dead ${encode('container web-1 exited with code 3\n')}\n`);
-  assert.is(dead.message, '3f2c1ab ended right after its start: container web-1 exited with code 3');
+  assert.is(dead.message, '3f2c1ab exited right after its start: container web-1 exited with code 3');
   assert.is(dead.detail, 'it wrote nothing to its log');
 });
 

@@ -205,7 +205,7 @@ test('a copy begins with a database that no deploy of its base had half-migrated
   const left = at(0, `mkdir ${home}/journal`);
   assert.equal([left.exit, left.message.includes('left book staging half-way')], [1, true]);
   const busy = at(0, deploy(`rmdir ${home}/journal`));
-  assert.equal([busy.exit, busy.message.includes('book staging was never at rest')], [5, true]);
+  assert.equal([busy.exit, busy.message.includes('a deploy of book staging was running the whole time')], [5, true]);
 });
 
 test('what ends copies on the server ends those whose time is up, and nothing of anybody else', async () => {
@@ -291,7 +291,7 @@ test('every mistake in a list of users is told at once with its place, and no va
   assert.is(exit, 3);
   assert.is(
     message,
-    `9 things are wrong in users.json:
+    `9 errors in users.json:
 users.json:2:45: 0.locale: must be de or en
 users.json:2:62: 0.isAdmin: must be true or false, not text
 users.json:3:3: 1.discordUserId: is missing

@@ -45,7 +45,7 @@ test('only a whole SHA in small letters names a commit', () => {
   assert.is(fullSha(sha('a')), sha('a'));
   assert.is(fullSha('b'.repeat(64)), 'b'.repeat(64));
   for (const bad of ['', 'abc', sha('A'), sha('g'), 'a'.repeat(41), `${sha('a')} `])
-    assert.throws(() => fullSha(bad), /is no full commit SHA/);
+    assert.throws(() => fullSha(bad), /is not a full commit SHA/);
 });
 
 test('two releases of one second have two names, and both are names of releases', () => {

@@ -52,7 +52,7 @@ const refused: [string, string[], Shape, RegExp][] = [
   ['an escape sequence', ['--env', 'a\x1b[2Jb'], deploy, /"a\\u001b\[2Jb"/],
   ['a value that was no UTF-8', ['--env', 'a\ufffd'], deploy, /control character/],
   ['no environment', ['--json'], deploy, /--env is missing/],
-  ['a word that the task does not take', ['--env', 'a', 'now'], deploy, /^now is one word too many$/],
+  ['a word that the task does not take', ['--env', 'a', 'now'], deploy, /^unexpected argument now$/],
   ['words after -- that would be ignored', ['--env', 'a', '--', '--plan'], deploy, /takes nothing after --.*--plan/],
   ['a wait that is no time', ['--env', 'a', '--wait', 'soon'], deploy, /--wait: "soon" is not a duration/],
   ['no positional', ['--env', 'a'], maintenance, /<state> is missing: what to do/],

@@ -134,7 +134,7 @@ test('what it says is read, and what says nothing about the backup is no bad ver
   const log = Buffer.from('one\nlast words\n').toString('base64');
   const of = (state: string) => readStart(`noise\nstate ${state}\nlog ${log}\n`, start);
   assert.equal([of('ready 1.20').good, of('ready 1.20').found], [true, '/up?a=1&b=2 answered after 1.20 s']);
-  assert.equal([of('ended').good, of('ended').found], [false, 'it ended by itself: last words']);
+  assert.equal([of('ended').good, of('ended').found], [false, 'it exited by itself: last words']);
   assert.is(of('late 503').found, '/up?a=1&b=2 answered 503 for 20 s: last words');
   assert.is(of('late 000').found, '/up?a=1&b=2 did not answer for 20 s: last words');
   assert.equal([of('uncopied').good, of('uncopied').found], [true, 'was not started: what serves could not be copied']);

@@ -78,17 +78,21 @@ const hostile: [string, Member[], RegExp][] = [
   [
     'a link to an absolute path',
     [{ name: 'x', type: '2', to: '/etc/passwd' }],
-    /a link out of the folder, to \/etc\/passwd/,
+    /a link that points outside the folder, to \/etc\/passwd/,
   ],
-  ['a link above the folder', [{ name: 'a/x', type: '2', to: '../../x' }], /a link out of the folder/],
-  ['a link that goes down and up', [{ name: 'a/x', type: '2', to: 'b/../../../x' }], /a link out of the folder/],
+  ['a link above the folder', [{ name: 'a/x', type: '2', to: '../../x' }], /a link that points outside the folder/],
+  [
+    'a link that goes down and up',
+    [{ name: 'a/x', type: '2', to: 'b/../../../x' }],
+    /a link that points outside the folder/,
+  ],
   [
     'a file through a link',
     [
       { name: 'l', type: '2', to: 'a' },
       { name: 'l/x', body: 'x' },
     ],
-    /goes through l, which is no folder/,
+    /goes through l, which is not a folder/,
   ],
   [
     'a file in the place of a link',
@@ -114,7 +118,7 @@ const hostile: [string, Member[], RegExp][] = [
       { name: 'a/b/l', type: '2', to: '../../x' },
       { name: 'l', type: '1', to: 'a/b/l' },
     ],
-    /a link out of the folder, to \.\.\/\.\.\/x/,
+    /a link that points outside the folder, to \.\.\/\.\.\/x/,
   ],
   [
     'a hard link to a folder',
@@ -124,14 +128,18 @@ const hostile: [string, Member[], RegExp][] = [
     ],
     /another name for d/,
   ],
-  ['a character device', [{ name: 'x', type: '3' }], /no file, folder or link/],
-  ['a block device', [{ name: 'x', type: '4' }], /no file, folder or link/],
-  ['a pipe', [{ name: 'x', type: '6' }], /no file, folder or link/],
-  ['a name that looks like a link', [{ name: 'a" -> "b', type: '2', to: '/etc' }], /a link out of the folder/],
+  ['a character device', [{ name: 'x', type: '3' }], /is not a file, folder or link/],
+  ['a block device', [{ name: 'x', type: '4' }], /is not a file, folder or link/],
+  ['a pipe', [{ name: 'x', type: '6' }], /is not a file, folder or link/],
+  [
+    'a name that looks like a link',
+    [{ name: 'a" -> "b', type: '2', to: '/etc' }],
+    /a link that points outside the folder/,
+  ],
   [
     'a name with a line end',
     [{ name: 'a\n-rw-r--r-- 0/0 0 2026-01-01 00:00:00 "b"', type: '2', to: '/b' }],
-    /a link out of/,
+    /a link that points outside/,
   ],
 ];
 

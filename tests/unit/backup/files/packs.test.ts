@@ -430,7 +430,7 @@ test('changes are judged together with what they are unpacked over', async () =>
     ['a/f', 'echo x >n', /not what was promised/],
     ['', 'mkdir l; echo x >l/f', /"l\/" comes twice|goes through l/],
     ['', 'mkdir a; echo y >a/f', /comes twice/],
-    ['a/f\\0', 'mkdir a; ln -s ../../out a/f', /a link out of the folder/],
+    ['a/f\\0', 'mkdir a; ln -s ../../out a/f', /a link that points outside the folder/],
   ] as const) {
     const found = await judge(tree, gone, changes, 99);
     assert.is(found.good, false);

@@ -144,7 +144,7 @@ test('a folder that is a link ends with 3 before anything, one that is not there
     [(nights: Nights) => symlinkSync(join(nights.folder, 'big'), nights.uploads), 'is a link, to /', 'none bind 0 0'],
     [(nights: Nights) => symlinkSync('../data', nights.uploads), 'is a link, to ../data', 'include: [data]'],
     [(nights: Nights) => symlinkSync('nowhere', nights.uploads), 'is a link, to nowhere', 'include: [shared/nowhere]'],
-    [() => {}, 'is not there', 'make the folder'],
+    [() => {}, 'does not exist', 'make the folder'],
   ] as const) {
     const nights = nightsOf();
     write(nights, 'shared/uploads/a');
@@ -153,7 +153,7 @@ test('a folder that is a link ends with 3 before anything, one that is not there
     renameSync(nights.uploads, join(nights.folder, 'big'));
     make(nights);
     const error = await failure(nights.backUp());
-    assert.is(error.exit, says === 'is not there' ? 1 : 3, error.message);
+    assert.is(error.exit, says === 'does not exist' ? 1 : 3, error.message);
     assert.match(error.message, says);
     assert.match(error.advice ?? '', advice);
     const { files } = nights.target.backup ?? {};
@@ -180,7 +180,7 @@ test('an empty folder is backed up, and one in which all leads out is not', asyn
   symlinkSync('/mnt/2024', join(nights.uploads, '2024'));
   const error = await failure(nights.backUp());
   assert.is(error.exit, 3);
-  assert.match(error.message, 'links out of the root, such as shared/uploads/2024 to /mnt/2024');
+  assert.match(error.message, 'links that point outside the root, such as shared/uploads/2024 to /mnt/2024');
   write(nights, 'shared/uploads/b');
   assert.is((await nights.backUp()).files?.count, 3);
 });
@@ -223,7 +223,7 @@ test('the doctor says what the next backup would be refused for, all at once, al
   assert.equal(
     found.map(({ state, says }) => [state, says.replaceAll(nights.folder, '')]),
     [
-      ['failure', "/it's a root/shared/gone is not there, and backup.files.include names it"],
+      ['failure', "/it's a root/shared/gone does not exist, and backup.files.include names it"],
       ['failure', "/it's a root/linked is a link, to shared/uploads: what it leads to would not be in the backup"],
       ['failure', "/it's a root/shared/b c has the store /elsewhere/deep in it, and would grow each night"],
     ],
@@ -245,7 +245,7 @@ test('links by the hundred are counted, and those in an excluded folder are nobo
   assert.is(files?.count, 4);
   assert.match(
     files?.noted.join('\n') ?? '',
-    /^left out: 300 times a link out of the root, such as shared\/uploads\/nm\/l/,
+    /^left out: 300 times a link that points outside the root, such as shared\/uploads\/nm\/l/,
   );
   assert.equal(await filesIn(nights), ['shared/uploads/a', 'shared/uploads/nm/in']);
   if (nights.target.backup?.files) nights.target.backup.files.exclude = ['nm'];

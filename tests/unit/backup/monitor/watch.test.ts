@@ -174,7 +174,7 @@ test('a plain title stays as it is, and several failures are counted', () => {
   assert.match(mailOf(message('backup failed'), 'root'), 'Subject: book production: backup failed\n');
   const news = ['one', 'two'].map(says => ({ subject: says, what: 'failure' as const, says }));
   assert.is(titleOf(message('', { news })), 'book production: one, and 1 more');
-  assert.is(titleOf(message('', { news: [], well: true })), 'book production: all is well');
+  assert.is(titleOf(message('', { news: [], well: true })), 'book production: all checks pass');
 });
 
 const alert = (kind: 'slack' | 'webhook' | 'healthchecks'): AlertSettings => ({
@@ -229,8 +229,8 @@ test('who answers badly is asked once more, who hangs is left after its time, an
   await stop();
   for (const [value, says] of [
     [url, 'it cannot be reached: ECONNREFUSED'],
-    ['t0ken no address', 'its secret is no address'],
-    ['file:///etc/t0ken', 'its secret is no address'],
+    ['t0ken no address', 'its secret is not an http:// or https:// URL'],
+    ['file:///etc/t0ken', 'its secret is not an http:// or https:// URL'],
     [undefined, 'the environment variable URL is not set'],
   ] as const) {
     const { reached, warnings } = await send([alert('slack')], message('', { news: [], well: true }), { URL: value });
@@ -258,7 +258,7 @@ test('an e-mail goes through the sendmail of this machine; one that fails is a w
   assert.is(readFileSync(join(folder, 'mail'), 'utf8'), mailOf(message(hostile), 'owner@example.org'));
   program('echo no queue >&2; exit 75');
   assert.equal((await send(to, message('x'), environment)).warnings, [
-    'the alert mail was not delivered: sendmail ended with code 75: no queue',
+    'the alert mail was not delivered: sendmail exited with 75: no queue',
   ]);
   program('exec sleep 5');
   assert.match((await send(to, message('x'), environment, 0.4)).warnings.join(), 'no answer within 0.4 s');
@@ -287,8 +287,8 @@ test('a backup is late a quarter of its time after it was due, and one that is d
   assert.is(ages([held(1, { fault: 'it was never finished' }), held(31)]).length, 1);
   assert.equal(ages([]), ['disk has no backup that is whole']);
   assert.equal(ages([held(9999)], watched('whenever')), []);
-  const shrunk = { shrunk: ['the table a is not there any more'] } as unknown as NonNullable<StoredBackup['manifest']>;
-  assert.match(ages([held(1, { manifest: shrunk })]).join(), 'the table a is not there any more');
+  const shrunk = { shrunk: ['the table a no longer exists'] } as unknown as NonNullable<StoredBackup['manifest']>;
+  assert.match(ages([held(1, { manifest: shrunk })]).join(), 'the table a no longer exists');
 });
 
 test('ages are minutes, hours, days and weeks, as long as one likes', () => {
@@ -364,7 +364,7 @@ test('how long ago a backup was proven is told by the host’s clock, with the d
   assert.is(refusal(line('20261119T120004Z', 'good')), undefined);
   assert.is(
     refusal(''),
-    '1 book staging wants a proven backup from the last 7 d, and no backup was ever proven → npx tsx tasks/backup.ts --env staging --app book && npx tsx tasks/drill.ts --env staging --app book, then again; or in so many words: --unproven',
+    '1 book staging wants a proven backup from the last 7 d, and no backup was ever proven → npx tsx tasks/backup.ts --env staging --app book && npx tsx tasks/drill.ts --env staging --app book, then again; or override with --unproven',
   );
   assert.match(refusal(line('20261101T120004Z', 'good')) ?? '', 'the last proven backup is from 19 d ago');
   // a drill of yesterday does not make an old backup young

@@ -84,7 +84,7 @@ test('a greeting, bytes that went missing or became others, and a program that f
     zstd: 'for one; do [[ $one == -dqc ]] && exec /usr/bin/zstd "$@"; done; /usr/bin/zstd "$@"; exit 3',
   });
   assert.is(fails.status, 1);
-  assert.match(fails.said, 'packing ended with code 3');
+  assert.match(fails.said, 'packing exited with 3');
   assert.match(judged(pack(), sum(Buffer.from('another'))), 'does not unpack to what was read');
 });
 
@@ -102,7 +102,7 @@ test('what says that a disk is full or a program was killed is no damage', () =>
     ['find: ‘shared/uploads’: No such file or directory', 7],
     ['tar: x: Cannot write: No space left on device', 1],
     ['cat: write error: Disk quota exceeded', 1],
-    ['it ended with code 137', 1],
+    ['exited with 137', 1],
     ['bash: zstd: command not found', 1],
   ] as const)
     assert.is((asDamage(new Failure(1, `opening did not work: ${words}`)) as Failure).exit, exit, words);

@@ -156,7 +156,7 @@ atOnce('a keeper that is stopped is given up after 20 s, and goes back when it g
   let stopped = 0;
   const { told, seconds } = await broken(here, keeper => process.kill((stopped = keeper), 'SIGSTOP'));
   assert.is(told.exit, 4);
-  assert.match(told.message, 'no sign of life from the keeper on here for 20 s');
+  assert.match(told.message, 'no heartbeat from the keeper on here for 20 s');
   assert.ok(seconds > 15 && seconds < 30, `${seconds} s`);
   process.kill(stopped, 'SIGCONT');
   await wentBack(here, /ana@laptop is gone during: Hang|no sign of life/);
