@@ -40,6 +40,15 @@ function isAge(unit: string | undefined): unit is keyof typeof ages {
   return unit !== undefined && unit in ages;
 }
 
+export function hundredths(seconds: number): number {
+  return Math.round(seconds * 100) / 100;
+}
+
+/** Seconds to the hundredth since performance.now() gave `began`, until now or until it gave `ended`. */
+export function secondsSince(began: number, ended = performance.now()): number {
+  return hundredths((ended - began) / 1000);
+}
+
 /** `2 d 3 h`, `5 h 10 min`, `4 min` */
 export function span(seconds: number): string {
   const minutes = Math.max(0, Math.round(seconds / 60));

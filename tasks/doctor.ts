@@ -10,11 +10,10 @@ import { Failure } from '../lib/errors.ts';
 import type { Host } from '../lib/host/host.ts';
 import { sh } from '../lib/host/sh.ts';
 import { resolveCommit } from '../lib/git/clone.ts';
+import { findingsTable } from '../lib/report/findings.ts';
 import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { sha7 } from '../lib/release/release.ts';
 import { task } from '../lib/task/task.ts';
-
-const marks = { good: '✔', warning: '!', failure: '✖' };
 
 export default task(import.meta.url, {
   about: 'Look for what would make a deploy fail, and say how to repair it',
@@ -34,17 +33,7 @@ export default task(import.meta.url, {
       );
     }
 
-    const { green, yellow, red, cyan, bold } = report.paint;
-    const paint = { good: green, warning: yellow, failure: red };
-    const rows = findings.map(one => [paint[one.state](marks[one.state]), one.check, one.says]);
-    // A fix is to be copied, so it is never cut to the width of the terminal as the table is.
-    const lines = report
-      .table(rows)
-      .split('\n')
-      .flatMap((line, at) => {
-        const fix = findings[at]?.fix;
-        return fix === undefined ? [line] : [line, ...fix.split('\n').map(one => `  ${cyan(`→ ${one}`)}`)];
-      });
+    const { green, yellow, red, bold } = report.paint;
     const bad = findings.filter(one => one.state === 'failure').length;
     const doubtful = findings.filter(one => one.state === 'warning').length;
     const verdict =
@@ -52,7 +41,7 @@ export default task(import.meta.url, {
         ? [bad && red(count(bad, 'failure')), doubtful && yellow(count(doubtful, 'warning'))].filter(Boolean).join(', ')
         : green('all is well');
     return {
-      text: `${bold(targetName(target))} on ${target.host.name}\n${lines.join('\n')}\n${verdict}`,
+      text: `${bold(targetName(target))} on ${target.host.name}\n${findingsTable(report, findings)}\n${verdict}`,
       json: {
         app: target.app,
         environment: target.environment,

@@ -1,5 +1,6 @@
 // The manifest of a backup: what it consists of and what must come out of it. A backup without one does not exist.
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { sha256 } from '../host/checksum.ts';
 import * as v from 'valibot';
 import { targetName } from '../target/command.ts';
 import { count, databaseFacts } from '../database/facts.ts';
@@ -139,7 +140,7 @@ export function renderManifest(manifest: Manifest): string {
 
 /** Which shows any byte that is another one later; no signature. */
 export function sealOf(content: object): string {
-  return createHash('sha256').update(JSON.stringify(content)).digest('hex');
+  return sha256(JSON.stringify(content));
 }
 
 /** @throws Failure 7 for a text that is not, to the byte, what was stored for this target and id. */

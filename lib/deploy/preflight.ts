@@ -3,6 +3,7 @@ import { targetName, taskCommand } from '../target/command.ts';
 import { checkForms, checkRules } from '../env/rules.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
+import { size } from '../size.ts';
 import type { Facts } from '../release/facts.ts';
 import { everLive, type LogLine } from '../release/log.ts';
 import { sha7 } from '../release/release.ts';
@@ -31,13 +32,9 @@ export function verifyDisk(target: Target, facts: Facts): void {
       advice: `make it once, as root: install -d -o ${facts.user || 'the-deploy-user'} ${target.root}`,
     });
   if (facts.disk.free >= needed) return;
-  throw new Failure(
-    1,
-    `the disk of ${target.root} has ${megabytes(facts.disk.free)} free, this needs ${megabytes(needed)}`,
-    {
-      advice: 'docker system df and du -xh --max-depth=2 / | sort -h | tail show what fills it',
-    },
-  );
+  throw new Failure(1, `the disk of ${target.root} has ${size(facts.disk.free)} free, this needs ${size(needed)}`, {
+    advice: 'docker system df and du -xh --max-depth=2 / | sort -h | tail show what fills it',
+  });
 }
 
 /** @throws Failure 1 when the environment that goes first never had this SHA live. */
@@ -50,8 +47,4 @@ export function verifyRanOn(target: Target, sha: string, log: LogLine[] | undefi
       advice: `${taskCommand('deploy', { ...target, environment: target.requires })} --sha ${sha}, then again; or override with --untried`,
     },
   );
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 1_000_000)} MB`;
 }

@@ -1,4 +1,5 @@
 // Walks a plan through the keeper and shows it: step by step, then the record, or the one way back.
+import { hundredths, secondsSince } from '../duration.ts';
 import { targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure, messageOf } from '../errors.ts';
@@ -51,7 +52,7 @@ export async function runPlan({
   const timed = async (title: string, work: Promise<unknown>) => {
     const from = performance.now();
     await work;
-    times.push({ title, seconds: round((performance.now() - from) / 1000) });
+    times.push({ title, seconds: secondsSince(from) });
   };
 
   keeper.begin(plan.steps, plan.finish);
@@ -59,7 +60,7 @@ export async function runPlan({
   try {
     await report.show([
       ...shownSteps(keeper, plan.steps, signal, progress, (step, seconds) => {
-        times.push({ title: step.title, seconds: round(seconds) });
+        times.push({ title: step.title, seconds: hundredths(seconds) });
         if (step.opensWindow) windowBegan = performance.now();
       }),
       {
@@ -67,7 +68,7 @@ export async function runPlan({
         run: async () => {
           if (signal.aborted) throw signal.reason;
           decided = true;
-          const window = windowBegan && round((performance.now() - windowBegan) / 1000);
+          const window = windowBegan && secondsSince(windowBegan);
           const previous = previousAfter(change, intention);
           await timed(
             'Record',
@@ -98,8 +99,8 @@ export async function runPlan({
     throw new Failure(6, unfinished, {
       advice: `${taskCommand('restart', target)} starts it again with everything it needs; if that fails, look at ${target.maintenance.flag} and at docker update --restart on the host`,
     });
-  const seconds = round((performance.now() - begun) / 1000);
-  const window = visits?.window ?? (windowBegan && round(((windowEnded ?? performance.now()) - windowBegan) / 1000));
+  const seconds = secondsSince(begun);
+  const window = visits?.window ?? (windowBegan && secondsSince(windowBegan, windowEnded));
   const meanwhile = target.switch === 'hold' ? 'in which visitors waited' : 'in maintenance';
   return {
     text: `${targetName(target)} serves ${sha7(next.sha)}${was && was.sha !== next.sha ? ` (was ${sha7(was.sha)})` : ''} after ${seconds} s${window ? `, ${window} s of them ${meanwhile}` : ''}${visits ? `; visitors: ${toldVisits(visits)}` : ''}`,
@@ -236,8 +237,4 @@ function toldOf(error: unknown, { current: step, said }: Progress, intention: De
 /** What a rollback would go to once this attempt is live. */
 function previousAfter({ facts, next, was }: Change, { action }: DeployRequest): string | undefined {
   return goodAfter(goodUpTo(facts, was), liveLine(next.sha, action)).at(-2)?.sha;
-}
-
-function round(seconds: number): number {
-  return Math.round(seconds * 100) / 100;
 }

@@ -2,6 +2,7 @@
 import { taskCommand } from '../target/command.ts';
 import { checkEnvFile } from '../env/rules.ts';
 import type { Target } from '../target/target.ts';
+import { size } from '../size.ts';
 import { packageOf } from '../host/packages.ts';
 import type { Facts } from '../release/facts.ts';
 import { certificateFindings } from './certificate-findings.ts';
@@ -13,8 +14,6 @@ import { proofFindings } from './proof-findings.ts';
 import { rightsFindings } from './rights.ts';
 import { runtimeFindings } from './runtime-findings.ts';
 import { siteFindings } from './site-findings.ts';
-
-const gigabyte = 1_000_000_000;
 
 /** All findings that the answers of the host give, in the order in which one would repair them. */
 export function findingsOf(target: Target, facts: Facts, clockOff: number): Finding[] {
@@ -75,13 +74,12 @@ function clock(off: number): Finding {
 }
 
 function disk(target: Target, facts: Facts): Finding[] {
-  const { free, size } = facts.disk;
-  if (size === 0) return [];
-  const share = Math.round((100 * free) / size);
-  const says = `${(free / gigabyte).toFixed(1)} GB free of ${(size / gigabyte).toFixed(1)} (${share} %)`;
+  const { free, size: all } = facts.disk;
+  if (all === 0) return [];
+  const says = `${size(free)} free of ${size(all)} (${Math.round((100 * free) / all)} %)`;
   const [inodesFree = 0, inodes = 0] = words(facts, 'inodes').map(Number);
   const fix = 'docker system df and du -xh --max-depth=2 / | sort -h | tail show what fills it';
-  const low = free < gigabyte || free / size < 0.15;
+  const low = free < 1e9 || free / all < 0.15;
   return [
     low ? warning('disk', says, fix) : good('disk', says),
     // btrfs and the like count none

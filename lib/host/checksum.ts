@@ -1,4 +1,5 @@
-// The checksum of a file or a stream on a host, by the quickest program that it has.
+// Checksums: of a file or a stream on a host, by the quickest program that it has, and of what is in memory here.
+import { createHash } from 'node:crypto';
 import { sh, type Command } from './sh.ts';
 
 /**
@@ -11,3 +12,8 @@ export function sha256Of(file: string): Command {
 
 /** The same of the standard input. */
 export const checksumStream: Command = sh`{ if command -v openssl >/dev/null; then openssl dgst -sha256 -r; else sha256sum; fi; } | cut -d' ' -f1`;
+
+/** SHA-256 in hexadecimal. */
+export function sha256(content: string | Buffer): string {
+  return createHash('sha256').update(content).digest('hex');
+}

@@ -1,5 +1,5 @@
 // The nginx site of one target as it will stand on the server, rendered from nginx/site.conf.liquid.
-import { createHash } from 'node:crypto';
+import { sha256 } from '../host/checksum.ts';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { posix } from 'node:path';
@@ -61,7 +61,7 @@ export function proxyKey({ app, environment }: Pick<Target, 'app' | 'environment
   const plain = `${app}_${environment}`.replaceAll(/[^a-z0-9]+/g, '_');
   // nginx keeps names of variables in slots of 46 characters, and a-b c would read like a b-c.
   if (plain === `${app}_${environment}` && !/_.*_/.test(plain) && plain.length <= 24) return plain;
-  return `${plain.slice(0, 16).replace(/_$/, '')}_${createHash('sha256').update(`${app} ${environment}`).digest('hex').slice(0, 8)}`;
+  return `${plain.slice(0, 16).replace(/_$/, '')}_${sha256(`${app} ${environment}`).slice(0, 8)}`;
 }
 
 function coloursOf(target: Target, key: string, { name, port, green }: Site['upstreams'][number]) {

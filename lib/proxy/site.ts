@@ -1,5 +1,5 @@
 // How a target's site gets to its proxy: what is there, what would change, and the steps that change it or leave everything as it was.
-import { createHash } from 'node:crypto';
+import { sha256 } from '../host/checksum.ts';
 import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
@@ -146,7 +146,5 @@ function markFile({ file }: Proxy): string {
 
 /** What the file `applied` holds once the proxy took these texts. */
 function markOf({ text, others }: Proxy): string {
-  const hash = createHash('sha256').update(text);
-  for (const other of others) hash.update('\0').update(other.text);
-  return hash.digest('hex');
+  return sha256([text, ...others.map(other => other.text)].join('\0'));
 }

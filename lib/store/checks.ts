@@ -1,11 +1,12 @@
 // What stores of several kinds have to say of themselves: the room that is left, and what killed uploads left.
 import { taskCommand } from '../target/command.ts';
 import { failure, good, warning, type Finding } from '../finding.ts';
+import { size } from '../size.ts';
 
 /** `needed`: the bytes of the newest backup, 0 when there is none. */
 export function room(free: number, needed: number, where: string): Finding {
-  const says = `${gigabytes(free)} free in ${where}`;
-  const than = `${says}, and the newest backup has ${gigabytes(needed)}`;
+  const says = `${size(free)} free in ${where}`;
+  const than = `${says}, and the newest backup has ${size(needed)}`;
   const fix = `make room: ${taskCommand('backups prune')} --plan`;
   if (free < needed) return failure('room', than, fix);
   return free < 3 * needed || free < 1e9 ? warning('room', needed ? than : says, fix) : good('room', says);
@@ -19,8 +20,4 @@ export function leftovers(count: number): Finding {
         'the next backup removes what is left',
       )
     : good('leftovers', 'no upload that was cut off');
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(bytes < 1e9 ? 3 : 1)} GB`;
 }

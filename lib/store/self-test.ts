@@ -4,6 +4,8 @@ import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { failure, good, warning, type Finding } from '../finding.ts';
 import { Failure, messageOf } from '../errors.ts';
+import { secondsSince } from '../duration.ts';
+import { sha256 } from '../host/checksum.ts';
 import type { Store } from './store.ts';
 
 const MiB = 1024 * 1024;
@@ -34,12 +36,9 @@ export async function probeStore(store: Store): Promise<Finding[]> {
     await store.put(key, Readable.from(pieces(body)));
     tried.push(key);
     const stored = performance.now();
-    if ((await sumOf(await store.get(key))) !== sum(body))
+    if ((await sumOf(await store.get(key))) !== sha256(body))
       return failure(check, 'what is read is not what was written', `no backup in ${store.name} can be relied on`);
-    return good(
-      check,
-      `${bytes} bytes in ${seconds(began, stored)}, and back in ${seconds(stored, performance.now())}`,
-    );
+    return good(check, `${bytes} bytes in ${secondsSince(began, stored)} s, and back in ${secondsSince(stored)} s`);
   };
 
   try {
@@ -112,14 +111,6 @@ async function removed(store: Store, keys: readonly string[]): Promise<Finding> 
       `backups can be taken, but not pruned with this key; ${keys.join(' and ')} stay`,
     );
   }
-}
-
-function seconds(from: number, to: number): string {
-  return `${((to - from) / 1000).toFixed(2)} s`;
-}
-
-function sum(body: Buffer): string {
-  return createHash('sha256').update(body).digest('hex');
 }
 
 async function sumOf(body: Readable): Promise<string> {

@@ -39,7 +39,7 @@ test('a probe says that all is well with both stores, and leaves nothing in them
   const { code, stdout, stderr } = await book.run('backups', ['probe']);
   assert.is(code, 0, stderr);
   assert.match(stdout, /✔ +attic +large upload +8389608 bytes in [\d.]+ s, and back in/);
-  assert.match(stdout, /✔ +attic +room +[\d.]+ GB free in .*attic on /);
+  assert.match(stdout, /✔ +attic +room +[\d.]+ [MGT]B free in .*attic on /);
   assert.match(stdout, 'the next backup of book staging can be written to disk, attic');
   assert.equal([inAttic(), book.stored()], [[], []]);
   assert.is((await book.run('backups', ['probe', '--plan'])).code, 2);

@@ -1,5 +1,6 @@
 // The index of a bucket in a backup: one line of JSON per object, and where in the store its copy is.
 import { createHash } from 'node:crypto';
+import { sha256 } from '../../host/checksum.ts';
 import * as v from 'valibot';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
@@ -38,9 +39,7 @@ export function copiesOf(target: { app: string; environment: string }): string {
 
 /** One name for one object as it was at one time: known before it is read, and never that of anything else. */
 export function copyName({ key, bytes, etag, modified }: ListedObject): string {
-  return createHash('sha256')
-    .update(JSON.stringify([key, bytes, etag, modified]))
-    .digest('hex');
+  return sha256(JSON.stringify([key, bytes, etag, modified]));
 }
 
 export function renderLine(line: IndexLine): string {

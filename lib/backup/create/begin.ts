@@ -1,4 +1,5 @@
 // What one backup has from its beginning to its end: the lock of the target's backups, a folder on the host, what became of each store.
+import { secondsSince } from '../../duration.ts';
 import type { Target } from '../../target/target.ts';
 import { recipientsOf } from '../../target/backup-settings.ts';
 import { copyTools, takeCopyAway } from '../../database/backup-copy.ts';
@@ -65,7 +66,7 @@ export async function beginBackup(
     list: store => (store === first && listing) || removeUnfinished(store, target),
     done: [],
     failures: [],
-    seconds: () => Math.round((performance.now() - began) / 10) / 100,
+    seconds: () => secondsSince(began),
     async end() {
       // what is left all the same goes with the next backup
       await listing?.catch(() => {});

@@ -1,4 +1,5 @@
 // When a backup was last proven restorable, as drills.log on the host tells it: for status, the doctor, and what a deploy asks for.
+import { isBackupId, timeOf } from '../manifest.ts';
 import { targetName, taskCommand } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import { span } from '../../duration.ts';
@@ -79,15 +80,10 @@ export function readDrills(text: string, { environment }: Pick<Target, 'environm
     const restoreSeconds = seconds !== undefined && /^\d+(\.\d+)?$/.test(seconds) ? Number(seconds) : undefined;
     const good = verdict === 'good';
     const by: Pick<Drilled, 'found'> = found === 'verify' || found === 'restore' ? { found } : {};
-    return [{ time, backup, taken: takenAt(backup) ?? time, store, good, restoreSeconds, reason, ...by }];
+    return [
+      { time, backup, taken: isBackupId(backup) ? timeOf(backup) : time, store, good, restoreSeconds, reason, ...by },
+    ];
   });
-}
-
-function takenAt(id: string): Date | undefined {
-  const [, day, time] = /^(\d{8})T(\d{6})Z-/.exec(id) ?? [];
-  if (day === undefined || time === undefined) return undefined;
-  const found = new Date(`${day.replace(/(....)(..)(..)/, '$1-$2-$3')}T${time.replace(/(..)(..)(..)/, '$1:$2:$3')}Z`);
-  return Number.isNaN(found.getTime()) ? undefined : found;
 }
 
 /** Whether the proven backup is as young as it should be, by the host's clock. */

@@ -1,4 +1,5 @@
 // One drill: a backup restored into scratch space, opened, counted and shown to its app; what was found is its verdict.
+import { secondsSince } from '../../duration.ts';
 import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';
 import { thisMachine } from '../../target/host-settings.ts';
@@ -66,7 +67,7 @@ export async function proveBackup(
     where: args.here ? 'another machine' : target.host.name,
     by: context.who,
     good: !bad,
-    restoreSeconds: Math.round(((restored ?? performance.now()) - began) / 10) / 100,
+    restoreSeconds: secondsSince(began, restored),
     checks: bad ? withBad(checks, bad.message) : checks,
   };
   return { verdict, bad };

@@ -7,6 +7,7 @@ import { probeStore } from '../../store/self-test.ts';
 import type { AppBucket } from '../../store/s3/app-bucket.ts';
 import type { Store } from '../../store/store.ts';
 import type { Context } from '../../task/context.ts';
+import { findingsTable } from '../../report/findings.ts';
 import type { Result } from '../../report/result.ts';
 import { backupsIn } from '../catalog.ts';
 import { prefixOf } from '../manifest.ts';
@@ -32,21 +33,13 @@ export async function checkStores(
     await report.show([{ title: `Look into ${source.name}`, run: async () => void (found = await lookInto(source)) }]);
     if (found) all.push({ store: source.name, findings: [found] });
   }
-  const { green, yellow, red, cyan } = report.paint;
-  const paint = { good: green, warning: yellow, failure: red };
   const found = all.flatMap(({ store, findings }) => findings.map(one => ({ ...one, store })));
-  const rows = found.map(({ store, check, state, says }) => [paint[state](marks[state]), store, check, says]);
-  // a fix is to be copied, so it is never cut to the width of the terminal as the table is
-  const lines = report
-    .table(rows)
-    .split('\n')
-    .flatMap((line, at) => [line, ...(found[at]?.fix ? [`  ${cyan(`→ ${found[at].fix}`)}`] : [])]);
   const bad = all.filter(({ findings }) => findings.some(({ state }) => state === 'failure')).map(({ store }) => store);
   const headline = bad.length
     ? `${targetName(target)} cannot be backed up: ${bad.join(', ')} would fail`
     : `the next backup of ${targetName(target)} can be written to ${stores.map(({ name }) => name).join(', ')}`;
   return {
-    text: `${lines.join('\n')}\n${headline}`,
+    text: `${findingsTable(report, found)}\n${headline}`,
     json: { app, environment, good: !bad.length, stores: all },
     exit: bad.length ? 7 : 0,
   };
@@ -66,8 +59,6 @@ async function lookInto(source: AppBucket): Promise<Finding> {
     return failure('source', error.message, error.advice ?? `look at the bucket ${source.name}`);
   }
 }
-
-const marks: Record<Finding['state'], string> = { good: '✔', warning: '!', failure: '✖' };
 
 async function look(store: Store, target: Target): Promise<Finding[]> {
   const findings = await probeStore(store);

@@ -1,4 +1,5 @@
 // Looks after a target's backups: when a task has ended, or on its own from another machine. Tells what changed, and once only.
+import { hundredths } from '../../duration.ts';
 import { targetName } from '../../target/command.ts';
 import { deliver } from '../../alert/deliver.ts';
 import type { News } from '../../alert/message.ts';
@@ -35,7 +36,7 @@ export async function afterwards(
     subject: task,
     bad: error !== undefined,
     says: error === undefined ? `${task} works again` : `${task} failed: ${messageOf(error)}`,
-    seconds: Math.round(end.seconds * 100) / 100,
+    seconds: hundredths(end.seconds),
     ...(advice && { advice }),
   };
   if (!watches(target)) return noteOnly(around, target, run);

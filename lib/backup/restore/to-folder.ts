@@ -1,4 +1,5 @@
 // A restore into a folder on this machine: an empty one, and nothing in it until everything was checked.
+import { secondsSince } from '../../duration.ts';
 import type { Check } from '../../finding.ts';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -90,7 +91,7 @@ export async function restoreToFolder(
     await scratch.end();
     await rm(base, { recursive: true, force: true });
   }
-  const seconds = Math.round((performance.now() - began) / 10) / 100;
+  const seconds = secondsSince(began);
   return {
     text: `${held.id} is in ${folder} after ${seconds} s: ${made.join(', ')}`,
     json: { app: manifest.app, environment: manifest.environment, id: held.id, folder, made, seconds },

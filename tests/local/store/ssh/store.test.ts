@@ -230,9 +230,9 @@ test('a probe finds nothing wrong, leaves nothing, and tells the room that is le
   writeFileSync(join(folder, 'a/1/.unfinished-0123'), 'half');
   const told = async (needed: number) =>
     (await store.examine('a/', needed)).map(one => `${one.check} ${one.state} ${one.says}`).join('; ');
-  assert.match(await told(0), /^room \w+ [\d.]+ GB free in .* on .*; leftovers warning 1 uploads/);
+  assert.match(await told(0), /^room \w+ [\d.]+ [MGT]B free in .* on .*; leftovers warning 1 uploads/);
   assert.ok(((await store.free()) ?? 0) > 1e6);
-  assert.match(await told(1e15), /^room failure .* free in .*, and the newest backup has 1000000.0 GB;/);
+  assert.match(await told(1e15), /^room failure .* free in .*, and the newest backup has 1000 TB;/);
 });
 
 test('a host that is not the one it should be gets nothing', async () => {
