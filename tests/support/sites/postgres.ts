@@ -94,7 +94,7 @@ const composeFile = `services:
     image: \${IMAGE_REGISTRY}/postgres:15
     restart: unless-stopped
     environment: { POSTGRES_USER: ${JSON.stringify(user)}, POSTGRES_DB: ${JSON.stringify(name.replaceAll('$', '$$$$'))} }
-    healthcheck: { test: [CMD, pg_isready], interval: 1s, timeout: 3s, retries: 30 }
+    healthcheck: { test: [CMD, pg_isready], interval: 4s, timeout: 3s, retries: 10 }
   migrate:
     image: \${IMAGE_REGISTRY}/postgres:15
     profiles: [tools]

@@ -27,6 +27,10 @@ def database_url():
     return os.environ.get("DATABASE_URL") or f"sqlite:///{HERE / 'bibliotheca.db'}"
 
 
+def database():
+    return database_url().removeprefix("sqlite:///")
+
+
 def release():
     """The commit, which `git archive` writes into REVISION (see .gitattributes)."""
     text = (HERE / "REVISION").read_text().strip()
