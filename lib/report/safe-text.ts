@@ -28,10 +28,12 @@ function written(found: string): string {
 
 const wide =
   /^(?:\p{Emoji_Presentation}|\p{Extended_Pictographic}\ufe0f|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{20000}-\u{3fffd}])/u;
-const segmenter = new Intl.Segmenter();
+/** Made when it is needed: it takes a tenth of the start of a task, which mostly writes ASCII. */
+let segmenter: Intl.Segmenter | undefined;
 
 /** In pieces of some letters: V8 copies the whole text for each grapheme, which takes all memory for a log line of a million. */
 function* graphemes(text: string): Generator<string> {
+  segmenter ??= new Intl.Segmenter();
   for (const [piece] of text.matchAll(/[^]{1,200}/gu))
     for (const { segment } of segmenter.segment(piece)) yield segment;
 }
