@@ -10,6 +10,24 @@ const settings = new Map([
 
 const flags = new Map([['yes-restore', 'confirm']]);
 
+/** What a task had that is a script now, with a word that only this task has. */
+const moved = new Map([
+  [
+    'layout',
+    {
+      beside: 'bucket-exact',
+      to: 'restore --to <folder>, then npx tsx examples/bibliotheca/backups.ts layout <folder>',
+    },
+  ],
+  ['import', { beside: 'probe', to: 'npx tsx examples/bibliotheca/backups.ts import <folder>' }],
+]);
+
+/** @returns what to type instead of a flag or word; undefined when it never was one of this task. */
+export function movedWord(name: string, known: (word: string) => boolean): string | undefined {
+  const found = moved.get(name);
+  return found && known(found.beside) ? `${name} is now ${found.to}` : undefined;
+}
+
 /** @param path of a key that ops.yml does not know. @returns the sentence about it; undefined when it never was one. */
 export function renamedSetting(path: readonly string[]): string | undefined {
   const whole = `.${path.join('.')}`;

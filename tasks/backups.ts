@@ -1,6 +1,4 @@
 // The backups of an environment: what there is and when it was last proven, whether it is undamaged, and which may go.
-import { resolve } from 'node:path';
-import { importFolder } from '../lib/backup/import/import.ts';
 import { listBackups } from '../lib/backup/list.ts';
 import { checkStores } from '../lib/backup/monitor/check-stores.ts';
 import { afterwards, watchBackups } from '../lib/backup/monitor/watch.ts';
@@ -25,12 +23,12 @@ export default task(import.meta.url, {
     {
       name: 'what',
       about:
-        'list · show: what is in one · verify: read every byte again · prune: keep as many as ops.yml says · watch: check freshness and send alerts · probe: test the stores · import: add a folder that other scripts made',
-      choices: ['list', 'show', 'verify', 'prune', 'watch', 'probe', 'import'],
+        'list · show: what is in one · verify: read every byte again · prune: keep as many as ops.yml says · watch: check freshness and send alerts · probe: test the stores',
+      choices: ['list', 'show', 'verify', 'prune', 'watch', 'probe'],
     },
     {
       name: 'which',
-      about: 'show and verify: an id or its beginning; default: the newest for show, all for verify · import: a folder',
+      about: 'show and verify: an id or its beginning; default: the newest for show, all for verify',
     },
   ],
   changes: true,
@@ -60,11 +58,6 @@ export default task(import.meta.url, {
         if (args.plan)
           throw new Failure(2, 'probe changes nothing but objects of its own, so there is no --plan for it');
         return checkStores(context, target, stores);
-      case 'import':
-        if (which === undefined)
-          throw new Failure(2, 'import which folder?', { advice: 'such as backups/2026-11-20_020000' });
-        if (args.plan) throw new Failure(2, 'import only adds a backup, so there is no --plan for it');
-        return importFolder(context, target, stores, resolve(context.folder, which));
       default:
         return listBackups(context, target, stores);
     }

@@ -33,7 +33,6 @@ export default task(import.meta.url, {
       value: 'folder',
       about: 'into this empty folder on this machine; the environment stays as it is',
     },
-    layout: { type: 'boolean', about: 'with --to: as <time>/<app>_<time>.db, .db.sha256 and folders' },
     only: {
       type: 'list',
       value: 'path',
@@ -49,7 +48,6 @@ export default task(import.meta.url, {
     const [which] = positionals;
     const target = await context.target();
     const at = args.at === undefined ? undefined : readAt(args.at);
-    if (args.layout && (args.to === undefined || args.only.length)) throw new Failure(2, '--layout goes with --to, and without --only'); // prettier-ignore
     const stores = await openStores(target, context, args.store);
     const all = await backupsOf(stores, target);
     const choosing = () => choose(all, { id: which, at }, target);
@@ -63,10 +61,7 @@ export default task(import.meta.url, {
     if (args.to !== undefined) {
       if (args.plan) throw new Failure(2, '--to changes nothing but its folder, so there is no --plan for it');
       const folder = resolve(context.folder, args.to);
-      return noting(
-        () => restoreToFolder(context, held, wanted, identity, folder, checks, args.layout),
-        'another machine',
-      );
+      return noting(() => restoreToFolder(context, held, wanted, identity, folder, checks), 'another machine');
     }
     const what = `${targetName(target)} goes back to ${held.manifest.time.slice(0, 16)}Z, ${age} ago; what was written since is moved aside`;
     if (!args.plan) await confirmRestore(target, args.confirm, what, context);

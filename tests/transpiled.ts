@@ -58,6 +58,8 @@ const whereItWas: Plugin = {
 
 /** The words for node that start a task; through tsx, as people do, where nothing was made. */
 export function startOf(task: string): string[] {
+  // those of an example lie beside it
+  if (task.includes('/')) return ['--import', import.meta.resolve('tsx'), join(root, `${task}.ts`)];
   return madeOf(`tasks/${task}.js`) ?? ['--import', import.meta.resolve('tsx'), join(root, `tasks/${task}.ts`)];
 }
 

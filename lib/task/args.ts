@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { didYouMean } from '../did-you-mean.ts';
 import { seconds } from '../duration.ts';
 import { Failure } from '../errors.ts';
-import { renamedFlag } from '../renamed.ts';
+import { movedWord, renamedFlag } from '../renamed.ts';
 
 export type Flag =
   | {
@@ -214,6 +214,8 @@ function checkPositionals(given: string[], declared: readonly Positional[]): voi
 
 function choice(name: string, value: string, choices: readonly string[] | undefined): void {
   if (!choices || choices.includes(value)) return;
+  const away = movedWord(value, word => choices.includes(word));
+  if (away) throw wrong(away);
   const near = didYouMean(value, choices);
   throw wrong(
     `${name} cannot be ${shown(value)}${near ? `; did you mean ${near}?` : ''}`,
@@ -234,7 +236,8 @@ function twoDashesForgotten(word: string, flags: Map<string, Flag>): void {
 }
 
 function unknownFlag(rawName: string, name: string, flags: Map<string, Flag>): Failure {
-  const renamed = renamedFlag(name, flag => flags.has(flag));
+  const known = (flag: string) => flags.has(flag);
+  const renamed = renamedFlag(name, known) ?? movedWord(name, known);
   if (renamed) return wrong(renamed);
   const near = didYouMean(name, [...flags.keys()]);
   return wrong(`there is no flag ${shown(rawName)}${near ? `; did you mean --${near}?` : ''}`);

@@ -94,7 +94,9 @@ async function runToEnd<F extends Flags, R extends Reach, C extends boolean>(
 async function printHelp(shape: Shape, name: string) {
   const { help } = await import('./help.ts');
   process.stdout.on('error', () => {});
-  process.stdout.write(help(taskCommand(name), shape));
+  // as its examples type it: a task of an app's own lies elsewhere
+  const [program = taskCommand(name)] = /^npx tsx \S+/.exec(shape.examples[0] ?? '') ?? [];
+  process.stdout.write(help(program, shape));
 }
 
 async function speak(name: string, typed: Typed | undefined, words: string[]): Promise<Reporter> {

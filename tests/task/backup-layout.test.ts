@@ -6,6 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeBackedUpBook, type BackedUp } from '../support/book/backed-up.ts';
 
+const script = 'examples/bibliotheca/backups';
 let book: BackedUp;
 let folder = '';
 test.before(async () => {
@@ -17,7 +18,9 @@ test.before(async () => {
 test.after(() => book.clean());
 
 test('a backup is written as <time>/<app>_<time>.db with a checksum that survives moving', async () => {
-  const { code, stdout, stderr } = await book.run('restore', ['--to', 'old', '--layout']);
+  const restored = await book.run('restore', ['--to', 'old', '--json']);
+  assert.is(restored.code, 0, restored.stderr);
+  const { code, stdout, stderr } = await book.run(script, ['layout', 'old', '--id', JSON.parse(restored.stdout).id]);
   assert.is(code, 0, stderr);
   const [time = ''] = readdirSync(join(book.folder, 'old'));
   assert.match(time, /^\d{4}-\d\d-\d\d_\d{6}$/);
@@ -28,7 +31,15 @@ test('a backup is written as <time>/<app>_<time>.db with a checksum that survive
   assert.equal(readdirSync(folder).toSorted(), [`book_${time}.db`, `book_${time}.db.sha256`, 'uploads']);
   execFileSync('bash', ['-c', 'sha256sum --check *.sha256'], { cwd: folder });
   assert.is(readFileSync(join(folder, 'uploads/page'), 'utf8'), 'a page');
-  assert.is((await book.run('restore', ['--layout'])).code, 2);
+  assert.is((await book.run(script, ['layout', 'old'])).code, 2);
+  for (const [task, word] of [
+    ['restore', '--layout'],
+    ['backups', 'import'],
+  ] as const) {
+    const refused = await book.run(task, [word]);
+    assert.is(refused.code, 2);
+    assert.match(refused.stderr, /(layout|import) is now .*npx tsx examples\/bibliotheca\/backups\.ts/);
+  }
 });
 
 test('such a folder is taken in as a backup of its own time, proven, and put back', async () => {
@@ -36,7 +47,7 @@ test('such a folder is taken in as a backup of its own time, proven, and put bac
   // as the older scripts wrote it: with the path of then
   const line = readFileSync(`${file}.sha256`, 'utf8');
   writeFileSync(`${file}.sha256`, line.replace('  book_', '  /opt/bibliotheca/shared/storage/backups/x/book_'));
-  const { code, stdout, stderr } = await book.run('backups', ['import', folder, '--json']);
+  const { code, stdout, stderr } = await book.run(script, ['import', folder, '--json']);
   assert.is(code, 0, stderr);
   const { id, manifest } = JSON.parse(stdout);
   assert.is(id.slice(0, 15), basename(folder).replaceAll('-', '').replace('_', 'T'));
@@ -53,7 +64,7 @@ test('such a folder is taken in as a backup of its own time, proven, and put bac
 test('one that is damaged, without a checksum, or something else, is refused and changes nothing', async () => {
   const before = book.stored();
   const ends = async (...words: string[]) => {
-    const { code, stderr } = await book.run('backups', ['import', ...words]);
+    const { code, stderr } = await book.run(script, ['import', ...words]);
     assert.equal(book.stored(), before, stderr);
     return `${code} ${stderr}`;
   };
@@ -64,8 +75,8 @@ test('one that is damaged, without a checksum, or something else, is refused and
   assert.match(await ends(folder), /^7 .*it is damaged/s);
   writeFileSync(`${file}.sha256`, '');
   assert.match(await ends(folder), /^7 .*no checksum/s);
-  assert.match(await ends(join(book.folder, 'moved')), /^2 .*is no such backup/s);
-  assert.match(await ends(), /^2 .*import which folder/s);
+  assert.match(await ends(join(book.folder, 'moved')), /^2 .*is not such a backup/s);
+  assert.match(await ends(), /^2 .*<folder> is missing/s);
   mkdirSync(join(folder, 'strange'));
   writeFileSync(`${file}.sha256`, execFileSync('bash', ['-c', 'sha256sum *.db'], { cwd: folder }));
   assert.match(await ends(folder), /^3 .*which path of backup\.files\.include is strange/s);

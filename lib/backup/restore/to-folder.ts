@@ -15,7 +15,6 @@ import { indexName } from '../bucket/object-list.ts';
 import type { CompleteBackup } from '../catalog.ts';
 import { verifyRoom } from '../verify/parts.ts';
 import { run, type Remote } from '../../host/run.ts';
-import { writeLayout } from '../import/bibliotheca.ts';
 import { openBackup, toolsToOpen } from '../verify/open.ts';
 import { isOfFiles, packsOf } from '../files/pack-chain.ts';
 import { layersOf, unpacking } from '../files/unpack.ts';
@@ -33,7 +32,6 @@ export async function restoreToFolder(
   folder: string,
   /** Is told what was looked at. */
   checks: Check[] = [],
-  layout = false,
 ): Promise<Result> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const there = (await readdir(folder)).filter(name => name !== scratchName);
@@ -81,10 +79,6 @@ export async function restoreToFolder(
         },
       ]);
       made.push('bucket');
-    }
-    if (layout) {
-      const name = await writeLayout(scratch.folder, manifest.app, held.time, manifest.files?.include ?? []);
-      made.splice(0, made.length, name, ...made.filter(one => ['database.dump', 'app', 'bucket'].includes(one)));
     }
     for (const name of made) await rename(from(name), join(folder, name));
   } finally {

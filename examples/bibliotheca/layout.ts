@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Target } from '../../target/target.ts';
-import { Failure, messageOf } from '../../errors.ts';
+import type { Target } from '../../lib/target/target.ts';
+import { Failure, messageOf } from '../../lib/errors.ts';
 
 /** `2026-11-20_020000`, as UTC: the folder does not say whose clock it was. */
 const timeForm = /^(\d{4}-\d\d-\d\d)_(\d\d)(\d\d)(\d\d)$/;

@@ -1,23 +1,23 @@
 // A backup that Bibliotheca's own scripts made, taken into the stores as one of ours: counted, packed, and listed by its own time.
 import { copyFile, cp, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { targetName } from '../../target/command.ts';
-import type { Target } from '../../target/target.ts';
-import type { SqliteDatabase } from '../../target/database-settings.ts';
-import { thisMachine } from '../../target/host-settings.ts';
-import { Failure } from '../../errors.ts';
-import { pairs } from '../../log-line.ts';
-import type { Store } from '../../store/store.ts';
-import type { Context } from '../../task/context.ts';
-import type { Result } from '../../report/result.ts';
-import { recipientsOf } from '../../target/backup-settings.ts';
-import { run, type Remote } from '../../host/run.ts';
-import { placesOf, readLayout } from './bibliotheca.ts';
-import { backupId, type Manifest } from '../manifest.ts';
-import { surveyFiles } from '../files/pack.ts';
-import { baseAnywhere, baseOn, openScratch } from '../scratch.ts';
-import { readSnapshot, snapshotCommand } from '../../database/sqlite/backup-copy.ts';
-import { writeBackup } from '../create/write.ts';
+import { targetName } from '../../lib/target/command.ts';
+import type { Target } from '../../lib/target/target.ts';
+import type { SqliteDatabase } from '../../lib/target/database-settings.ts';
+import { thisMachine } from '../../lib/target/host-settings.ts';
+import { Failure } from '../../lib/errors.ts';
+import { pairs } from '../../lib/log-line.ts';
+import type { Store } from '../../lib/store/store.ts';
+import type { Context } from '../../lib/task/context.ts';
+import type { Result } from '../../lib/report/result.ts';
+import { recipientsOf } from '../../lib/target/backup-settings.ts';
+import { run, type Remote } from '../../lib/host/run.ts';
+import { placesOf, readLayout } from './layout.ts';
+import { backupId, type Manifest } from '../../lib/backup/manifest.ts';
+import { surveyFiles } from '../../lib/backup/files/pack.ts';
+import { baseAnywhere, baseOn, openScratch } from '../../lib/backup/scratch.ts';
+import { readSnapshot, snapshotCommand } from '../../lib/database/sqlite/backup-copy.ts';
+import { writeBackup } from '../../lib/backup/create/write.ts';
 
 type ImportContext = Pick<Context, 'connect' | 'report' | 'signal' | 'who'> & { args: { wait: number | undefined } };
 
