@@ -17,7 +17,7 @@ export default task(import.meta.url, {
   ],
   changes: true,
   args: {
-    store: { type: 'string', value: 'name', about: 'only into this store; otherwise into all of the environment' },
+    store: { type: 'string', value: 'name', about: 'only this store (default: all of the environment)' },
   },
 
   async ended(context, end) {

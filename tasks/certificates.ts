@@ -34,12 +34,12 @@ export default task(import.meta.url, {
   ],
   changes: true,
   args: {
-    force: { type: 'boolean', about: 'issue or renew although it is not time' },
+    force: { type: 'boolean', about: 'issue or renew before it is due' },
     staging: {
       type: 'boolean',
-      about: 'issue: only try, with Let’s Encrypt’s directory for that; nothing is replaced',
+      about: 'issue: a dry run with Let’s Encrypt’s staging directory; nothing is replaced',
     },
-    'skip-checks': { type: 'boolean', about: 'do not look first whether the authority will find the server' },
+    'skip-checks': { type: 'boolean', about: 'skip the checks of DNS and port 80' },
     resolver: { type: 'string', value: 'address', about: 'ask these DNS resolvers (a,b)' },
     address: {
       type: 'string',
@@ -99,7 +99,7 @@ export default task(import.meta.url, {
     if (args.plan) return plan;
     if (args.staging)
       return {
-        text: `${new URL(authority).host} gives certificates for ${site.domains.join(', ')}; nothing else was changed`,
+        text: `${new URL(authority).host} would issue a certificate for ${site.domains.join(', ')}; nothing else was changed`,
         json: { app, environment, outcome: 'tried', authority, domains: site.domains },
       };
     const after = await askFacts(host, target, undefined, certificateQuestion(target));
@@ -134,10 +134,14 @@ export default task(import.meta.url, {
       ]);
       const problems = lookups.flatMap(one => explainLookup(one, server) ?? []);
       if (problems.length)
-        throw new Failure(1, 'the authority would not find the server, so it was not asked; nothing was changed', {
-          detail: problems.flatMap(({ says, fix }) => [says, `  → ${fix}`]).join('\n'),
-          advice: 'then again; --skip-checks asks all the same',
-        });
+        throw new Failure(
+          1,
+          'the authority could not reach the server, so no certificate was requested; nothing was changed',
+          {
+            detail: problems.flatMap(({ says, fix }) => [says, `  → ${fix}`]).join('\n'),
+            advice: 'then again; --skip-checks requests it anyway',
+          },
+        );
       return { lookups, server, warn: report.warn };
     }
 

@@ -5,7 +5,7 @@ import { task } from '../lib/task/task.ts';
 import { type Result } from '../lib/report/result.ts';
 
 export default task(import.meta.url, {
-  about: 'Check ops.yml, and show what it comes to',
+  about: 'Check ops.yml, and show the resulting settings',
   examples: [
     'npx tsx tasks/config.ts check',
     'npx tsx tasks/config.ts show --env staging',

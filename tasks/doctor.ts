@@ -16,7 +16,7 @@ import { sha7 } from '../lib/release/release.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
-  about: 'Look for what would make a deploy fail, and say how to repair it',
+  about: 'Check for what would make a deploy fail, and say how to fix it',
   examples: ['npx tsx tasks/doctor.ts --env staging', 'npx tsx tasks/doctor.ts --env production --json'],
 
   async run(context) {
@@ -39,7 +39,7 @@ export default task(import.meta.url, {
     const verdict =
       bad || doubtful
         ? [bad && red(count(bad, 'failure')), doubtful && yellow(count(doubtful, 'warning'))].filter(Boolean).join(', ')
-        : green('all is well');
+        : green('no problems found');
     return {
       text: `${bold(targetName(target))} on ${target.host.name}\n${findingsTable(report, findings)}\n${verdict}`,
       json: {

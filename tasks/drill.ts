@@ -11,14 +11,14 @@ import { targetName, taskCommand } from '../lib/target/command.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
-  about: 'Prove that a backup can be restored: unpack it, open it, check and count it, and write the verdict down',
+  about: 'Prove that a backup can be restored: unpack it, open it, check and count it, and record the verdict',
   examples: [
     'npx tsx tasks/drill.ts --env production',
     'npx tsx tasks/drill.ts 20261121T030000Z --env production --store s3 --here',
   ],
   positionals: [{ name: 'which', about: 'an id or its beginning; default: the newest' }],
   args: {
-    at: { type: 'string', value: 'time', about: 'the newest of that day or moment (UTC) instead' },
+    at: { type: 'string', value: 'time', about: 'the newest up to that day or time (UTC) instead' },
     store: { type: 'string', value: 'name', about: 'from this store' },
     here: { type: 'boolean', about: 'on this machine and not on the server' },
     all: { type: 'boolean', about: 'read every object of a bucket again, and not only some' },

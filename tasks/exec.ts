@@ -19,7 +19,7 @@ export default task(import.meta.url, {
     interactive: { type: 'boolean', short: 'i', about: 'attach this terminal (TTY)' },
     service: { type: 'string', value: 'name', about: 'compose: another service than the one ops.yml names' },
   },
-  rest: { name: 'words', about: 'the program and its words; no shell reads them, so for one write: -- sh -c …' },
+  rest: { name: 'words', about: 'the program and its arguments; for a shell write: -- sh -c …' },
 
   async run(context) {
     const { args, rest, signal, input } = context;

@@ -27,7 +27,7 @@ import type { Users } from '../lib/seed/users.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
-  about: 'Make, list, prolong and take down throw-away copies of an environment',
+  about: 'Create, list, extend and remove throw-away instances of an environment',
   examples: [
     'npx tsx tasks/instance.ts up --env staging --name pr-42 --sha 3f2c1ab9… --ttl 48h',
     'npx tsx tasks/instance.ts up --env staging --name pr-42 --ref feature/toc --data seed --users users.json',
@@ -38,7 +38,7 @@ export default task(import.meta.url, {
   positionals: [
     {
       name: 'what',
-      about: 'up: make it, or put another commit on it · list · extend: end it --ttl from now · down: take it away',
+      about: 'up: create it, or deploy another commit to it · list · extend: end it --ttl from now · down: remove it',
       choices: ['up', 'list', 'extend', 'down'],
       required: true,
     },
@@ -94,10 +94,10 @@ export default task(import.meta.url, {
         };
       }
       if (what === 'down') {
-        if (!was) context.report.warn(`${about} has no instance ${name}; what may be left of one goes`);
+        if (!was) context.report.warn(`${about} has no instance ${name}; removing what may be left of one`);
         const steps = [downStep(base, name)];
         const shown = await runSteps(context, host, office, { action: 'instance-down', steps });
-        return args.plan ? shown : { text: `${name} is gone with all it had`, json: { ...json, gone: true } };
+        return args.plan ? shown : { text: `${name} is removed with everything it had`, json: { ...json, gone: true } };
       }
       // the same commit once more only gets its time
       if (was && (what === 'extend' || was.sha === sha)) {

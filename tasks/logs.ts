@@ -22,25 +22,25 @@ export default task(import.meta.url, {
     'npx tsx tasks/logs.ts --env production --release 3f2c1ab --lines 50',
   ],
   args: {
-    follow: { type: 'boolean', short: 'f', about: 'go on with what comes, until Ctrl-C' },
+    follow: { type: 'boolean', short: 'f', about: 'follow new lines, until Ctrl-C' },
     since: {
       type: 'string',
       value: 'time',
       about: "10m, 2h, 3d, or 2026-11-20T10:00 by this machine's clock (with Z: UTC)",
     },
-    grep: { type: 'string', value: 'text', about: 'only lines that contain this text, as it stands' },
+    grep: { type: 'string', value: 'text', about: 'only lines that contain this text, literally' },
     release: { type: 'string', value: 'name', about: 'of one release: its SHA (7 digits or more) or folder' },
     lines: {
       type: 'string',
       value: 'number',
-      about: 'at most so many, the last ones; 200 without --since, --grep, --release',
+      about: 'at most this many of the last lines; 200 without --since, --grep, --release',
     },
   },
 
   async run(context) {
     const { args, signal, output, environment } = context;
     if (args.follow && args.json) throw new Failure(2, '--follow has no end, so it cannot print one JSON object');
-    if (args.follow && args.release) throw new Failure(2, '--follow goes on, and --release is one release: say one');
+    if (args.follow && args.release) throw new Failure(2, '--follow and --release cannot be combined');
     if (args.lines !== undefined && !/^[1-9]\d{0,6}$/.test(args.lines))
       throw new Failure(2, `--lines ${JSON.stringify(args.lines)} is not a number of lines`);
     const since = args.since === undefined ? undefined : timeOf(args.since);

@@ -132,7 +132,7 @@ function preview(page: string) {
   writeFileSync(file, page);
   const opener = platform() === 'darwin' ? 'open' : 'xdg-open';
   return {
-    text: `the page stands in ${file}\nopen it: ${opener} ${file}, or ${pathToFileURL(file).href} in a browser`,
+    text: `the page is in ${file}\nopen it: ${opener} ${file}, or ${pathToFileURL(file).href} in a browser`,
     json: { file },
   };
 }

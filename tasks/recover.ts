@@ -7,7 +7,7 @@ import { acceptPresent, accepts, nothingLeft, shownLeftover, tryAgain } from '..
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
-  about: 'Get a target out of what an attempt left half-way: try its way back again, or accept what is there now',
+  about: 'Recover a target after an unfinished attempt: retry its undo, or accept the present state',
   examples: [
     'npx tsx tasks/recover.ts --env production --plan',
     'npx tsx tasks/recover.ts --env production',
@@ -19,10 +19,10 @@ export default task(import.meta.url, {
     accept: {
       type: 'string',
       value: 'app/environment',
-      about: 'undo nothing more: what is there now counts; the target is named once more',
+      about: 'undo nothing more and accept the present state; repeat the name of the target',
     },
     release: { type: 'string', value: 'name', about: 'with --accept: which release serves, by its folder name or SHA' },
-    'maintenance-off': { type: 'boolean', about: 'with --accept: visitors come in, whatever serves' },
+    'maintenance-off': { type: 'boolean', about: 'with --accept: end maintenance, whatever serves' },
   },
 
   async run(context) {

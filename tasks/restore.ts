@@ -16,7 +16,7 @@ import { span } from '../lib/duration.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
-  about: 'Put a backup back: the data of an environment, or into a folder here',
+  about: 'Restore a backup: the data of an environment, or into a folder here',
   examples: [
     'npx tsx tasks/restore.ts --env production --to ./restored',
     'npx tsx tasks/restore.ts --env production --at 2026-11-20 --plan',
@@ -26,7 +26,7 @@ export default task(import.meta.url, {
   positionals: [{ name: 'which', about: 'an id or its beginning; default: the newest' }],
   changes: true,
   args: {
-    at: { type: 'string', value: 'time', about: 'the newest of that day or moment (UTC) instead' },
+    at: { type: 'string', value: 'time', about: 'the newest up to that day or time (UTC) instead' },
     store: { type: 'string', value: 'name', about: 'from this store' },
     to: {
       type: 'string',
@@ -36,9 +36,9 @@ export default task(import.meta.url, {
     only: {
       type: 'list',
       value: 'path',
-      about: 'only this file or folder, relative to the root; the app goes on running',
+      about: 'only this file or folder, relative to the root; the app keeps running',
     },
-    'bucket-exact': { type: 'boolean', about: 'what came into the bucket later is put aside too' },
+    'bucket-exact': { type: 'boolean', about: 'also move aside what was added to the bucket later' },
     confirm: { type: 'string', value: 'app-environment', about: 'restore production without a question: its name' },
   },
 

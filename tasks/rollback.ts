@@ -13,7 +13,10 @@ export default task(import.meta.url, {
   changes: true,
   args: {
     to: { type: 'string', value: 'sha', about: 'a good release: its SHA (7 digits or more) or its name' },
-    'with-database': { type: 'boolean', about: 'also put back the database of then; what was written since is lost' },
+    'with-database': {
+      type: 'boolean',
+      about: 'also restore the database snapshot of that time; what was written since is lost',
+    },
   },
 
   async run(context) {
@@ -22,7 +25,7 @@ export default task(import.meta.url, {
     const host = await context.connect(target.host);
     const result = await attempt(context, host, target, rollback(context, host, target, { to, withDatabase }));
     if (target.database && !withDatabase && !plan)
-      context.report.say('the database stays as it is; --with-database would have put back the one of then');
+      context.report.say('the database stays as it is; --with-database would have restored the snapshot of that time');
     return result;
   },
 });

@@ -9,7 +9,7 @@ import { runSteps } from '../lib/plan/run-steps.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
-  about: 'Show the proxy’s configuration that ops.yml comes to, or apply it on the server',
+  about: 'Show the proxy configuration that ops.yml describes, or apply it on the server',
   examples: [
     'npx tsx tasks/site.ts show --env staging',
     'npx tsx tasks/site.ts apply --env staging --plan',
@@ -51,7 +51,7 @@ export default task(import.meta.url, {
     const steps = applySteps(target, state);
     if (args.plan) {
       const titles = steps.map(({ title }, at) => `${at + 1}. ${title}`).join('\n');
-      const shown = difference || `${front.file} is written, and ${front.name} has not taken it yet`;
+      const shown = difference || `${front.file} is written, and ${front.name} has not loaded it yet`;
       return {
         text: `${painted(shown, report.paint)}\n\n${titles}`,
         json: { ...json, steps: steps.map(step => ({ title: step.title, run: step.run.text })) },

@@ -15,7 +15,7 @@ import type { Host } from '../lib/host/host.ts';
 import { lines } from '../lib/host/sh.ts';
 
 export default task(import.meta.url, {
-  about: 'Tell what serves where, since when, and how it is',
+  about: 'Show what serves where, since when, and its health',
   examples: ['npx tsx tasks/status.ts', 'npx tsx tasks/status.ts --env production', 'npx tsx tasks/status.ts --json'],
   target: 'optional',
 
@@ -56,7 +56,7 @@ export default task(import.meta.url, {
           rows.push(['backup', (state.backup.good ? green : state.backup.failed ? red : yellow)(state.backup.words)]);
         if ('holder' in state && state.holder) rows.push(['running now', yellow(state.holder)]);
         if ('leftover' in state && state.leftover)
-          rows.push(['left over', red(`a run that ended during “${state.leftover}”; ${state.recover} settles it`)]);
+          rows.push(['interrupted run', red(`stopped during “${state.leftover}”; ${state.recover} cleans up`)]);
         if ('last' in state && state.last) rows.push(['last attempt', state.last]);
         return `${bold(targetName(state))} on ${state.host}\n${report.table(rows.map(row => ['', ...row]))}`;
       })

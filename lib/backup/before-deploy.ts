@@ -116,7 +116,7 @@ export function shownSnapshot(one: BeforeDeploy, target: Target, report: Report)
     ['size', size(one.bytes)],
     ...(one.release === undefined ? [] : [['release', `${sha7(one.release)}, which served until then`]]),
     ...(one.next === undefined ? [] : [['deploy', `of ${sha7(one.next)}`]]),
-    ['restore', `${taskCommand('rollback --with-database', target)}, to the release of then`],
+    ['restore', `${taskCommand('rollback --with-database', target)}, to the release of that time`],
   ];
   return { text: report.table(rows), json: dataOf(one) };
 }

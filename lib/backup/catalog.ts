@@ -69,7 +69,7 @@ function join(held: StoredBackup, all: readonly StoredBackup[]): void {
   if (!base) return damaged('is not there');
   if (!isComplete(base)) return damaged(`is damaged: ${base.fault ?? ''}`);
   const pack = partOf(base.manifest, 'files.tar.zst');
-  if (pack?.sha256 !== wanted.sha256) return damaged('is another one than it was');
+  if (pack?.sha256 !== wanted.sha256) return damaged('has changed');
   held.base = base;
 }
 
@@ -95,7 +95,9 @@ async function look(store: Store, target: TargetName, id: string, keys: StoredBa
     held.time = new Date(manifest.time);
     const odd = manifest.parts.find(part => keys.find(one => name(one) === part.name)?.bytes !== part.bytes);
     if (odd)
-      held.fault = keys.some(one => name(one) === odd.name) ? `${odd.name} has another size` : `${odd.name} is missing`;
+      held.fault = keys.some(one => name(one) === odd.name)
+        ? `${odd.name} has a different size`
+        : `${odd.name} is missing`;
   } catch (error) {
     if (!(error instanceof Failure) || error.exit !== 7) throw error;
     held.fault = error.message;
@@ -147,7 +149,7 @@ export function choose(held: readonly StoredBackup[], { id, at }: BackupChoice, 
     throw new Failure(2, `there is no backup${what}`, { advice: `${taskCommand('backups', target)} lists them` });
   const ids = new Set(found.map(one => one.id));
   if (id !== undefined && ids.size > 1)
-    throw new Failure(2, `${id} could be ${[...ids].join(' or ')}`, { advice: 'say more of it' });
+    throw new Failure(2, `${id} could be ${[...ids].join(' or ')}`, { advice: 'give more characters of it' });
   // one store may have lost what another still has
   const whole = found.find((one): one is CompleteBackup => one.id === first.id && isComplete(one));
   if (whole) return whole;

@@ -103,7 +103,7 @@ done`,
         advice: 'try again later, or wait for your turn with --wait 30m',
       });
     if (word === 'tidying')
-      throw new Failure(5, `${where}: for ${tidySeconds} s another run has been tidying up: ${[one, two, ...rest].join(' ').trim() || 'one of an older version'}`, { advice: 'try again later, or look at that process there' }); // prettier-ignore
+      throw new Failure(5, `${where}: for ${tidySeconds} s another run has been cleaning up: ${[one, two, ...rest].join(' ').trim() || 'one of an older version'}`, { advice: 'try again later, or look at that process there' }); // prettier-ignore
     if (word === 'missing')
       throw new Failure(1, `${where} has no ${one}`, {
         advice: `there: sudo apt-get install ${packageOf(one)}`,

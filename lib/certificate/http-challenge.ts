@@ -76,7 +76,7 @@ export function explainSeen(
   if (silent.includes(answer))
     return {
       says: `${at} does not answer on port 80 (${answer}): a firewall`,
-      fix: 'open port 80: sudo ufw allow 80/tcp, and in the firewall of the one who rents out the server',
+      fix: 'open port 80: sudo ufw allow 80/tcp, and in the firewall of the hosting provider',
     };
   if (answer === 'ECONNREFUSED')
     return {

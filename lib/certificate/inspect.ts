@@ -132,7 +132,7 @@ export function faultOf(domain: string, look: CertificateLook, now: Date): strin
   if (installed.kind !== 'real') return certificateInWords(installed, now);
   if (!installed.covers(domain)) return `the one of ${installed.issuer} is not for this domain`;
   if (daysLeft(installed, now) < 0) return certificateInWords(installed, now);
-  if (!served) return `${certificateInWords(installed, now)}, but nginx answers nothing on port 443`;
+  if (!served) return `${certificateInWords(installed, now)}, but nginx does not answer on port 443`;
   if (served.fingerprint !== installed.fingerprint)
     return `${certificateInWords(installed, now)}, but nginx serves another one: ${certificateInWords(served, now)}`;
   return undefined;

@@ -29,12 +29,12 @@ export type IssueOptions = {
 
 export type Issue = { steps: Step[]; explain: (step: Step, said: string[]) => Failure | undefined };
 
-const silence = 'Look whether nginx would take it';
-const reach = 'Ask for a file as the authority will';
+const silence = 'Check that nginx can be reloaded';
+const reach = 'Fetch a test file as the authority will';
 
 export function issueSteps(target: Target, site: Site, { trial, held, check }: IssueOptions): Issue {
   const authority = new URL(authorityOf(site, trial)).host;
-  const askTitle = `Ask ${authority} for a certificate`;
+  const askTitle = `Request a certificate from ${authority}`;
   const findings: string[] = [];
   const steps: Step[] = [
     {
@@ -56,8 +56,8 @@ export function issueSteps(target: Target, site: Site, { trial, held, check }: I
   ];
   if (!trial)
     steps.push(
-      { title: 'Put it where nginx reads it', run: install(site), undo: installBefore(site) },
-      { title: 'Reload nginx and look at what it shows', run: serveInstalled(site), seconds: 120 },
+      { title: 'Install the certificate', run: install(site), undo: installBefore(site) },
+      { title: 'Reload nginx and check the certificate it serves', run: serveInstalled(site), seconds: 120 },
     );
   return { steps, explain };
 
@@ -65,9 +65,9 @@ export function issueSteps(target: Target, site: Site, { trial, held, check }: I
     const detail = said.filter(line => line.trim()).join('\n');
     const stays = 'the previous certificate stays in use';
     if (step.title === reach)
-      return new Failure(1, `the authority would not find its file, so it was not asked; ${stays}`, {
+      return new Failure(1, `the authority could not fetch its file, so no certificate was requested; ${stays}`, {
         detail: findings.join('\n'),
-        advice: 'when the records were changed only now, wait for their time to live; --skip-checks asks all the same',
+        advice: 'if the DNS records have just changed, wait for their TTL; --skip-checks requests it anyway',
       });
     if (step.title === askTitle) {
       const { message, advice } = explainCertbot(said, authority, target);
@@ -83,7 +83,7 @@ export function issueSteps(target: Target, site: Site, { trial, held, check }: I
         advice:
           'sudo visudo -f /etc/sudoers.d/bookops, with: <user> ALL=(root) NOPASSWD: /usr/sbin/nginx -t, /usr/bin/systemctl reload nginx',
       });
-    return new Failure(1, 'nginx does not take its configuration as it is, so it could not take a certificate', {
+    return new Failure(1, 'the nginx configuration is not valid, so no certificate could be installed', {
       detail,
       advice: taskCommand('site apply', target),
     });
@@ -110,7 +110,7 @@ function challengeSteps(
   }
   return [
     {
-      title: 'Put a file where the authority will look',
+      title: 'Place a test file where the authority will look',
       run: sh`mkdir -p ${folder}; printf '%s\n' ${token} | write_file ${file}; chmod 644 ${file}`,
       undo: sh`rm -f ${file}`,
     },
@@ -137,13 +137,13 @@ export function explainCertbot(
   if (limit)
     return {
       message: `${authority}: rate limit reached: ${limit.trim()}`,
-      advice: `wait until then; try out with --staging, which is not counted: ${taskCommand('certificates issue --staging', target)}`,
+      advice: `wait until then; try with --staging, which does not count: ${taskCommand('certificates issue --staging', target)}`,
     };
   const refusal = /urn:ietf:params:acme:error:(\w+) :: (?:.*? :: )?([^\n]+)/.exec(text);
   if (/ConnectionError|Connection refused|NewConnectionError|Max retries exceeded|Read timed out/.test(text))
     return {
       message: `${authority} cannot be reached from the server`,
-      advice: 'try again later; curl -I on the server shows whether it has a way out',
+      advice: 'try again later; curl -I on the server shows whether it can connect',
     };
   if (/CERTIFICATE_VERIFY_FAILED|SSLError/.test(text))
     return {
@@ -155,11 +155,11 @@ export function explainCertbot(
   if (refused.length)
     return {
       message: `${authority} could not validate the domain: ${refused.map(([, domain = '', why = '']) => `${domain}: ${why.trim()}`).join('; ')}`,
-      advice: `${taskCommand('certificates issue --staging', target)} tries again without being counted`,
+      advice: `${taskCommand('certificates issue --staging', target)} tries again without using up the rate limit`,
     };
   return {
-    message: `${authority} gave no certificate${refusal ? `: ${refusal[2]?.trim()} (${refusal[1]})` : ''}`,
-    advice: `${taskCommand('certificates issue --staging', target)} tries again without being counted`,
+    message: `${authority} issued no certificate${refusal ? `: ${refusal[2]?.trim()} (${refusal[1]})` : ''}`,
+    advice: `${taskCommand('certificates issue --staging', target)} tries again without using up the rate limit`,
   };
 }
 

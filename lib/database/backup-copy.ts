@@ -33,7 +33,7 @@ export async function copyForBackup(
 
 /** What the copying left beside the database; a dump goes with the scratch. */
 export async function takeCopyAway(way: Remote, target: Target, database: Database): Promise<void> {
-  if (database.kind === 'sqlite') await run(way, removeBackupCopies(target, database), 'tidying up');
+  if (database.kind === 'sqlite') await run(way, removeBackupCopies(target, database), 'cleaning up');
 }
 
 /** Programs that the host must have. */

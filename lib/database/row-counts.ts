@@ -36,6 +36,6 @@ export function compareRows(counts: Tables, wanted: Tables): Check {
   return {
     name: 'rows',
     good: odd.length === 0,
-    found: odd.length ? odd.slice(0, 5).join('; ') : `${rows} in ${names.length} tables, as promised`,
+    found: odd.length ? odd.slice(0, 5).join('; ') : `${rows} in ${names.length} tables, as in the manifest`,
   };
 }

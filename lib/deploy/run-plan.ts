@@ -123,8 +123,8 @@ export async function runPlan({
 
   function finishedOr(step: Finish, good: boolean): void {
     if (good) return;
-    if (step.cleanup) report.warn(`${step.title} did not work; the release is live all the same`);
-    else unfinished = `${sha7(next.sha)} is live, but “${step.title}” did not work`;
+    if (step.cleanup) report.warn(`${step.title} failed; the release is live anyway`);
+    else unfinished = `${sha7(next.sha)} is live, but “${step.title}” failed`;
   }
 
   /** The one way back, shown step by step. */

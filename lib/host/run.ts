@@ -113,7 +113,7 @@ export async function writeStream(
 function failed(what: string, host: Host, code: number, said: string): Failure {
   // age ends whatever it says with an address for complaints
   const lines = said.split('\n').filter(line => line.trim() && !line.startsWith('age: report unexpected'));
-  return new Failure(1, `${what} did not work on ${host.name}: ${lines.at(-1) ?? `exited with ${code}`}`, {
+  return new Failure(1, `${what} failed on ${host.name}: ${lines.at(-1) ?? `exited with ${code}`}`, {
     detail: lines.slice(-12).join('\n'),
   });
 }

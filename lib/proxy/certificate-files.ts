@@ -136,7 +136,7 @@ export function serveInstalled(site: Site): Command {
       'shown() { timeout 5 openssl s_client -connect 127.0.0.1:443 -servername "$1" </dev/null 2>/dev/null | print; }',
     ),
     sh`is=$(print -in ${fullchain})`,
-    sh`for domain in ${site.domains}; do for try in {1..40}; do [[ "$(shown "$domain" || true)" == "$is" ]] && continue 2; sleep 0.25; done; fail "nginx shows another certificate for $domain"; done`,
+    sh`for domain in ${site.domains}; do for try in {1..40}; do [[ "$(shown "$domain" || true)" == "$is" ]] && continue 2; sleep 0.25; done; fail "nginx serves a different certificate for $domain"; done`,
     sh`rm -f ${`${pairs}/before`}`,
     sh`now=$(readlink ${folder})`,
     sh`find ${pairs} -mindepth 1 -maxdepth 1 ! -name "$(basename "$now")" -exec rm -rf {} + || true`,

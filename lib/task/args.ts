@@ -72,7 +72,7 @@ const everywhere: Flags = {
   },
   json: { type: 'boolean', about: 'print exactly one JSON object on standard output' },
   verbose: { type: 'boolean', short: 'v', about: 'show every line that commands print' },
-  help: { type: 'boolean', short: 'h', about: 'show this' },
+  help: { type: 'boolean', short: 'h', about: 'show this help' },
 };
 
 const changing: Flags = {

@@ -77,7 +77,7 @@ test('a backup is proven in a container of the same image, which goes again, and
     const drill = ended(await task('drill', ...words), 0);
     assert.match(drill.stdout, /pg_restore +ended well/);
     assert.match(drill.stdout, /constraints +2, all valid/);
-    assert.match(drill.stdout, /rows +4 in 2 tables, as promised/);
+    assert.match(drill.stdout, /rows +4 in 2 tables, as in the manifest/);
   }
   assert.is(await containers(), before);
   assert.is(await left(), '');

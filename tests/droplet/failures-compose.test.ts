@@ -96,7 +96,7 @@ test('an undo that fails needs a person; once repaired, the next task settles it
   const stuck = await now();
   assert.is(inLine(stuck.log.at(-1), 'outcome'), 'stuck');
   assert.equal([stuck.current, stuck.flag], [app.good1, place.flag]);
-  assert.match(ended(await site.task('status', '--env', 'staging'), 1).stdout, 'left over');
+  assert.match(ended(await site.task('status', '--env', 'staging'), 1).stdout, 'interrupted run');
   // not repaired yet: no task makes it worse
   ended(await site.task('restart', '--env', 'staging'), 6);
   assert.equal((await now()).log, stuck.log);

@@ -58,7 +58,7 @@ test(`systemd: ${rounds} deploys leave the rollback set on the disk and nothing 
   await droplet.root(`chattr +i ${oldest}/REVISION`);
   const sha = nextCommit(app.repo, 'edition.bin');
   const said = ended(await site.task('deploy', '--env', 'staging', '--sha', sha), 0);
-  assert.match(said.stderr, /Remove 1 old release did not work; the release is live all the same/);
+  assert.match(said.stderr, /Remove 1 old release failed; the release is live anyway/);
   isLive(await look(droplet, bibliothecaPlace('staging')), sha, previous);
   await droplet.root(`chattr -i ${oldest}/REVISION`);
   ended(await site.task('deploy', '--env', 'staging', '--sha', nextCommit(app.repo, 'edition.bin')), 0);

@@ -92,7 +92,7 @@ test('a drill finds every object and reads some, or all; damage and loss end wit
   writeFileSync(file, 'nEw');
   const damaged = await book.run('drill', ['--all']);
   assert.is(damaged.code, 7, damaged.stderr);
-  assert.match(damaged.stderr, /new \(its copy [0-9a-f]{12}…\) has another checksum/);
+  assert.match(damaged.stderr, /new \(its copy [0-9a-f]{12}…\) has a different checksum/);
   rmSync(file);
   const lost = await book.run('drill');
   assert.is(lost.code, 7, lost.stderr);
@@ -155,7 +155,7 @@ test('into the bucket: what is missing or another is put back, and what was ther
   await put('later', 'later');
   const { code, stdout, stderr } = await book.run('restore');
   assert.is(code, 0, stderr);
-  assert.match(stdout, '2 objects put back into media');
+  assert.match(stdout, '2 objects restored into media');
   const found = await get('large');
   assert.equal([found.ContentType, found.CacheControl, found.Metadata], ['image/png', 'max-age=60', { by: 'ana' }]);
   assert.ok(found.Body instanceof Readable);

@@ -139,7 +139,7 @@ const table: Fault[] = [
     ...atDrill,
     what: 'a byte becomes another one on the way back',
     exit: 7,
-    says: 'its checksum is another',
+    says: 'its checksum does not match',
     cause: line('flipDownload', getting(files)),
   },
   {

@@ -82,13 +82,13 @@ test('every damage is found by verify, and a drill says with exit code 7 that th
   };
   const other = await book.backUp();
   const damages: [string, (file: string) => void, string][] = [
-    ['database.sqlite.zst', flip, 'its checksum is another'],
-    ['files.tar.zst', file => truncateSync(file, 100), 'files.tar.zst has another size'],
+    ['database.sqlite.zst', flip, 'its checksum does not match'],
+    ['files.tar.zst', file => truncateSync(file, 100), 'files.tar.zst has a different size'],
     ['files.tar.zst', file => rmSync(file), 'files.tar.zst is missing'],
     [
       'database.sqlite.zst',
       file => copyFileSync(key(other, 'files.tar.zst'), file),
-      'database.sqlite.zst has another size',
+      'database.sqlite.zst has a different size',
     ],
     ['manifest.json', flip, 'the manifest of '],
     ['manifest.json', file => copyFileSync(key(other, 'manifest.json'), file), `it is that of book staging ${other}`],
@@ -128,7 +128,10 @@ test('every damage is found by verify, and a drill says with exit code 7 that th
   );
   truncateSync(key(id, 'files.tar.zst'), 100);
   assert.is((await book.run('drill', [id])).code, 7);
-  assert.match(log().at(-1) ?? '', new RegExp(`backup=${id} store=disk verdict=bad seconds=0 by=.* has another size`));
+  assert.match(
+    log().at(-1) ?? '',
+    new RegExp(`backup=${id} store=disk verdict=bad seconds=0 by=.* has a different size`),
+  );
   rmSync(join(book.store, 'book-staging', id), { recursive: true });
 });
 

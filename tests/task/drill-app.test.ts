@@ -77,7 +77,7 @@ test('a question that does not work, or writes, makes no good verdict and change
     ['SELECT file FROM nowhere', 'no such table: nowhere'],
     ['SELECT file, 1 FROM images', 'has 2 values for 1 columns'],
     ['DELETE FROM images', 'syntax error'],
-    ["SELECT 'x'); DROP TABLE images; SELECT (1", 'the question does not work'],
+    ["SELECT 'x'); DROP TABLE images; SELECT (1", 'the query failed'],
   ] as const) {
     configure(`references: ${JSON.stringify(query)}`);
     const { code, stderr } = await book.run('drill');

@@ -30,7 +30,7 @@ test('in the place of the database: what was there before keeps a name of its ow
   sql("UPDATE chapters SET title = 'written since'");
   const plan = await book.run('restore', [good, '--plan']);
   assert.is(plan.code, 0, plan.stderr);
-  assert.match(plan.stdout, /Stop [^]*Put the restored database[^]*Start /);
+  assert.match(plan.stdout, /Stop [^]*Replace the present database[^]*Start /);
   assert.is(titles(), 'written since,written since');
   const { code, stdout, stderr } = await book.run('restore', [good, '--json']);
   assert.is(code, 0, stderr);
@@ -56,7 +56,7 @@ test('a restore whose data the app cannot use is undone, and one whose client di
   assert.is(rolled.code, 0, rolled.stderr);
 
   const running = book.start('restore', [good]);
-  await running.says('… Put the restored database');
+  await running.says('… Replace the present database with the restored one');
   running.child.kill('SIGKILL');
   await running.ended;
   await until(

@@ -52,7 +52,7 @@ test('in the place of the data: what was there is moved aside, and the app serve
   writeFileSync(join(book.uploads, 'new'), 'new');
   const plan = await book.run('restore', ['--plan']);
   assert.is(plan.code, 0, plan.stderr);
-  assert.match(plan.stdout, /Stop [^]*Put the restored database[^]*Put the restored shared\/uploads[^]*Start /);
+  assert.match(plan.stdout, /Stop [^]*Replace the present database[^]*Replace shared\/uploads[^]*Start /);
   assert.is(title(), 'written since');
 
   const { code, stdout, stderr } = await book.run('restore');
@@ -121,7 +121,7 @@ test('a restore whose data the app cannot use is undone to the byte', async () =
 test('a client that is killed while the app is stopped: the server itself puts the data back', async () => {
   set('still here');
   const running = book.start('restore', [good]);
-  await running.says('… Put the restored database');
+  await running.says('… Replace the present database with the restored one');
   running.child.kill('SIGKILL');
   await until(
     'the target is at rest',

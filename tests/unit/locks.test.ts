@@ -74,7 +74,7 @@ test('a backup says which run tidies up, and leaves what is there', async () => 
   await held(join(base, 'tidy'), async () => {
     const refused = await failure(open(impatient));
     assert.is(refused.exit, 5);
-    assert.match(refused.message, /another run has been tidying up: process \d+ since 20/);
+    assert.match(refused.message, /another run has been cleaning up: process \d+ since 20/);
   });
   await first.end();
 });

@@ -112,7 +112,7 @@ export async function bucketBack(
     done.put++;
     if (Date.now() - told < 5000) return;
     told = Date.now();
-    say(`${done.put} objects put back`);
+    say(`${done.put} objects restored`);
   };
   for await (const _ of inOrder(readIndex(way, folder, part), atOnce, put));
   if (exact)

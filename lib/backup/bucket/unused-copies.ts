@@ -36,7 +36,7 @@ export async function spareCopies(
       const part = held.manifest.parts.find(one => one.name === indexName);
       if (!part) continue;
       const { good } = await fetchPart(way, { held, part }, scratch, undefined, () => {});
-      if (!good) throw new Failure(7, 'its checksum is another');
+      if (!good) throw new Failure(7, 'its checksum does not match');
       for await (const { copy } of readIndex(way, scratch, part)) spare.delete(`${copies}${copy}`);
     } catch (error) {
       if (!(error instanceof Failure) || error.exit !== 7) throw error;

@@ -53,7 +53,7 @@ async function lookFor(way: Remote, held: CompleteBackup, folder: string, part: 
     found.bytes += line.bytes;
     const size = there.get(line.copy);
     if (size !== line.bytes && found.odd.length < 100)
-      found.odd.push(size === undefined ? `${line.key} is missing` : `${line.key} has another size`);
+      found.odd.push(size === undefined ? `${line.key} is missing` : `${line.key} has a different size`);
     // each has the same chance, and all need not be known before
     if (found.chosen.length < sample) found.chosen.push(line);
     else {
@@ -70,7 +70,7 @@ function judge(facts: BucketFacts, { count, bytes, odd }: Found): Check[] {
     {
       name: 'index of the bucket',
       good,
-      found: good ? `${count} objects, as promised` : `${count} objects of ${bytes} bytes, and were ${facts.objects} of ${facts.bytes}`, // prettier-ignore
+      found: good ? `${count} objects, as in the manifest` : `${count} objects of ${bytes} bytes, and were ${facts.objects} of ${facts.bytes}`, // prettier-ignore
     },
     { name: 'objects of the bucket', good: !odd.length, found: odd.length ? odd.slice(0, 5).join('; ') : 'all there' },
   ];
@@ -89,7 +89,7 @@ async function reread(
     const nowhere = new Writable({ write: (_piece, _encoding, done) => done() });
     const body = await held.store.get(`${copiesOf(held.manifest)}${copy}`);
     await pipeline(body, meter.stream, nowhere, { signal: way.signal });
-    if (meter.sha256() !== sha256) odd.push(`${key} (its copy ${copy.slice(0, 12)}…) has another checksum`);
+    if (meter.sha256() !== sha256) odd.push(`${key} (its copy ${copy.slice(0, 12)}…) has a different checksum`);
     if (Date.now() - told < 5000) continue;
     told = Date.now();
     say(`${index} of ${chosen.length} read`);

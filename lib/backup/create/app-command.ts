@@ -158,7 +158,7 @@ export function ownItems(
             sha256Of(to),
           );
           const good = (await whileOpening(() => run(way, text, 'unpacking'))).trim() === part.rawSha256;
-          note({ name: "the app's own", good, found: good ? `${part.rawBytes} bytes` : 'its checksum is another' });
+          note({ name: "the app's own", good, found: good ? `${part.rawBytes} bytes` : 'its checksum does not match' });
         },
       },
     ];

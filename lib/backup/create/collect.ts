@@ -45,7 +45,7 @@ export async function collectMaterial({ context, target, way, scratch }: BackupR
     });
   if (files)
     items.push({
-      title: `Look through ${files.include.join(', ')}`,
+      title: `Scan ${files.include.join(', ')}`,
       async run(say) {
         material.survey = await surveyFiles(way, target, files, { id, scratch: folder });
         for (const { pattern, count } of material.survey.excluded) say(`exclude ${pattern}: ${count} left out`);
@@ -53,7 +53,7 @@ export async function collectMaterial({ context, target, way, scratch }: BackupR
     });
   if (own)
     items.push({
-      title: `Let the app make its own: ${own.words.join(' ')}`,
+      title: `Run the app's backup command: ${own.words.join(' ')}`,
       run: async () => void (material.own = await makeOwn(way, target, own, folder)),
     });
   await report.show(items);

@@ -43,7 +43,7 @@ async function ahead(
     return excluded.map(({ pattern, count }) => `without what ${pattern} matches: ${count || 'nothing there'}`);
   } catch (error) {
     if (!(error instanceof Failure) || error.exit !== 4) throw error;
-    report.warn(`nobody looked at the folders: ${error.message}`);
+    report.warn(`the folders were not checked: ${error.message}`);
     return [];
   }
 }

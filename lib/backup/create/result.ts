@@ -14,7 +14,7 @@ export function backupResult({ context, target, done, failures, seconds }: Backu
   for (const { store, error } of failures.slice(1)) report.warn(`${store.name}: ${messageOf(error)}`);
   const [failure] = failures;
   if (failure) {
-    if (names) report.warn(`it is whole in ${names}, and in no other store`);
+    if (names) report.warn(`it is complete in ${names}, and in no other store`);
     throw failure.error;
   }
   const [first] = done;

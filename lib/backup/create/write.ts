@@ -119,7 +119,7 @@ export async function writeBackup(
   // a store that does not give back what it took has no backup of ours
   const back = await boundedText(store, key);
   readManifest(back, { ...target, id });
-  if (back !== written) throw new Failure(7, `${store.name} gave back another manifest than it took`);
+  if (back !== written) throw new Failure(7, `${store.name} returned a different manifest than was written`);
   return manifest;
 }
 

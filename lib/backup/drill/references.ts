@@ -43,8 +43,7 @@ export function readReferences(said: string): Check & { brief: string; missing: 
   const [asked, count] = [word('asked'), word('missing')];
   if (asked === undefined || count === undefined) {
     const [, code, why = ''] = /^failed (\d+) (.*)$/m.exec(said) ?? [];
-    const found =
-      code === '124' ? `no answer within ${seconds} s` : `the question does not work: ${why || 'no answer'}`;
+    const found = code === '124' ? `no answer within ${seconds} s` : `the query failed: ${why || 'no answer'}`;
     return { name, good: false, found, brief: found, missing: [] };
   }
   const missing = said.split('\n').flatMap(line => {

@@ -42,7 +42,7 @@ export function chooseBase(
   // the night of cron may come a few minutes earlier than a week ago
   const age = (now.getTime() - full.time.getTime()) / 1000;
   if (age > every - Math.min(3600, every / 10)) return { why: `the last one is ${span(age)} old` };
-  if (age < -day) return { why: `the last one, ${full.id}, is of the future: a clock was or is wrong` };
+  if (age < -day) return { why: `the last one, ${full.id}, is from the future: a clock was or is wrong` };
   const same = (one: readonly string[], other: readonly string[] = []) => one.join('\0') === other.join('\0');
   if (!same(files.include, found.include) || !same(files.exclude, found.exclude))
     return { why: 'ops.yml names other files than it did' };

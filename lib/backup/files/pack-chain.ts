@@ -93,7 +93,7 @@ export async function inspectPacks(
   const count = looking.count();
   if (count !== wanted.count) return bad(`${count} and were ${wanted.count}`);
   const without = marked ? `; ${marked} without their setuid or setgid bit` : '';
-  return { name: 'files', good: true, found: `${count}, as promised${without}` };
+  return { name: 'files', good: true, found: `${count}, as in the manifest${without}` };
 }
 
 /**

@@ -48,7 +48,7 @@ export async function surveyFiles(
   place: { id: string; scratch: string },
 ): Promise<Survey> {
   const { fullEverySeconds: every } = files;
-  if (every !== undefined) await run(way, forgetInventories(target, every), 'tidying up');
+  if (every !== undefined) await run(way, forgetInventories(target, every), 'cleaning up');
   return lookThrough(way, target, files, place);
 }
 

@@ -118,7 +118,7 @@ export function oddityInWords({ what, count, paths }: Oddity): string[] {
   if (what === 'a setuid or setgid bit')
     return [`without its setuid or setgid bit after a restore: ${named.join(', ')}${count > named.length ? ` and ${count - named.length} more files` : ''}`]; // prettier-ignore
   if (count > mostNamed)
-    return [`left out: ${count} times ${what}, such as ${named.slice(0, 3).join(', ')}: it would not come back`];
+    return [`left out: ${count} times ${what}, such as ${named.slice(0, 3).join(', ')}: it would not be restored`];
   return paths.map(path => {
     const [name = '', to] = path.split('\0');
     return `left out: ${name} is ${what}${to === undefined ? '' : `, to ${to}`}`;

@@ -96,7 +96,7 @@ export function swapDatabase({ stamp, target }: Replacement, database: SqliteDat
   const kept = (end: string) => `${aside}/${posix.basename(file)}${end}`;
   const put = `${aside}/.put`;
   return {
-    title: 'Put the restored database in the place of the present one',
+    title: 'Replace the present database with the restored one',
     seconds: 300,
     ...swap('database', text => inItsPlace(target, database, text), {
       home,
@@ -125,7 +125,7 @@ export function swapFiles({ target, stamp, paths }: Replacement): Step {
   const disk = (index: number) => `${aside}/.disk${index}`;
   const mark = (index: number) => `${aside}/.put${index}`;
   return {
-    title: `Put the restored ${paths.join(', ')} in the place of the present`,
+    title: `Replace ${paths.join(', ')} with what was restored`,
     seconds: 600,
     ...swap('files', text => inFilesPlace(target, text), {
       home,

@@ -57,7 +57,7 @@ export async function restoreToTarget(
   const sqlite = database?.kind === 'sqlite' ? database : undefined;
   const host = await around.connect(target.host);
   if (args.plan && wanted.parts.some(part => part.name === indexName))
-    report.say(`objects that the bucket ${target.backup?.bucket?.from.name ?? ''} does not have are put back first`);
+    report.say(`objects that the bucket ${target.backup?.bucket?.from.name ?? ''} does not have are restored first`);
   if (args.plan) return exchange({ target, stamp: stampOf(new Date()), database: sqlite, paths: wanted.paths });
 
   const way: Remote = { host, signal, appUser: runtimeOf(target).appUser };
@@ -81,7 +81,7 @@ export async function restoreToTarget(
       {
         title: 'Stage the restored data',
         run: async () => {
-          await run(way, sweepBrought(target), 'tidying up');
+          await run(way, sweepBrought(target), 'cleaning up');
           const from = (name: string) => `${scratch.folder}/${name}`;
           if (sqlite) await run(way, bringDatabase(back, sqlite, from('database.sqlite')), 'bringing the database');
           if (database?.kind === 'postgres' && facts?.kind === 'postgres')
@@ -96,7 +96,7 @@ export async function restoreToTarget(
     const done = await exchange(back);
     aside.push(...asidePlaces(back), ...(bucket?.aside ?? []));
     const left = aside.length
-      ? `; what was there before is in ${aside.join(' and ')}: remove it when nobody misses it`
+      ? `; what was there before is in ${aside.join(' and ')}: remove it when it is no longer needed`
       : '';
     return {
       text: `${done.text ? `${done.text}\n` : ''}${bucket ? `${bucket.text}\n` : ''}${held.id} is back${left}`,
@@ -104,7 +104,7 @@ export async function restoreToTarget(
     };
   } finally {
     const late = { ...way, signal: AbortSignal.timeout(20_000) };
-    await run(late, sweepBrought(target), 'tidying up').catch(() => {});
+    await run(late, sweepBrought(target), 'cleaning up').catch(() => {});
     await scratch.end();
   }
 
@@ -119,11 +119,11 @@ export async function restoreToTarget(
     const exact = args['bucket-exact'];
     await report.show([
       {
-        title: `Put back what the bucket ${source.name} does not have`,
+        title: `Restore what the bucket ${source.name} does not have`,
         run: async say => void (json = await bucketBack(way, held, { folder, part, source, stamp, exact }, say)),
       },
     ]);
-    const text = `${json.put} objects put back into ${source.name}${exact ? `, ${json.removed} later ones taken out` : ''}`;
+    const text = `${json.put} objects restored into ${source.name}${exact ? `, ${json.removed} later ones taken out` : ''}`;
     return { text, json, aside: json.aside || json.removed ? [source.asideOf(stamp)] : [] };
   }
 
@@ -170,7 +170,7 @@ function withoutOwn(all: Selection, held: CompleteBackup, report: RestoreContext
   const parts = all.parts.filter(part => !part.name.startsWith('app.'));
   if (parts.length === all.parts.length) return all;
   const way = `${taskCommand(`restore ${held.id}`, held.manifest)} --to ./restored`;
-  const why = 'what the app made by itself is put back by its own command';
+  const why = 'what the app made by itself is restored by its own command';
   if (!parts.length)
     throw new Failure(2, `${why}, and this backup has nothing else`, { advice: `${way} gives it to you` });
   report.warn(`${why}: ${way} gives it to you`);

@@ -16,7 +16,7 @@ import { countsOf, readCounts } from '../../database/sqlite/backup-copy.ts';
 import { compareRows } from '../../database/row-counts.ts';
 import { sha256Of } from '../../host/checksum.ts';
 
-export const otherSum = 'its checksum is another';
+export const otherSum = 'its checksum does not match';
 
 /**
  * `more`: bytes besides its parts; `packAtOnce`: the full pack is unpacked on its way. @throws Failure 1 when the backup
@@ -78,7 +78,7 @@ export async function fetchUnpacking(
   if (/^unpacked$/m.test(output)) return { check, fault: undefined };
   const fault = /^not unpacked: (.*)$/m.exec(output)?.[1]?.trim() ?? 'it does not unpack';
   if (isTrouble(fault))
-    throw new Failure(1, `unpacking ${part.name} did not work on ${way.host.name}: ${fault}`, {
+    throw new Failure(1, `unpacking ${part.name} failed on ${way.host.name}: ${fault}`, {
       advice: 'make room, or do it elsewhere: --here',
     });
   return { check, fault };
@@ -159,7 +159,7 @@ export function judgeCopy(said: string, part: Part): Check {
 export function judgeDatabase(said: string, part: Part, wanted: SqliteFacts): Check[] {
   const word = (name: string) => new RegExp(`^${name} (.*)$`, 'm').exec(said)?.[1]?.trim() ?? 'no answer';
   const integrity = word('integrity');
-  if (isTrouble(integrity)) throw new Failure(1, `opening the database did not work: ${integrity}`, { advice: 'make room, or do it elsewhere: --here' }); // prettier-ignore
+  if (isTrouble(integrity)) throw new Failure(1, `opening the database failed: ${integrity}`, { advice: 'make room, or do it elsewhere: --here' }); // prettier-ignore
   const checks = [judgeCopy(said, part), { name: 'integrity_check', good: integrity === 'ok', found: integrity }];
   let counts: SqliteFacts;
   try {

@@ -56,7 +56,7 @@ export function sweepDumps(target: Target, database: PostgresDatabase): Command 
 
 export function exchangeDumps({ target, stamp }: Place, database: PostgresDatabase): Step {
   return {
-    title: 'Put the restored database in the place of the present one',
+    title: 'Replace the present database with the restored one',
     seconds: 300,
     run: lines(
       // the number of the present one, which no renaming changes

@@ -37,7 +37,7 @@ export async function putFile(way: Remote, file: string, body: Readable): Promis
   } catch (error) {
     // over a connection that was lost nothing can be removed: the next sweep does it
     if (!(error instanceof Failure) || error.exit !== 4)
-      await run({ ...way, signal: AbortSignal.timeout(patience * 1000) }, sh`rm -f ${making}`, 'tidying up').catch(
+      await run({ ...way, signal: AbortSignal.timeout(patience * 1000) }, sh`rm -f ${making}`, 'cleaning up').catch(
         () => {},
       );
     throw error;

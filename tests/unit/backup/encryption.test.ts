@@ -90,7 +90,7 @@ test('a flipped byte is damage and no wrong identity, wherever in the object it 
     for (const name of ['ana.key', 'ben.key']) {
       const error = await failure(nights.open(sealed.id, identity(name)));
       assert.equal(
-        [error.exit, error.message.includes('its checksum is another')],
+        [error.exit, error.message.includes('its checksum does not match')],
         [7, true],
         `${at}: ${error.message}`,
       );

@@ -321,7 +321,7 @@ test('what a drill unpacks at once is what tar has in its list, and a bomb is cu
   assert.match(good.said, /^unpacked$/m);
   assert.is(readFileSync(join(good.folder, 'files/d/a'), 'utf8'), 'x');
   const packs = { full: good.part, count: 1, changes: undefined };
-  assert.equal(await inspectPacks(way(), good.folder, packs, { count: 1 }), { name: 'files', good: true, found: '1, as promised' }); // prettier-ignore
+  assert.equal(await inspectPacks(way(), good.folder, packs, { count: 1 }), { name: 'files', good: true, found: '1, as in the manifest' }); // prettier-ignore
   const bomb = unpackAtOnce(archive([{ name: 'a', body: 'x'.repeat(50_000_000) }]), 10_240);
   assert.match(bomb.said, /^not unpacked: .+/m);
   assert.ok(statSync(join(bomb.folder, 'files/a')).size < 20_000);
@@ -357,7 +357,7 @@ test('an archive that unpacks to more than was promised is no part of a backup',
     return inspectPacks(way(), folder, { full: part, count, changes: undefined }, { count });
   };
   const plain = archive([{ name: 'a', body: 'x' }]);
-  assert.equal(await look(plain, plain.length, 1), { name: 'files', good: true, found: '1, as promised' });
+  assert.equal(await look(plain, plain.length, 1), { name: 'files', good: true, found: '1, as in the manifest' });
   assert.is((await look(plain, plain.length, 2)).good, false);
   assert.is((await look(Buffer.concat([plain, archive([{ name: '../b', body: 'x' }])]), plain.length, 1)).good, false);
   assert.is((await look(plain.subarray(0, 700), 700, 1)).good, false);

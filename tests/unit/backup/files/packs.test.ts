@@ -341,7 +341,7 @@ test('a new full pack is made when the last one is old, damaged, doubted, or of 
   assert.is(why(held), full.id);
   assert.is(why(held, {}, [], later(6, 22 * 60)), full.id);
   assert.match(why(held, {}, [], later(6, 23 * 60 + 10)), 'is 6 d 23 h old');
-  assert.match(why(held, {}, [], later(-2)), 'of the future');
+  assert.match(why(held, {}, [], later(-2)), 'from the future');
   assert.match(why([]), 'the store has none yet');
   assert.match(why(held, { include: ['shared'] }), 'other files');
   assert.match(why(held, { exclude: ['*.tmp'] }), 'other files');
@@ -384,14 +384,14 @@ test('changes whose full pack is gone, damaged or another one are no backup', as
   assert.is(await fault(), `its full pack, ${full.id}, is not there`);
   again();
   writeFileSync(join(place, 'files.tar.zst'), 'x');
-  assert.match((await fault()) ?? '', 'is damaged: files.tar.zst has another size');
+  assert.match((await fault()) ?? '', 'is damaged: files.tar.zst has a different size');
   again();
   const bytes = readFileSync(join(place, 'files.tar.zst'));
   bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
   writeFileSync(join(place, 'files.tar.zst'), bytes);
   const flipped = await failure(nights.open(changes.id));
   assert.is(flipped.exit, 7);
-  assert.match(flipped.message, 'files.tar.zst is what was stored: its checksum is another');
+  assert.match(flipped.message, 'files.tar.zst is what was stored: its checksum does not match');
 });
 
 /** Packs as somebody who can write to the store could make them, in a folder. */
