@@ -5,12 +5,11 @@ import { Failure } from '../lib/errors.ts';
 import { attempt } from '../lib/deploy/attempt.ts';
 import { serving } from '../lib/release/serving.ts';
 import { askFacts } from '../lib/deploy/ask-facts.ts';
-import { collectArtifacts, wholeCommit } from '../lib/deploy/artifacts.ts';
+import { collectMaterials, wholeCommit } from '../lib/deploy/artifacts.ts';
 import { releaseAt, sha7 } from '../lib/release/release.ts';
 import { verifyDisk, verifyEnvironment } from '../lib/deploy/preflight.ts';
 import { explainWait } from '../lib/deploy/readiness.ts';
 import { switchFor } from '../lib/deploy/switch/switch.ts';
-import { surveyed } from '../lib/runtime/compose/survey.ts';
 import { runtimeOf } from '../lib/runtime/runtime-of.ts';
 import { task } from '../lib/task/task.ts';
 
@@ -60,13 +59,7 @@ export default task(import.meta.url, {
 
       async plan(change) {
         if (unproven) change.notes['unproven'] = unproven;
-        const materials = await surveyed(
-          context,
-          host,
-          target,
-          change,
-          await collectArtifacts(target, sha, context.environment, context.args),
-        );
+        const materials = await collectMaterials(context, host, target, change);
         return switchFor(target, change, {
           before: runtimeOf(target).prepare(change, materials),
           changesData: true,

@@ -2,6 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Target } from '../target/target.ts';
 import { Failure, messageOf } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import type { Change } from '../release/change.ts';
+import { surveyed, type SurveyContext } from '../runtime/compose/survey.ts';
 import type { Materials } from '../runtime/runtime.ts';
 import { readSecret } from '../secret.ts';
 import { verifyTree } from '../git/commit-tree.ts';
@@ -51,6 +54,17 @@ export async function collectArtifacts(
   }
   const composeFile = repo ? await fileAt(repo, sha, runtime.file, environment) : await localFile(runtime.file);
   return { composeFile, ...(await registryPassword(target, environment, { plan })) };
+}
+
+/** The same, and looked at on the host beside what is there. @throws Failure 2 or 3 for what speaks against it; nothing was changed */
+export async function collectMaterials(
+  context: SurveyContext & { args: { plan: boolean } },
+  host: Host,
+  target: Target,
+  change: Change,
+): Promise<Materials> {
+  const materials = await collectArtifacts(target, change.next.sha, context.environment, context.args);
+  return surveyed(context, host, target, change, materials);
 }
 
 /** For images that have to be pulled. Secrets are not read for a plan. @throws Failure 3 for one that is not there */

@@ -6,9 +6,8 @@ import type { Host } from '../host/host.ts';
 import { serving } from '../release/serving.ts';
 import type { Facts } from '../release/facts.ts';
 import { resolveCommit } from '../git/clone.ts';
-import { collectArtifacts } from '../deploy/artifacts.ts';
+import { collectMaterials } from '../deploy/artifacts.ts';
 import { releaseAt } from '../release/release.ts';
-import { surveyed } from '../runtime/compose/survey.ts';
 import { failure, good, warning, type Finding } from '../finding.ts';
 
 /** The same questions that a deploy of what the environment tracks would ask, one round trip. */
@@ -26,8 +25,8 @@ export async function composeFindings(
     const sha = repo ? await resolveCommit(repo, target.tracks, environment) : '0'.repeat(40);
     const next = releaseAt(paths.releases, facts.now, sha, facts.folders);
     const change = { facts, next, was: serving(target, facts), id: 'none', notes: {} };
-    const materials = await collectArtifacts(target, sha, environment, { plan: true });
-    const { takeOver } = await surveyed({ config, report, environment }, host, target, change, materials);
+    const asking = { config, report, environment, args: { plan: true } };
+    const { takeOver } = await collectMaterials(asking, host, target, change);
     const says = takeOver ? `${runtime.file}; what another tool deployed can be taken over` : runtime.file;
     return warnings.length ? warnings : [good('compose file', says)];
   } catch (error) {

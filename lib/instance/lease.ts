@@ -3,7 +3,10 @@ import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
+import { askFacts } from '../deploy/ask-facts.ts';
 import { Failure } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import { maintenanceQuestion } from '../maintenance/maintenance.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import { instancesTied } from '../proxy/proxies.ts';
 import type { Facts } from '../release/facts.ts';
@@ -19,6 +22,19 @@ export type Lease = {
   /** The commit that it serves; undefined: none yet. */
   sha: string | undefined;
 };
+
+/** Of the base; `leases` are all of its copies, `now` in seconds since 1970 on the host's clock. */
+export type InstanceFacts = { facts: Facts; leases: Lease[]; now: number };
+
+/** What is left of an earlier copy of that name goes first: its end is under way. */
+export async function askInstances(host: Host, base: Target, name: string | undefined): Promise<InstanceFacts> {
+  for (let tries = 0; ; tries++) {
+    const facts = await askFacts(host, base, undefined, lines(maintenanceQuestion(base), instancesQuestion(base)));
+    if (name === undefined || !isGoing(facts, name) || tries === 20)
+      return { facts, leases: readLeases(facts), now: Math.floor(facts.now.getTime() / 1000) };
+    await new Promise(resolve => setTimeout(resolve, 500));
+  }
+}
 
 /** The file that says until when a copy lives. Without it the server takes the copy away. */
 export function leaseFile(folder: string, name: string): string {
@@ -41,7 +57,7 @@ export function instancesQuestion(base: Target): Command {
 }
 
 /** Whether the server is about to take away what is left of a copy. */
-export function isGoing(facts: Facts, name: string): boolean {
+function isGoing(facts: Facts, name: string): boolean {
   return (facts.answers.get('instances-going') ?? '').split('\n').includes(name);
 }
 

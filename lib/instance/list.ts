@@ -1,17 +1,19 @@
 // How the throw-away copies of a target are: what each serves, how long it still lives, and whether it is well.
 import type { Target } from '../target/target.ts';
+import { targetName } from '../target/command.ts';
 import { healthNow } from '../deploy/health-now.ts';
 import type { Host } from '../host/host.ts';
 import { serving } from '../release/serving.ts';
 import { askFacts } from '../deploy/ask-facts.ts';
 import { sha7 } from '../release/release.ts';
+import type { Result } from '../report/result.ts';
 import type { Report } from '../report/report.ts';
 import { copyOf, urlOf } from './target.ts';
-import { type Lease } from './lease.ts';
+import type { InstanceFacts, Lease } from './lease.ts';
 import { span } from '../duration.ts';
 
 /** Ages and times in seconds; `left` is below 0 when the server is about to end it. */
-export type InstanceState = Pick<Lease, 'name' | 'sha' | 'by'> & {
+type InstanceState = Pick<Lease, 'name' | 'sha' | 'by'> & {
   age: number;
   left: number;
   end: string;
@@ -21,7 +23,7 @@ export type InstanceState = Pick<Lease, 'name' | 'sha' | 'by'> & {
 };
 
 /** @param now seconds since 1970 on the host's clock */
-export async function instanceState(
+async function instanceState(
   host: Host,
   base: Target,
   { name, sha, by, made, end, ports }: Lease,
@@ -43,7 +45,20 @@ export async function instanceState(
   };
 }
 
-export function instanceTable(seen: InstanceState[], { table, paint }: Report): string {
+export async function listInstances(
+  report: Report,
+  host: Host,
+  base: Target,
+  { leases, now }: InstanceFacts,
+): Promise<Result> {
+  const found = await Promise.all(leases.map(lease => instanceState(host, base, lease, now)));
+  return {
+    text: found.length ? instanceTable(found, report) : `${targetName(base)} has no instances`,
+    json: { app: base.app, environment: base.environment, instances: found },
+  };
+}
+
+function instanceTable(seen: InstanceState[], { table, paint }: Report): string {
   return table(
     seen.map(({ name, sha, age, left, url, healthy, health, by }) => [
       paint.bold(name),

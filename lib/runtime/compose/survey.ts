@@ -19,7 +19,7 @@ import { variablesOf } from './shell-functions.ts';
 import type { Materials } from '../runtime.ts';
 import type { Change } from '../../release/change.ts';
 
-type SurveyContext = {
+export type SurveyContext = {
   config(): Promise<{ targets: readonly Target[] }>;
   report: { warn(text: string): void };
   environment: NodeJS.ProcessEnv;
