@@ -1,5 +1,5 @@
 // Looks at ops.yml without touching a server: is it right, what does a target come to, what does its unit look like.
-import type { Config } from '../lib/config/load.ts';
+import type { Config } from '../lib/config/config.ts';
 import type { Target } from '../lib/target/target.ts';
 import { task } from '../lib/task/task.ts';
 import { type Result } from '../lib/report/result.ts';

@@ -1,6 +1,6 @@
 // Looks for what would make a deploy fail: connection, tools, rights, space, files; each finding with its fix.
 import { targetName } from '../lib/target/command.ts';
-import type { Config } from '../lib/config/load.ts';
+import type { Config } from '../lib/config/config.ts';
 import { composeFindings } from '../lib/doctor/compose-findings.ts';
 import { failure, good, type Finding } from '../lib/finding.ts';
 import { findingsOf } from '../lib/doctor/findings.ts';

@@ -3,7 +3,8 @@ import { Failure } from '../lib/errors.ts';
 import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { leftoverQuestion, readLeftover } from '../lib/plan/keeper/leftover.ts';
 import { lookAround } from '../lib/recover/present-state.ts';
-import { acceptPresent, accepts, nothingLeft, shownLeftover, tryAgain } from '../lib/recover/recover.ts';
+import { acceptPresent, accepts, tryAgain } from '../lib/recover/recover.ts';
+import { shownLeftover, nothingLeft } from '../lib/recover/show-leftover.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {

@@ -1,13 +1,13 @@
 // ops.yml from disk to targets: everything that is wrong with it at once, or every target ready to use.
-import { open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { didYouMean } from '../did-you-mean.ts';
-import { Failure, messageOf } from '../errors.ts';
 import { renamedSetting } from '../renamed.ts';
-import { buildHost, buildStore, buildTarget } from './build/target.ts';
+import { buildTarget } from './build/target.ts';
+import { buildHost } from './build/host.ts';
+import { buildStore } from './build/backup.ts';
 import { buildAlert } from './build/alerts.ts';
 import { settingsTree } from './merge.ts';
-import { sourceOf, type Problem, type Source } from '../yaml/problems.ts';
+import { sourceOf, type Problem } from '../yaml/problems.ts';
 import { faultsWithin } from './rules/target.ts';
 import { clashes } from './rules/conflicts.ts';
 import { type Draft } from './rules/draft.ts';
@@ -16,34 +16,16 @@ import {
   faults,
   fileSchema,
   hostIn,
-  settingOrder,
   settingsIn,
   settingsSchema,
   storeIn,
   type WrittenStore,
 } from './schema/file.ts';
 import { unknown as unknownName } from './rules/unknown-name.ts';
-import type { Target } from '../target/target.ts';
-import { get, leaves, positionOf, plain, textAt, without, type Scalar, type Tree } from '../yaml/tree.ts';
+import { get, positionOf, plain, textAt, without, type Tree } from '../yaml/tree.ts';
 import { readYaml } from '../yaml/yaml.ts';
-
-export type Config = {
-  /** Absolute. */
-  file: string;
-  targets: Target[];
-  defaultApp: string | undefined;
-  /** @throws Failure 2 when there is no such app or environment. */
-  find(app: string | undefined, environment: string): Target;
-  /** Dotted path in the words of ops.yml → `ops.yml:12:5`, or `default`. */
-  origins(target: Target): Map<string, string>;
-  /** Every merged setting with its value and its origin, for people. */
-  settings(target: Target): Setting[];
-};
-
-/** `value` is [] or {} for an empty list or map. */
-type Setting = { path: string; value: Scalar | [] | Record<string, never>; from: string };
-
-const largest = 1_000_000;
+import { readText } from './read-file.ts';
+import { configOf, type Config } from './config.ts';
 
 export async function loadConfig(file: string): Promise<Config> {
   const text = await readText(file);
@@ -76,29 +58,6 @@ export async function loadConfig(file: string): Promise<Config> {
     return { target, tree: draft.tree };
   });
   return configOf(resolve(file), textAt(tree, 'default_app'), built, source);
-}
-
-async function readText(file: string): Promise<string> {
-  let bytes: Buffer;
-  try {
-    const handle = await open(file);
-    try {
-      const { size } = await handle.stat();
-      if (size > largest) throw new Error(`it is larger than ${largest / 1e6} MB`);
-      bytes = await handle.readFile();
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    throw new Failure(3, `cannot read ${file}: ${messageOf(error)}`, {
-      advice: 'run the task in the folder of ops.yml, or name the file: --config path/to/ops.yml',
-    });
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new Failure(3, `cannot read ${file}: it is not UTF-8 text`);
-  }
 }
 
 /** The problems of the file as written, the tree without the parts that have them, and the keys they leave in doubt. */
@@ -197,59 +156,4 @@ function strayStores(
 /** A shared line that is wrong in two environments is told once. */
 function distinct(problems: readonly Problem[]): Problem[] {
   return [...new Map(problems.map(problem => [JSON.stringify(problem), problem])).values()];
-}
-
-function configOf(
-  file: string,
-  defaultApp: string | undefined,
-  built: readonly { target: Target; tree: Tree }[],
-  source: Source,
-): Config {
-  const targets = built.map(one => one.target);
-  const settings = (target: Target): Setting[] => {
-    const tree = built.find(
-      one => one.target.app === target.app && one.target.environment === target.environment,
-    )?.tree;
-    const ordered = settingOrder.flatMap(name => {
-      const section = get(tree, name);
-      return section ? leaves(section, name) : [];
-    });
-    return ordered.map(({ path, tree: leaf }) => {
-      const value = leaf.kind === 'value' ? leaf.value : leaf.kind === 'list' ? ([] as []) : {};
-      return { path, value, from: source.place(leaf.at) };
-    });
-  };
-  return {
-    file,
-    targets,
-    defaultApp,
-    settings,
-    origins: target => new Map(settings(target).map(({ path, from }) => [path, from])),
-    find: (app, environment) => findTarget(targets, app ?? defaultApp, environment),
-  };
-}
-
-function findTarget(targets: readonly Target[], app: string | undefined, environment: string): Target {
-  const apps = [...new Set(targets.map(target => target.app))];
-  const wanted = app ?? (apps.length === 1 ? apps[0] : undefined);
-  if (wanted === undefined)
-    throw new Failure(2, `which app? ops.yml has ${apps.join(', ')}`, {
-      advice: 'say it with --app, or set default_app in ops.yml',
-    });
-  if (!apps.includes(wanted)) throw unknown('app', wanted, apps);
-  const ofApp = targets.filter(target => target.app === wanted);
-  const found = ofApp.find(target => target.environment === environment);
-  if (found) return found;
-  throw unknown(
-    `environment of ${wanted}`,
-    environment,
-    ofApp.map(target => target.environment),
-  );
-}
-
-function unknown(what: string, word: string, known: readonly string[]): Failure {
-  const meant = didYouMean(word, known);
-  return new Failure(2, `unknown ${what}: ${word}${meant ? `, did you mean ${meant}?` : ''}`, {
-    advice: `known: ${known.join(', ')}`,
-  });
 }

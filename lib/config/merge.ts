@@ -1,7 +1,7 @@
 // One target's settings: built-in < defaults < app < environment, short forms written out, paths made absolute, every part with its place.
 import { homedir } from 'node:os';
 import { isAbsolute, join as joinLocal, posix, resolve } from 'node:path';
-import { presets } from './schema/file.ts';
+import { presets } from './schema/database.ts';
 import { builtIn, change, get, merge, textAt, treeOf, type Tree } from '../yaml/tree.ts';
 
 /** The settings of `app` in `environment`, in the words of ops.yml, as a tree in which nothing is left to guess. */

@@ -8,7 +8,8 @@ import { type Facts } from '../release/facts.ts';
 import { askFacts } from './ask-facts.ts';
 import type { Release } from '../release/release.ts';
 import { runtimeOf } from '../runtime/runtime-of.ts';
-import { mismatch, readAnswers, readyWords } from '../health/probes.ts';
+import { readAnswers, readyWords } from '../health/probes.ts';
+import { mismatch } from '../health/mismatch.ts';
 
 /** Shell lines for the facts question: `… | fact health`. Changes nothing but a scratch folder of its own. */
 export function healthQuestion(target: Target, serving: Release | undefined): Command {

@@ -1,5 +1,5 @@
 // The log of the environment that has to go first: read along on the same host, or asked for on its own.
-import type { Config } from '../config/load.ts';
+import type { Config } from '../config/config.ts';
 import type { Target } from '../target/target.ts';
 import type { HostSettings } from '../target/host-settings.ts';
 import type { Host } from '../host/host.ts';

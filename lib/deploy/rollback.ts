@@ -1,6 +1,6 @@
 // Going back: the release that was good before, put live again without its database, or with it when that was asked for.
 import { taskCommand } from '../target/command.ts';
-import type { Config } from '../config/load.ts';
+import type { Config } from '../config/config.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';

@@ -1,6 +1,6 @@
 // After a deploy: watches what visitors get for a while, and goes back as soon as it is worse than in the minute before.
 import { taskCommand } from '../target/command.ts';
-import type { Config } from '../config/load.ts';
+import type { Config } from '../config/config.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';

@@ -1,5 +1,5 @@
 // What the doctor finds in the compose file: whether Compose takes it, what others on the host have of it, and what it replaces.
-import type { Config } from '../config/load.ts';
+import type { Config } from '../config/config.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';

@@ -4,6 +4,8 @@ import type { Probe, Health } from '../target/health-settings.ts';
 import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { sha7 } from '../release/release.ts';
+import { escape, expected, filled, isShort } from './expected-value.ts';
+import { mismatch, type Seen } from './mismatch.ts';
 
 /** What the texts below need besides the prelude. */
 export const readyWords: Command = script(readFileSync(new URL('./ready.sh', import.meta.url), 'utf8'));
@@ -54,39 +56,10 @@ function conditions(probe: Probe, sha: string): string[] {
   return isShort(sha) ? all.map(text => text.replaceAll(sha, `${sha}[0-9a-f]*`)) : all;
 }
 
-/** Folders that other tools left know the first digits of their commit only. */
-function isShort(sha: string): boolean {
-  return sha.length < 40;
-}
-
-/** Whether a value is the expected one. Of a commit that is known by its first digits only, these have to be right. */
-function isAs(found: unknown, raw: string | number | boolean, sha: string): boolean {
-  if (found === expected(raw, sha)) return true;
-  if (typeof raw !== 'string' || typeof found !== 'string' || !isShort(sha)) return false;
-  const pattern = raw.split('{sha}').map(part => escape(filled(part, sha)));
-  return new RegExp(`^${pattern.join(`${sha}[0-9a-f]*`)}$`).test(found);
-}
-
-function escape(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-}
-
-function filled(text: string, sha: string): string {
-  return text.replaceAll('{sha7}', sha7(sha)).replaceAll('{sha}', sha);
-}
-
-function expected(value: string | number | boolean, sha: string): string | number | boolean {
-  return typeof value === 'string' ? filled(value, sha) : value;
-}
-
 export function asksVersion(probe: Probe): boolean {
   return /\{sha7?\}/.test(JSON.stringify([probe.json, probe.header]));
 }
 
-/** Letters of a body that the host sends. */
-const most = 65_536;
-
-type Seen = { name: string; status: number; head: string; body: string; why: string };
 export type Answers = {
   probes: Seen[];
   dead: string | undefined;
@@ -139,83 +112,6 @@ function wrongIn(probes: readonly Probe[], sha: string, answers: Answers, set = 
     const what = seen ? mismatch(probe, seen, sha) : 'did not answer';
     return what ? [`${probe.name}: ${probe.url} ${what}`] : [];
   });
-}
-
-/** What is wrong with an answer, as the end of a sentence that begins with the URL; undefined: nothing. */
-export function mismatch(probe: Probe, seen: Seen, sha: string): string | undefined {
-  const { status, head, body, why } = seen;
-  if (status === 0) return why.replace(/^curl: \(\d+\) /, '') || 'did not answer';
-  if (status !== probe.status) {
-    const location = /^location: *(.*)$/im.exec(head)?.[1]?.trim();
-    if (location) return `answers ${status}, a redirect to ${location}`;
-    const reason = reasonIn(body);
-    return `answers ${status}${reason ? `: ${reason}` : ''}${hint(status)}`;
-  }
-  if (probe.header) {
-    const value = new RegExp(`^${escape(probe.header.name)}: *(.*)$`, 'im').exec(head)?.[1]?.trim();
-    const want = filled(probe.header.value, sha).trim();
-    if (!isAs(value, probe.header.value.trim(), sha))
-      return `has ${probe.header.name} ${value ? JSON.stringify(value) : 'missing'}, expected ${want}`;
-  }
-  const keys = Object.entries(probe.json);
-  if (keys.length === 0) return undefined;
-  let json: unknown;
-  try {
-    json = JSON.parse(body);
-  } catch {
-    if (body.length >= most)
-      return `answers ${status} with more than ${most / 1024} kB, too much for a probe with json`;
-    return `answers ${status} with something that is not JSON`;
-  }
-  for (const [path, raw] of keys) {
-    const want = expected(raw, sha);
-    const found = valueAt(json, path);
-    if (!isAs(found, raw, sha))
-      return `says ${path}: ${JSON.stringify(found) ?? 'nothing'}, expected ${JSON.stringify(want)}`;
-  }
-  return undefined;
-}
-
-/** Follows keys and places in lists, `checks.0.ok`; a key may have dots itself. */
-function valueAt(json: unknown, path: string): unknown {
-  if (typeof json !== 'object' || json === null) return undefined;
-  const own = new Map(Object.entries(json));
-  if (own.has(path)) return own.get(path);
-  for (let dot = path.indexOf('.'); dot >= 0; dot = path.indexOf('.', dot + 1)) {
-    const found = valueAt(own.get(path.slice(0, dot)), path.slice(dot + 1));
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-function hint(status: number): string {
-  if (status === 404) return ' (nothing at this path: is the path or the port of the probe right?)';
-  if (status === 403 || status === 400) return ' (does the app refuse this Host header?)';
-  return '';
-}
-
-function reasonIn(body: string): string {
-  try {
-    const json: unknown = JSON.parse(body);
-    if (isRecord(json)) {
-      const said = json.reason ?? json.error ?? json.message ?? json.status;
-      if (typeof said === 'string') return said.slice(0, 200);
-      return JSON.stringify(json).slice(0, 200);
-    }
-  } catch {
-    // not JSON: the first line of text will do
-  }
-  return (
-    body
-      .trim()
-      .split('\n')[0]
-      ?.replace(/<[^>]*>/g, '')
-      .slice(0, 200) ?? ''
-  );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Why the wait ended without a ready release, for a person: one sentence, then the log's tail. */

@@ -3,9 +3,9 @@ import type { Target } from '../target/target.ts';
 import type { HostSettings } from '../target/host-settings.ts';
 import type { Report } from '../report/report.ts';
 import type { Host } from '../host/host.ts';
-import type { Config } from '../config/load.ts';
+import type { Config } from '../config/config.ts';
 import type { Readable } from 'node:stream';
-import type { Flags, Reach, Shape, Values } from './args.ts';
+import type { Values, Shape, Reach, Flags } from './flags.ts';
 import type { Result } from '../report/result.ts';
 
 export type Env<R extends Reach> = R extends 'one'

@@ -1,5 +1,5 @@
 // The text of --help, made from what a task declares; it reads and asks nothing.
-import { type Flag, type Shape, flagsOf } from './args.ts';
+import { flagsOf, type Shape, type Flag } from './flags.ts';
 
 const width = 80;
 

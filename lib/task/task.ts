@@ -1,18 +1,20 @@
 // How a task starts and ends: flags, context, signals, exit codes. The only file that touches `process`.
 import { realpathSync } from 'node:fs';
-import { hostname, userInfo } from 'node:os';
 import { basename, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { taskCommand } from '../target/command.ts';
-import { type Flags, type Reach, type Shape, type Typed, flagsOf, hasValues, parse } from './args.ts';
-import type { Config } from '../config/load.ts';
+import { type Typed, hasValues, parse } from './args.ts';
+import { flagsOf, type Shape, type Reach, type Flags } from './flags.ts';
+import type { Config } from '../config/config.ts';
 import type { Target } from '../target/target.ts';
 import type { HostSettings } from '../target/host-settings.ts';
-import { type ExitCode, Failure, messageOf } from '../errors.ts';
+import { Failure, messageOf } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { Report, Reporter } from '../report/report.ts';
 import type { Result } from '../report/result.ts';
+import { listen } from './signals.ts';
 import type { Args, Context, TaskDefinition } from './context.ts';
+import { whoRuns } from './who.ts';
 
 /** Declares a task, and runs it when its file is the program that was started. */
 export function task<
@@ -51,7 +53,7 @@ async function start<F extends Flags, R extends Reach, C extends boolean>(spec: 
   // On Node 20 the SDK of the stores would tell whoever reads cron's mail about its plans for Node 22.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
   const voice = await speak(name, typed, words);
-  const events = listen(voice, spec.changes === true);
+  const events = listen(process, voice, spec.changes === true);
   const hosts = new Map<string, Promise<Host>>();
   let exit = 0;
   try {
@@ -117,55 +119,6 @@ async function speak(name: string, typed: Typed | undefined, words: string[]): P
   });
 }
 
-/** What can happen to a running task from outside: signals, a reader that goes away, an error that nobody caught. */
-function listen(voice: Reporter, changes: boolean) {
-  const controller = new AbortController();
-  const { signal } = controller;
-  let exit: 130 | 143 | undefined;
-  let since = 0;
-  let unread = false;
-
-  const hopeless = new Promise<never>((_, reject) => {
-    process.on('uncaughtException', reject);
-    const interrupted = (name: NodeJS.Signals) => {
-      if (exit !== undefined) {
-        // One Ctrl-C may come twice: from the terminal, and passed on by npx or tsx.
-        if (name === 'SIGINT' && performance.now() - since > 400) process.exit(130);
-        return;
-      }
-      exit = name === 'SIGINT' ? 130 : 143;
-      since = performance.now();
-      voice.report.warn(changes ? 'interrupted: undoing, press Ctrl-C again to leave it to the server' : 'interrupted');
-      controller.abort(new Failure(exit, `interrupted by ${name}`));
-      // Nothing to undo: what does not listen to the signal is not waited for long.
-      if (!changes) setTimeout(() => reject(signal.reason), 2000).unref();
-    };
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupted);
-  });
-  // It may reject when the race is over.
-  hopeless.catch(() => {});
-
-  // `| head` took what it wanted. A task that changes something goes on to its end all the same.
-  process.stdout.on('error', () => {
-    if (changes || signal.aborted) return;
-    unread = true;
-    controller.abort(new Failure(0, 'nobody reads the output any more'));
-  });
-  process.stderr.on('error', () => {});
-
-  return {
-    signal,
-    hopeless,
-    unread: () => unread,
-    /** The error to tell and the exit code it gets: an interruption's, unless a person is needed (6). */
-    blame(error: unknown): [unknown, ExitCode?] {
-      if (exit === undefined || (error instanceof Failure && error.exit === 6)) return [error];
-      const aborted = error instanceof Error && error.name === 'AbortError';
-      return [aborted ? signal.reason : error, exit];
-    },
-  };
-}
-
 function contextOf<F extends Flags, R extends Reach, C extends boolean>(
   spec: TaskDefinition<F, R, C>,
   { values, positionals, rest }: Typed,
@@ -211,7 +164,7 @@ function contextOf<F extends Flags, R extends Reach, C extends boolean>(
     get input() {
       return process.stdin;
     },
-    who: who(environment),
+    who: whoRuns(environment, process.getuid?.()),
     folder,
   };
   return context;
@@ -226,25 +179,6 @@ function fits<F extends Flags, R extends Reach, C extends boolean>(
 
 function named({ env, app }: Typed['values']): { env: string | undefined; app: string | undefined } {
   return { env: env === undefined ? env : String(env), app: app === undefined ? app : String(app) };
-}
-
-/** It becomes the value of `by=` in the release log, so it is one plain word. */
-function who({ GITHUB_ACTIONS, GITHUB_ACTOR, USER }: NodeJS.ProcessEnv): string {
-  if (GITHUB_ACTIONS === 'true' && GITHUB_ACTOR) return oneWord(`github:${GITHUB_ACTOR}`);
-  return oneWord(`${userName() ?? USER ?? process.getuid?.() ?? 'someone'}@${hostname()}`);
-}
-
-function userName(): string | undefined {
-  try {
-    return userInfo().username;
-  } catch {
-    // A container may run as a number that no account has.
-    return undefined;
-  }
-}
-
-function oneWord(text: string): string {
-  return text.replace(/[^\p{L}\p{N}.@:_+[\]-]+/gu, '-');
 }
 
 async function end(exit: number, hosts: Map<string, Promise<Host>>) {

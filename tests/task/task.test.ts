@@ -222,8 +222,11 @@ test('--help works from any folder, without ops.yml, and loads nothing but what 
       'lib/errors.ts',
       'lib/renamed.ts',
       'lib/task/args.ts',
+      'lib/task/flags.ts',
       'lib/task/help.ts',
+      'lib/task/signals.ts',
       'lib/task/task.ts',
+      'lib/task/who.ts',
       'tests/support/task/frame.ts',
     ],
   );

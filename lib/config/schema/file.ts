@@ -6,9 +6,6 @@ import {
   branch,
   command,
   duration,
-  hostPath,
-  insidePath,
-  isPattern,
   jumps,
   line,
   list,
@@ -16,28 +13,20 @@ import {
   name,
   oneLineValue,
   path,
-  plainText,
   portRange,
   root,
   scalar,
   requestSize,
   url,
-  user,
-  variable,
   whole,
   wildcard,
-  yes,
 } from './values.ts';
 import { alert, backup, store } from './backup.ts';
 import { maintenance, site } from './site.ts';
-import { about, either, has, mapOf, namedMap, notText, password, shape, variables, type Any } from './combinators.ts';
-
-/** The commands behind `migrate: prisma` and its like. */
-export const presets = {
-  prisma: 'npx prisma migrate deploy',
-  alembic: 'alembic upgrade head',
-  rails: 'bin/rails db:migrate',
-};
+import { about, either, mapOf, namedMap, notText, shape, variables, type Any } from './combinators.ts';
+import { envFile } from './env.ts';
+import { database, migrate } from './database.ts';
+import { compose, process, systemd } from './runtime.ts';
 
 const publicKeys = either(publicKey, list(publicKey), Array.isArray);
 const host = either(
@@ -49,105 +38,6 @@ const host = either(
     jump: about('A host to go through, as after ssh -J', v.optional(jumps)),
     jump_host_key: about('The public key the jump host must show', v.optional(publicKeys)),
   }),
-  notText,
-);
-
-const compose = shape({
-  file: about('The compose file: in repo at the released commit, else on this machine', v.optional(path)),
-  project: about('The compose project (default: <app>-<environment>)', v.optional(name)),
-  accessories: about('Services that no deploy stops or recreates, such as redis', v.optional(list(name))),
-  service: about('The service that exec and migrate mean', v.optional(name)),
-  variables: about('Values for ${…} in the compose file; not for secrets', v.optional(variables(scalar))),
-  registry: about(
-    'Where images are pulled from',
-    v.optional(shape({ server: v.optional(line), username: v.optional(line), password: v.optional(password) })),
-  ),
-  stop_seconds: about('Seconds between SIGTERM and SIGKILL (default 10)', v.optional(whole(0, 600))),
-});
-
-const shared = about('Paths inside a release that link to the same path under shared/', v.optional(list(insidePath)));
-const install = about('A command run in the new release before any downtime', v.optional(command));
-const start = about('The command that starts the app', v.optional(command));
-const systemd = shape({
-  unit: about('The unit, without .service', v.optional(name)),
-  user: about('The user that owns releases and runs the app', v.optional(user)),
-  shared,
-  install,
-  start,
-});
-const process = shape({ start, shared, install });
-
-const keyRule = either(
-  v.picklist(['required', 'optional'], 'must be required, optional, or a map of rules'),
-  shape({
-    required: about('Default true', v.optional(yes)),
-    one_of: about('The values allowed', v.optional(list(scalar))),
-    pattern: about(
-      'A regular expression the whole value must match',
-      v.optional(v.pipe(plainText, v.check(isPattern, 'is not a regular expression'))),
-    ),
-    number: about(
-      'The value is a number in this range',
-      v.optional(
-        shape({
-          min: v.optional(v.number(mustBe('a number'))),
-          max: v.optional(v.number(mustBe('a number'))),
-          whole: v.optional(yes),
-        }),
-      ),
-    ),
-    min_length: v.optional(whole(1, 10_000)),
-    placeholder: about(
-      'Refuse values such as changeme or your-key',
-      v.optional(v.literal('refuse', 'can only be: refuse')),
-    ),
-  }),
-  notText,
-);
-const crossCheck = either(
-  // oxlint-disable-next-line unicorn/no-thenable -- the word of ops.yml; its value is never a function
-  shape({ when: variables(scalar), then: variables(scalar), because: v.optional(line) }),
-  shape({ same_origin: list(variable), because: v.optional(line) }),
-  has('same_origin'),
-);
-const envFile = shape({
-  file: about('The file on the host', hostPath),
-  keys: about('A rule per key: required, optional, or a map', v.optional(variables(keyRule))),
-  checks: about('Rules about several keys', v.optional(list(crossCheck))),
-});
-
-const postgres = shape({
-  service: about('compose: the service that is the server', v.optional(name)),
-  user: about('service: its user', v.optional(line)),
-  name: about('service: the database', v.optional(line)),
-  url: about('The variable in an environment file on the host that has the URL', v.optional(variable)),
-});
-const database = shape({
-  sqlite: about('The database file on the host', v.optional(hostPath)),
-  postgres: about('A service of the compose project, or a URL', v.optional(postgres)),
-  as: about('The user who may read and write it, through sudo', v.optional(user)),
-  exclusive: about(
-    'sqlite: only one process may have it open (default true): no switch with two at once',
-    v.optional(yes),
-  ),
-  snapshots: about('Folder for snapshots before a deploy (default backups/snapshots)', v.optional(hostPath)),
-  keep: about('How many snapshots stay (default 7)', v.optional(whole(1, 1000))),
-});
-
-const migrate = either(
-  command,
-  v.pipe(
-    shape({
-      preset: v.optional(v.picklist(['prisma', 'alembic', 'rails'], 'must be prisma, alembic or rails')),
-      command: v.optional(command),
-      service: about('compose: the service whose image runs it', v.optional(name)),
-      seconds: about('How long it may take (default 600)', v.optional(whole(1, 86_400))),
-    }),
-    v.check(
-      ({ preset, command: own }) => !preset || !own || (Object.hasOwn(presets, preset) && presets[preset] === own),
-      'has a preset and a command: say one',
-    ),
-  ),
   notText,
 );
 
@@ -229,6 +119,7 @@ const settings = {
   instances: about('How throw-away copies are made', v.optional(instances)),
   backup: about('What a backup takes, and where it goes', v.optional(backup)),
 };
+
 /** The order in which people expect to read them. */
 export const settingOrder: readonly string[] = Object.keys(settings);
 /** The settings of one target after the merge. */

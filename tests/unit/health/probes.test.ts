@@ -8,7 +8,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Probe, Health } from '../../../lib/target/health-settings.ts';
 import { Failure } from '../../../lib/errors.ts';
-import { explainProbes, judgeProbes, mismatch, readAnswers, waitUntilReady } from '../../../lib/health/probes.ts';
+import { explainProbes, judgeProbes, readAnswers, waitUntilReady } from '../../../lib/health/probes.ts';
+import { mismatch } from '../../../lib/health/mismatch.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bookops-probes-'));
 const prelude = readFileSync(new URL('../../../lib/host/step-functions.sh', import.meta.url), 'utf8');

@@ -1,7 +1,8 @@
 // The command line: what is understood, and how everything else is refused before anything happens.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Shape, parse } from '../../../lib/task/args.ts';
+import { parse } from '../../../lib/task/args.ts';
+import { type Shape } from '../../../lib/task/flags.ts';
 import { seconds } from '../../../lib/duration.ts';
 import { Failure } from '../../../lib/errors.ts';
 import { help } from '../../../lib/task/help.ts';
