@@ -221,6 +221,7 @@ test('--help works from any folder, without ops.yml, and loads nothing but what 
       'lib/duration.ts',
       'lib/errors.ts',
       'lib/renamed.ts',
+      'lib/target/command.ts',
       'lib/task/args.ts',
       'lib/task/flags.ts',
       'lib/task/help.ts',
