@@ -2,6 +2,7 @@
 import { lookup, Resolver } from 'node:dns/promises';
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import { Failure } from '../errors.ts';
+import type { Finding } from '../finding.ts';
 
 /** Those of Cloudflare, Google and Quad9: the next is asked when one is silent. */
 export const publicResolvers = ['1.1.1.1', '8.8.8.8', '9.9.9.9'];
@@ -13,7 +14,7 @@ export type Lookup = {
   trouble: string | undefined;
 };
 
-export type DnsProblem = { says: string; fix: string };
+export type DnsProblem = Pick<Required<Finding>, 'says' | 'fix'>;
 
 /** A and AAAA records of each domain. @throws Failure 2 for what is no resolver, 1 when none answers. */
 export async function lookUp(domains: readonly string[], resolvers: readonly string[]): Promise<Lookup[]> {

@@ -1,14 +1,12 @@
 // The Caddy site of one target as it will stand on the server, rendered from caddy/site.caddy.liquid.
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { posix } from 'node:path';
 import { targetName } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import type { Route, Site } from '../target/site-settings.ts';
 import { proxyWord } from './nginx.ts';
+import { renderTemplate } from './template.ts';
 
 const template = new URL('../../caddy/site.caddy.liquid', import.meta.url);
-const load = createRequire(import.meta.url);
 
 /** The whole file. @throws Failure 3 when a value cannot stand in Caddy's configuration. */
 export function caddyConfig(target: Target, site: Site): string {
@@ -17,27 +15,23 @@ export function caddyConfig(target: Target, site: Site): string {
   const isOpen = site.tls === 'off';
   const routes = site.routes.map(route => routeOf(route, site, word));
 
-  const { Liquid }: typeof import('liquidjs') = load('liquidjs');
-  const engine = new Liquid({ strictVariables: true, strictFilters: true, ownPropertyOnly: true });
-  return String(
-    engine.parseAndRenderSync(readFileSync(template, 'utf8'), {
-      app: target.app,
-      environment: target.environment,
-      folder: word(site.folder),
-      addresses: site.domains.map(domain => `${isOpen ? 'http' : 'https'}://${word(domain)}`).join(', '),
-      tls: !isOpen,
-      behind_another: isOpen,
-      email: isOpen || site.email === undefined ? false : word(site.email, /^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+$/),
-      acme: isOpen || site.acme === undefined ? false : word(site.acme, /^https:\/\/[A-Za-z0-9:/._~-]+$/),
-      hsts: site.hsts,
-      noindex: site.noindex,
-      basic_auth: site.basicAuth === undefined ? false : word(site.basicAuth),
-      flag: word(posix.basename(target.maintenance.flag)),
-      maintenance: word(posix.dirname(target.maintenance.flag)),
-      routes,
-      shortest_first: routes.some(({ api }) => api) ? routes.toReversed() : [],
-    }),
-  );
+  return renderTemplate(template, {
+    app: target.app,
+    environment: target.environment,
+    folder: word(site.folder),
+    addresses: site.domains.map(domain => `${isOpen ? 'http' : 'https'}://${word(domain)}`).join(', '),
+    tls: !isOpen,
+    behind_another: isOpen,
+    email: isOpen || site.email === undefined ? false : word(site.email, /^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+$/),
+    acme: isOpen || site.acme === undefined ? false : word(site.acme, /^https:\/\/[A-Za-z0-9:/._~-]+$/),
+    hsts: site.hsts,
+    noindex: site.noindex,
+    basic_auth: site.basicAuth === undefined ? false : word(site.basicAuth),
+    flag: word(posix.basename(target.maintenance.flag)),
+    maintenance: word(posix.dirname(target.maintenance.flag)),
+    routes,
+    shortest_first: routes.some(({ api }) => api) ? routes.toReversed() : [],
+  });
 }
 
 function routeOf({ path, goes, api, bodyLimit }: Route, site: Site, word: (text: string) => string) {

@@ -1,16 +1,14 @@
 // The nginx site of one target as it will stand on the server, rendered from nginx/site.conf.liquid.
 import { sha256 } from '../host/checksum.ts';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { posix } from 'node:path';
 import { targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import type { Route, Site } from '../target/site-settings.ts';
 import { Failure } from '../errors.ts';
 import { logsOf } from './access-log.ts';
+import { renderTemplate } from './template.ts';
 
 const template = new URL('../../nginx/site.conf.liquid', import.meta.url);
-const load = createRequire(import.meta.url);
 
 /** The whole file. @throws Failure 3 when the target has no site, or one with a value that cannot stand in nginx's configuration. */
 export function siteConfig(target: Target): string {
@@ -22,38 +20,33 @@ export function siteConfig(target: Target): string {
   const cached = site.routes.flatMap(({ goes }) => ('upstream' in goes ? (goes.cacheSeconds ?? []) : []));
   const flag = word(target.maintenance.flag);
 
-  // Loaded here: every task that only asks nginx for nothing would wait for it.
-  const { Liquid }: typeof import('liquidjs') = load('liquidjs');
-  const engine = new Liquid({ strictVariables: true, strictFilters: true, ownPropertyOnly: true });
-  return String(
-    engine.parseAndRenderSync(readFileSync(template, 'utf8'), {
-      app: target.app,
-      environment: target.environment,
-      key,
-      writer: target.instance
-        ? taskCommand(`instance up --name ${target.instance.name}`, { ...target, environment: target.instance.base })
-        : taskCommand('site apply', target),
-      reader: target.instance
-        ? 'nginx reads the sites of all instances'
-        : `/etc/nginx/sites-enabled/${target.app}-${target.environment}.conf is a link to it`,
-      logs: word(logsOf(target)),
-      folder: word(site.folder),
-      domains: site.domains.map(word).join(' '),
-      tls: site.tls === 'certbot',
-      behind_another: site.tls === 'off',
-      hsts: site.hsts,
-      noindex: site.noindex,
-      basic_auth: site.basicAuth === undefined ? false : word(site.basicAuth),
-      body_limit: word(site.bodyLimit),
-      flag,
-      maintenance: posix.dirname(flag),
-      cache_seconds: cached.length ? whole(Math.max(...cached)) : false,
-      blue_green: target.switch === 'blue-green',
-      hold: target.switch === 'hold' && whole(site.holdSeconds),
-      upstreams: site.upstreams.map(one => ({ colours: coloursOf(target, key, one) })),
-      routes: withRest(site.routes).map(route => routeOf(route, key, target.switch, word)),
-    }),
-  );
+  return renderTemplate(template, {
+    app: target.app,
+    environment: target.environment,
+    key,
+    writer: target.instance
+      ? taskCommand(`instance up --name ${target.instance.name}`, { ...target, environment: target.instance.base })
+      : taskCommand('site apply', target),
+    reader: target.instance
+      ? 'nginx reads the sites of all instances'
+      : `/etc/nginx/sites-enabled/${target.app}-${target.environment}.conf is a link to it`,
+    logs: word(logsOf(target)),
+    folder: word(site.folder),
+    domains: site.domains.map(word).join(' '),
+    tls: site.tls === 'certbot',
+    behind_another: site.tls === 'off',
+    hsts: site.hsts,
+    noindex: site.noindex,
+    basic_auth: site.basicAuth === undefined ? false : word(site.basicAuth),
+    body_limit: word(site.bodyLimit),
+    flag,
+    maintenance: posix.dirname(flag),
+    cache_seconds: cached.length ? whole(Math.max(...cached)) : false,
+    blue_green: target.switch === 'blue-green',
+    hold: target.switch === 'hold' && whole(site.holdSeconds),
+    upstreams: site.upstreams.map(one => ({ colours: coloursOf(target, key, one) })),
+    routes: withRest(site.routes).map(route => routeOf(route, key, target.switch, word)),
+  });
 }
 
 /** One word for the names that all sites of a server share: maps, zones, upstreams. Two targets never have the same. */

@@ -4,6 +4,7 @@ import type { Target } from '../../target/target.ts';
 import type { StoreSettings } from '../../target/backup-settings.ts';
 import { span } from '../../duration.ts';
 import { Failure, messageOf } from '../../errors.ts';
+import type { Observation } from '../../alert/state.ts';
 import { openStore } from '../../store/open.ts';
 import type { StoreContext, Store } from '../../store/store.ts';
 import { backupsIn, isComplete, type StoredBackup, type CompleteBackup } from '../catalog.ts';
@@ -12,7 +13,7 @@ import { backupOf } from '../settings.ts';
 import { size } from '../../size.ts';
 
 /** One thing that is well or not; `says` is for whom it concerns, in either case. */
-export type Concern = { subject: string; bad: boolean; says: string; advice?: string; seconds?: number };
+export type Concern = Observation & { says: string; advice?: string };
 
 export type InStore = {
   name: string;
