@@ -1,14 +1,13 @@
 // Puts a commit of an app live. A step that fails is undone with all before it, also when this program is gone.
 import { proofQuestion, verifyRestorable } from '../lib/backup/drill/last-proven.ts';
+import { planNewRelease } from '../lib/deploy/plan-release.ts';
 import { attempt } from '../lib/deploy/attempt.ts';
-import { chooseCommit, collectMaterials } from '../lib/deploy/artifacts.ts';
+import { chooseCommit } from '../lib/deploy/artifacts.ts';
 import { releaseAt, sha7 } from '../lib/release/release.ts';
 import { verifyDisk, verifyEnvironment, verifyRanOn } from '../lib/deploy/preflight.ts';
 import { requiredLog } from '../lib/deploy/required-environment.ts';
 import { explainWait } from '../lib/deploy/readiness.ts';
-import { switchFor } from '../lib/deploy/switch/switch.ts';
 import { verifyWatchable, watchVisitors } from '../lib/deploy/watch-traffic.ts';
-import { runtimeOf } from '../lib/runtime/runtime-of.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
@@ -64,12 +63,7 @@ export default task(import.meta.url, {
       // Let's go. Start impacting things.
       async plan(change) {
         if (unproven) change.notes['unproven'] = unproven;
-        const materials = await collectMaterials(context, host, target, change);
-        return switchFor(target, change, {
-          before: runtimeOf(target).prepare(change, materials),
-          changesData: true,
-          why: `by ${context.who}: deploy of ${sha7(sha)}`,
-        });
+        return planNewRelease(context, host, target, change, { why: `by ${context.who}: deploy of ${sha7(sha)}` });
       },
     });
     if (!args.watch || !went || args.plan) return result;

@@ -2,15 +2,14 @@
 import { targetName, taskCommand } from '../lib/target/command.ts';
 import { proofQuestion, verifyRestorable } from '../lib/backup/drill/last-proven.ts';
 import { Failure } from '../lib/errors.ts';
+import { planNewRelease } from '../lib/deploy/plan-release.ts';
 import { attempt } from '../lib/deploy/attempt.ts';
 import { serving } from '../lib/release/serving.ts';
 import { askFacts } from '../lib/deploy/ask-facts.ts';
-import { collectMaterials, wholeCommit } from '../lib/deploy/artifacts.ts';
+import { wholeCommit } from '../lib/deploy/artifacts.ts';
 import { releaseAt, sha7 } from '../lib/release/release.ts';
 import { verifyDisk, verifyEnvironment } from '../lib/deploy/preflight.ts';
 import { explainWait } from '../lib/deploy/readiness.ts';
-import { switchFor } from '../lib/deploy/switch/switch.ts';
-import { runtimeOf } from '../lib/runtime/runtime-of.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
@@ -59,10 +58,7 @@ export default task(import.meta.url, {
 
       async plan(change) {
         if (unproven) change.notes['unproven'] = unproven;
-        const materials = await collectMaterials(context, host, target, change);
-        return switchFor(target, change, {
-          before: runtimeOf(target).prepare(change, materials),
-          changesData: true,
+        return planNewRelease(context, host, target, change, {
           why: `by ${context.who}: promotion of ${sha7(sha)} from ${from}`,
         });
       },

@@ -1,11 +1,9 @@
 // Starts what serves once more, through the same steps and the same way back as a deploy.
+import { planSameRelease } from '../lib/deploy/plan-release.ts';
 import { attempt } from '../lib/deploy/attempt.ts';
 import { servingOrRefuse } from '../lib/release/serving.ts';
 import { verifyEnvironment } from '../lib/deploy/preflight.ts';
 import { explainWait } from '../lib/deploy/readiness.ts';
-import { switchFor } from '../lib/deploy/switch/switch.ts';
-import { surveyed } from '../lib/runtime/compose/survey.ts';
-import { runtimeOf } from '../lib/runtime/runtime-of.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
@@ -28,9 +26,8 @@ export default task(import.meta.url, {
         return now;
       },
 
-      plan: async change =>
-        switchFor(target, change, {
-          before: runtimeOf(target).verify(change, await surveyed(context, host, target, change, {})),
+      plan: change =>
+        planSameRelease(context, host, target, change, {
           changesData: false,
           why: `by ${context.who}: restart`,
         }),

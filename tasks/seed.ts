@@ -1,11 +1,9 @@
 // Makes the data of an environment anew from a list of users; what was there is kept as a snapshot, and production is refused.
+import { planSameRelease } from '../lib/deploy/plan-release.ts';
 import { verifyEnvironment } from '../lib/deploy/preflight.ts';
 import { attempt } from '../lib/deploy/attempt.ts';
 import { servingOrRefuse } from '../lib/release/serving.ts';
 import { explainWait } from '../lib/deploy/readiness.ts';
-import { switchFor } from '../lib/deploy/switch/switch.ts';
-import { surveyed } from '../lib/runtime/compose/survey.ts';
-import { runtimeOf } from '../lib/runtime/runtime-of.ts';
 import { fillSteps, seedOf, verifySeedable } from '../lib/seed/fill.ts';
 import { task } from '../lib/task/task.ts';
 
@@ -41,9 +39,8 @@ export default task(import.meta.url, {
       },
 
       // The app is stopped meanwhile: only then can a seed that fails be undone to the byte.
-      plan: async change =>
-        switchFor(target, change, {
-          before: runtimeOf(target).verify(change, await surveyed(context, host, target, change, {})),
+      plan: change =>
+        planSameRelease(context, host, target, change, {
           changesData: true,
           fill: fillSteps(target, seed, change, users),
           why: `by ${context.who}: seed`,

@@ -1,6 +1,7 @@
 // Checks a list of arsvent's users before `seed` takes it: everything wrong with it at once, each with its place and never its value.
 // npx tsx examples/arsvent/check-users.ts users.json && npx tsx tasks/seed.ts --env staging --users users.json
 import { readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import * as v from 'valibot';
 import { shape } from '../../lib/config/schema/combinators.ts';
 import { faults } from '../../lib/config/schema/file.ts';
@@ -83,7 +84,7 @@ function refusal(file: string, told: string[]): Failure {
   });
 }
 
-if (process.argv[1] === import.meta.filename) {
+if (pathToFileURL(process.argv[1] ?? '').href === import.meta.url) {
   const [file = 'users.json'] = process.argv.slice(2);
   try {
     console.log(`${checkUsers(file, readFileSync(file, 'utf8'))} users`);

@@ -3,15 +3,13 @@ import type { Target } from '../target/target.ts';
 import type { InstanceData } from '../target/instance-settings.ts';
 import { targetName, taskCommand } from '../target/command.ts';
 import { attempt } from '../deploy/attempt.ts';
-import { collectMaterials } from '../deploy/artifacts.ts';
+import { planNewRelease } from '../deploy/plan-release.ts';
 import { verifyDisk, verifyEnvironment } from '../deploy/preflight.ts';
 import { explainWait } from '../deploy/readiness.ts';
-import { switchFor } from '../deploy/switch/switch.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { releaseAt, sha7 } from '../release/release.ts';
 import type { Result } from '../report/result.ts';
-import { runtimeOf } from '../runtime/runtime-of.ts';
 import { fillSteps, seedOf, verifySeedable } from '../seed/fill.ts';
 import type { Users } from '../seed/users.ts';
 import type { Context } from '../task/context.ts';
@@ -78,10 +76,7 @@ export async function createInstance(
 
     // Let's go. Start impacting things.
     async plan(change) {
-      const materials = await collectMaterials(context, host, copy, change);
-      const { steps, finish } = switchFor(copy, change, {
-        before: runtimeOf(copy).prepare(change, materials),
-        changesData: true,
+      const { steps, finish } = await planNewRelease(context, host, copy, change, {
         // there is nothing to empty yet
         ...(fill && { fill: { ...fillSteps(copy, fill.seed, change, fill.users), first: [] } }),
         why: `by ${who}: ${sha7(sha)}`,

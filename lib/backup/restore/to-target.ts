@@ -3,6 +3,7 @@ import { targetName, taskCommand } from '../../target/command.ts';
 import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
+import { planSameRelease } from '../../deploy/plan-release.ts';
 import { attempt } from '../../deploy/attempt.ts';
 import { serving } from '../../release/serving.ts';
 import { askFacts } from '../../deploy/ask-facts.ts';
@@ -10,9 +11,7 @@ import { pairs } from '../../log-line.ts';
 import type { Step } from '../../plan/step.ts';
 import { runSteps } from '../../plan/run-steps.ts';
 import { explainWait } from '../../deploy/readiness.ts';
-import { switchFor } from '../../deploy/switch/switch.ts';
 import { bringDump, exchangeDumps } from '../../database/postgres/swap.ts';
-import { surveyed } from '../../runtime/compose/survey.ts';
 import { runtimeOf } from '../../runtime/runtime-of.ts';
 import type { Context } from '../../task/context.ts';
 import type { Result } from '../../report/result.ts';
@@ -153,9 +152,8 @@ export async function restoreToTarget(
       },
       async plan(change) {
         change.notes['backup'] = held.id;
-        return switchFor(target, change, {
-          // what another tool deployed is taken over first, so that there is a way back to it
-          before: runtimeOf(target).verify(change, await surveyed(around, host, target, change, {})),
+        // what another tool deployed is taken over first, so that there is a way back to it
+        return planSameRelease(around, host, target, change, {
           changesData: false,
           fill: { first: steps, last: [], migrates: true },
           why: `by ${who}: restore of ${held.id}`,

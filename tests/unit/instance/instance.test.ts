@@ -203,7 +203,7 @@ test('a copy begins with a database that no deploy of its base had half-migrated
   assert.is(over.rows(), 'done\n');
   const at = (patience: number, around: string) => failed(copied(patience, around).judged);
   const left = at(0, `mkdir ${home}/journal`);
-  assert.equal([left.exit, left.message.includes('left book staging half-way')], [1, true]);
+  assert.equal([left.exit, left.message.includes('stopped midway on book staging')], [1, true]);
   const busy = at(0, deploy(`rmdir ${home}/journal`));
   assert.equal([busy.exit, busy.message.includes('a deploy of book staging was running the whole time')], [5, true]);
 });
