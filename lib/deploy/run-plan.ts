@@ -2,8 +2,7 @@
 import { hundredths, secondsSince } from '../duration.ts';
 import { targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
-import { Failure, messageOf } from '../errors.ts';
-import { StepFailed } from '../plan/keeper/step-failed.ts';
+import { Failure } from '../errors.ts';
 import type { Keeper, Outcome } from '../plan/keeper/keeper.ts';
 import type { Change } from '../release/change.ts';
 import type { Result } from '../report/result.ts';
@@ -14,8 +13,9 @@ import { goodUpTo } from '../release/history.ts';
 import { goodAfter, liveLine, type LogLine } from '../release/log.ts';
 import { pairs } from '../log-line.ts';
 import { sha7 } from '../release/release.ts';
-import type { Finish, Step } from '../plan/step.ts';
+import type { Finish } from '../plan/step.ts';
 import { showUndos, shownSteps, type Progress, type Undone } from '../plan/progress.ts';
+import { adviceAt, toldOf, type FailureText } from './failure-text.ts';
 
 export type PlanRun = {
   around: PlanContext;
@@ -208,30 +208,6 @@ const recorded: Partial<Record<DeployRequest['action'], string>> = {
 /** Whether the attempt goes on, or went on, without us. */
 function isLoss(error: unknown): boolean {
   return error instanceof Failure && (error.exit === 4 || error.exit === 6);
-}
-
-function adviceAt(step: Step | undefined, { advice }: DeployRequest): string | undefined {
-  return typeof advice === 'function' ? advice(step) : advice;
-}
-
-type FailureText = { message: string; reason: string; detail?: string | undefined; advice?: string | undefined };
-
-function toldOf(error: unknown, { current: step, said }: Progress, intention: DeployRequest): FailureText {
-  if (error instanceof StepFailed && step) {
-    const explained = intention.explain?.(step, error);
-    const tail = said.filter(line => line.trim()).slice(-12);
-    if (explained) return { message: explained.message, reason: explained.message, detail: explained.detail };
-    // the name of the command, and tar's last word, tell nothing of the cause
-    const last = tail.findLast(line => !/^this failed: |Exiting with failure status/.test(line)) ?? tail.at(-1);
-    return {
-      message: `${step.title}: ${error.message}`,
-      reason: `${step.title}: ${error.message}${last ? `: ${last}` : ''}`.slice(0, 400),
-      detail: tail.join('\n'),
-    };
-  }
-  if (error instanceof Failure)
-    return { message: error.message, reason: error.message, detail: error.detail, advice: error.advice };
-  return { message: messageOf(error), reason: messageOf(error) };
 }
 
 /** What a rollback would go to once this attempt is live. */

@@ -120,7 +120,7 @@ test('an exported name occurs once, and no type of a file alone bears the name o
 });
 
 /** Longer than that: a list that may only become shorter. */
-const long = ['lib/deploy/run-plan.ts', 'lib/plan/keeper/protocol.ts', 'lib/runtime/compose/shell-functions.ts'];
+const long = ['lib/plan/keeper/protocol.ts'];
 
 test('no file has more than 220 lines', () => {
   assert.equal(
