@@ -55,7 +55,7 @@ export function reader(target: Target, file: string, index: number): Command {
 export async function askFacts(host: Host, target: Target, required?: Target, more?: Command): Promise<Facts> {
   const answer = await host.ask(factsCommand(target, required, more));
   if (answer.code !== 0 || !answer.stdout.includes('\nend '))
-    throw new Failure(1, `${host.name} could not tell about ${targetName(target)}`, {
+    throw new Failure(1, `${host.name} could not be asked about ${targetName(target)}`, {
       detail: (answer.stderr || answer.stdout).trim(),
       advice: `${taskCommand('doctor', target)} looks for the cause`,
     });

@@ -40,7 +40,7 @@ export function rollback(
 
     async choose(facts) {
       if (from && facts.current !== from)
-        return { nothing: `${sha7(from)} does not serve any more, so there is nothing to go back from` };
+        return { nothing: `${sha7(from)} no longer serves, so there is nothing to go back from` };
       const earlier = earlierRelease(target, facts, to);
       if ('already' in earlier) return earlier;
       verifyEnvironment(target, facts, context.report.warn);

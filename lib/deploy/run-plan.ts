@@ -170,7 +170,7 @@ export async function runPlan({
   async function afterwards(error: unknown): Promise<Result> {
     if (!(error instanceof Failure) || (error.exit !== 4 && error.exit !== 6)) throw error;
     const { app, environment } = target;
-    report.warn(`${error.message}; asking the server what became of it`);
+    report.warn(`${error.message}; asking the server for the outcome`);
     const line = await aftermath();
     if (line?.outcome === 'live') {
       const text = `${targetName(target)} serves ${sha7(next.sha)}; the server finished by itself`;

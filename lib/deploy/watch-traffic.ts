@@ -91,7 +91,7 @@ async function watch(
   let seen = await look();
   await report.show([
     {
-      title: `Watch what visitors get for ${seconds} s`,
+      title: `Watch the access log for ${seconds} s`,
       run: async say => {
         while (seen.seconds < seconds && !seen.worse) {
           await pause(Math.min(lookEverySeconds, Math.max(0.5, seconds - seen.seconds)), signal);

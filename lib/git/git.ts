@@ -185,7 +185,7 @@ function run(words: string[], environment: Environment): Promise<Said> {
       else if (typeof error.code === 'number') resolve({ code: error.code, stdout, stderr });
       else if (error.code === 'ENOENT')
         reject(new Failure(1, 'git is not on this machine', { advice: 'sudo apt-get install git' }));
-      else reject(new Failure(1, `git did not end as it should: ${error.message.split('\n', 1)[0]}`));
+      else reject(new Failure(1, `git failed: ${error.message.split('\n', 1)[0]}`));
     });
   });
 }

@@ -52,7 +52,7 @@ export function readStream(
   const errors = gatherer();
   const given = new AbortController();
   // a reader that went away must not leave the command waiting for ever
-  output.once('close', () => given.abort(new Failure(1, `${what}: nobody takes it any more`)));
+  output.once('close', () => given.abort(new Failure(1, `${what}: nobody reads it any more`)));
   const signal = AbortSignal.any([way.signal, given.signal]);
   stream(way.host, command, { input: undefined, output, errors, signal, appUser: way.appUser }).then(
     code => {

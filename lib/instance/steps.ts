@@ -124,7 +124,7 @@ export function downStep(base: Target, name: string): Step {
     sweepSoon(sweep),
   );
   return {
-    title: `Take ${name} away`,
+    title: `Remove ${name}`,
     run,
     undo: sh`if ! is_there ${leaseFile(folder, name)}; then ${run}; fi`,
     seconds: 300,

@@ -20,7 +20,7 @@ export function routeTo(site: Site, colour: Colour): Command {
 
 /** Visitors of green go to the ports of the one version there will be. */
 export function routeBack(site: Site): Step {
-  return { title: 'Move visitors from green', run: routeTo(site, 'blue'), undo: routeTo(site, 'green') };
+  return { title: 'Route traffic away from green', run: routeTo(site, 'blue'), undo: routeTo(site, 'green') };
 }
 
 /** Waits until nobody is connected to the colour's ports any more, at most as long as site.drain allows. */

@@ -61,7 +61,7 @@ export async function acceptPresent(
   const { app, environment } = target;
   const { facts, release } = now;
   if (!release)
-    throw new Failure(2, `nobody knows which release of ${targetName(target)} serves`, {
+    throw new Failure(2, `it is unknown which release of ${targetName(target)} serves`, {
       advice: `--release, one of: ${facts.folders.join(', ') || 'none is there; remove nothing, and deploy after the way back works'}`,
     });
   const id = attemptId(

@@ -28,7 +28,7 @@ export function nothingLeft(target: Target, facts: Facts): Result {
       },
     );
   return {
-    text: `nothing to recover: ${targetName(target)} ${now ? `serves ${sha7(now.sha)}` : 'serves nothing yet'}, and no attempt is left half-way${facts.holder ? `; somebody works on it: ${facts.holder}` : ''}${facts.flag === undefined ? '' : `; maintenance is on, and ${taskCommand('maintenance off', target)} ends it`}`,
+    text: `nothing to recover: ${targetName(target)} ${now ? `serves ${sha7(now.sha)}` : 'serves nothing yet'}, and no attempt is left unfinished${facts.holder ? `; another run holds the lock: ${facts.holder}` : ''}${facts.flag === undefined ? '' : `; maintenance is on, and ${taskCommand('maintenance off', target)} ends it`}`,
     json: { app, environment, outcome: 'nothing to do', current: facts.current },
   };
 }

@@ -5,5 +5,5 @@ import type { Colours } from './runtime.ts';
 
 /** When a target has no colours any more: the place that the last one had. */
 export function leaveColour(colours: Colours, was: Release | undefined): Step[] {
-  return was?.colour ? [{ title: `Remove the ${was.colour} place`, run: colours.stop(was) }] : [];
+  return was?.colour ? [{ title: `Remove ${was.colour}`, run: colours.stop(was) }] : [];
 }

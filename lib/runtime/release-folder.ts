@@ -50,7 +50,7 @@ export function folderSteps(
     });
   if (settings.install)
     steps.push({
-      title: 'Install what it depends on',
+      title: 'Install dependencies',
       run: lines(sh`cd ${next.folder} || exit 1`, sh`${as} ${bash} -c ${settings.install}`),
       seconds: 1800,
     });

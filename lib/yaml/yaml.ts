@@ -89,7 +89,7 @@ function start(node: unknown): number {
 }
 
 function saidPlainly(code: string, message: string): string {
-  if (code === 'DUPLICATE_KEY') return 'this key stands here twice';
+  if (code === 'DUPLICATE_KEY') return 'duplicate key';
   if (code === 'MULTIPLE_DOCS') return 'a second document begins here: ops.yml is one';
   if (code === 'TAB_AS_INDENT') return 'a tab: YAML is indented with spaces';
   return message.split('\n')[0] ?? message;

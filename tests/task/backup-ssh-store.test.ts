@@ -87,6 +87,6 @@ test('a store that cannot take anything: the probe ends with 7, and the other st
     ],
     [false, true, false],
   );
-  assert.match(stdout, 'the store attic cannot take probe/');
+  assert.match(stdout, /probe\/\S+ cannot be written to the store attic/);
 });
 test.run();

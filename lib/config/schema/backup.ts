@@ -88,7 +88,7 @@ const kept = (what: string) =>
 export const backup = shape({
   stores: about('Names under stores: each gets every backup', v.optional(list(name))),
   files: about(
-    'Folders and files to take along',
+    'Folders and files to back up',
     v.optional(
       shape({
         include: about('Paths inside the root', v.optional(list(rootPath))),
@@ -98,14 +98,14 @@ export const backup = shape({
         ),
         as: about('The user who may read and write them, through sudo', v.optional(user)),
         full_every: about(
-          'How often all of them go along; in between, what changed since (default 7d)',
+          'How often a full backup of them is made; in between, incremental ones (default 7d)',
           v.optional(age),
         ),
       }),
     ),
   ),
   mode: about(
-    'packs, or tarball: every backup is whole by itself (default packs)',
+    'packs (incremental), or tarball: every backup is complete by itself (default packs)',
     v.optional(v.picklist(['packs', 'tarball'], 'must be packs or tarball')),
   ),
   encrypt: about(
@@ -145,7 +145,7 @@ export const backup = shape({
     'How many stay when backups are pruned (default: 14 days and 8 weeks in a folder, 30 days and 6 months elsewhere)',
     v.optional(shape({ daily: kept('days'), weekly: kept('weeks'), monthly: kept('months') })),
   ),
-  alerts: about('Names under alerts: who is told what is wrong, and that it is well again', v.optional(list(name))),
+  alerts: about('Names under alerts: who gets failures and recoveries', v.optional(list(name))),
   expected_every: about('How far apart backups are meant to be, such as 24h', v.optional(age)),
   proven_within: about(
     'A deploy wants a backup that a drill has proven and that is no older, such as 7d',

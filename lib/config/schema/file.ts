@@ -52,7 +52,7 @@ const expectations = {
 const oneProbe = v.optional(either(url, shape({ url: v.optional(url), ...expectations }), notText));
 const health = shape({
   deadline: about('How long a release may take to be ready (default 60s)', v.optional(duration)),
-  interval: about('Time between two looks (default 500ms)', v.optional(duration)),
+  interval: about('Time between two probes (default 500ms)', v.optional(duration)),
   live: about('A URL that says the process runs', oneProbe),
   ready: about('A URL that says it can serve', oneProbe),
   version: about('A URL that names the release', oneProbe),
@@ -61,7 +61,7 @@ const health = shape({
 
 const instances = shape({
   ports: about('The ports on the server that copies may take, such as 8400-8499', portRange),
-  domain: about('What copies are called: *.staging.example.org', wildcard),
+  domain: about('The domain of instances: *.staging.example.org', wildcard),
   memory: about('The memory of each container at most (default 512m)', v.optional(requestSize)),
   cpus: about(
     'The processors of each container at most (default 1)',
@@ -115,8 +115,8 @@ const settings = {
   health: v.optional(health),
   maintenance: v.optional(maintenance),
   site: about('What visitors reach it by', v.optional(site)),
-  seed: about('How its data are made anew; never in production', v.optional(seed)),
-  instances: about('How throw-away copies are made', v.optional(instances)),
+  seed: about('How its test data are made; never in production', v.optional(seed)),
+  instances: about('How throw-away instances are made', v.optional(instances)),
   backup: about('What a backup takes, and where it goes', v.optional(backup)),
 };
 
@@ -128,10 +128,10 @@ export const fileSchema = shape({
   defaults: about('Settings of every app', v.optional(settingsSchema)),
   hosts: about('Where apps run: local, or { ssh: user@host }', namedMap(host)),
   stores: about('Where backups go: a folder here or on a host, or a bucket', v.optional(namedMap(store))),
-  alerts: about('Who can be told', v.optional(namedMap(alert))),
+  alerts: about('Where alerts go', v.optional(namedMap(alert))),
   default_app: about('The app meant when --app is not given', v.optional(name)),
   apps: about(
-    'What is operated',
+    'The apps',
     namedMap(shape({ ...settings, environments: about('production, staging, …', namedMap(settingsSchema)) })),
   ),
 });

@@ -55,7 +55,7 @@ export const site = shape({
     v.optional(v.picklist(['certbot', 'off'], 'must be certbot or off')),
   ),
   email: about('Where the certificate authority writes to', v.optional(email)),
-  acme: about('Another certificate authority than Let’s Encrypt: its directory', v.optional(url)),
+  acme: about('The ACME directory of another certificate authority than Let’s Encrypt', v.optional(url)),
   hsts: about('Tell browsers to come by https only (default true with tls)', v.optional(yes)),
   noindex: about('X-Robots-Tag: noindex (default: everywhere but in production)', v.optional(yes)),
   basic_auth: about('A password file (htpasswd) on the host', v.optional(proxyPath)),

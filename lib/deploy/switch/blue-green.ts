@@ -82,7 +82,7 @@ export function blueGreenSwitch(
       last: !asksVisitors,
     }),
     {
-      title: `Move visitors to ${colour}`,
+      title: `Route traffic to ${colour}`,
       run: lines(routeTo(site, colour), colours.route(next)),
       // who came in the meantime is served to the end before the candidate goes
       undo: lines(was && colours.route(was), routeTo(site, was ? left : 'blue'), was && drain(site, colour)),
@@ -96,7 +96,7 @@ export function blueGreenSwitch(
   const finish: (Finish | false | undefined)[] = [
     ...runtime.finalize(ours),
     was && {
-      title: `Let ${was.name} finish what it has begun, then stop it`,
+      title: `Drain and stop ${was.name}`,
       // the next deploy takes away what is left there, and no boot starts it
       cleanup: true,
       run: lines(drain(site, left), colours.stop(was)),

@@ -34,7 +34,7 @@ export function whileProbing(target: Target, facts: Facts, id: string, plan: Pla
       : {}),
   });
   const end: Finish = {
-    title: 'Write down what visitors saw',
+    title: 'Record what visitors saw',
     cleanup: true,
     run: lines(words, sh`write_visits ${`${target.paths.releases}/releases.log`} ${id} ${told}`),
   };

@@ -118,7 +118,9 @@ function refusedAt(at: string, route: SshRoute, offered: string[], skipped: stri
   const command = sshCommand(route.address).replace(/^ssh /, '');
   return new Failure(
     4,
-    offered.length > 0 ? `${at} accepted none of the keys offered` : `there is no key to offer to ${at}`,
+    offered.length > 0
+      ? `${at}: permission denied (publickey): it accepted none of the keys offered`
+      : `there is no key to offer to ${at}`,
     {
       detail: [...offered.map(key => `offered  ${key}`), ...skipped.map(line => `skipped  ${line}`)].join('\n'),
       advice: toAdd

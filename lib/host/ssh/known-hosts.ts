@@ -105,7 +105,7 @@ export function keyFailure(
   return new Failure(
     4,
     changed
-      ? `${at} showed another host key than the trusted one: it was set up again, or somebody is in between`
+      ? `the host key of ${at} has changed: it was set up again, or somebody is in between`
       : `the host key of ${at} is not known`,
     {
       detail: [

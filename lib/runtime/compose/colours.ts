@@ -78,7 +78,7 @@ export function composeColours(target: Target, settings: ComposeSettings): Colou
       const making = `${place}.making`;
       const ports = portVariables(site, colour);
       return {
-        title: `Make the ${colour} place for ${next.name}`,
+        title: `Prepare ${colour} for ${next.name}`,
         seconds: stopSeconds + 300,
         run: lines(
           words,

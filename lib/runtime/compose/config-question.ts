@@ -68,7 +68,7 @@ export async function askDocker(
   );
   const answer = await host.ask(question);
   if (!answer.stdout.includes('end -'))
-    throw new Failure(1, `${host.name} could not tell what Docker has there`, {
+    throw new Failure(1, `${host.name} could not say what Docker has there`, {
       detail: (answer.stderr || answer.stdout).trim().slice(-2000),
       advice: `${taskCommand('doctor', target)} looks for the cause`,
     });

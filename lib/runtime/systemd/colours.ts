@@ -37,7 +37,7 @@ export function systemdColours(target: Target, settings: SystemdSettings): Colou
       const colour = next.colour ?? 'blue';
       const variables = Object.entries(portVariables(site, colour)).map(([name, port]) => `${name}=${port}`);
       return {
-        title: `Make the ${colour} place for ${next.name}`,
+        title: `Prepare ${colour} for ${next.name}`,
         seconds: 180,
         run: lines(
           sh`as_root systemctl stop ${serviceOf(settings, next)}`,

@@ -123,7 +123,10 @@ async function syncFolder(folder: string): Promise<void> {
 function refusal(error: unknown, what: string, folder: string): unknown {
   const code = codeOf(error);
   if (code === undefined || error instanceof Failure) return error;
-  return new Failure(1, `${what}: ${code}`, { advice: `is there room in ${folder}, and is it yours?`, cause: error });
+  return new Failure(1, `${what}: ${code}`, {
+    advice: `is the disk of ${folder} full, or does it belong to another user?`,
+    cause: error,
+  });
 }
 
 function missingAsNothing(error: unknown): undefined {

@@ -54,7 +54,7 @@ export function s3Source({ from, prefix }: BucketSource, around: S3Around): AppB
             yield { key, bytes: Size, etag: ETag, modified: LastModified?.toISOString() ?? '' };
           }
       } catch (error) {
-        throw stopped(error, 'does not tell what it has');
+        throw stopped(error, 'cannot be listed');
       }
     },
 

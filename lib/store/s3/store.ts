@@ -59,7 +59,7 @@ export function s3Store(settings: S3Settings, around: S3Around): Store {
       // One by one: the deletion of several at once needs a checksum that not every store takes.
       await client.send(new s3.DeleteObjectCommand(object));
     } catch (error) {
-      if (!isMissing(error)) throw stopped(error, `the store ${name} does not remove ${key}`);
+      if (!isMissing(error)) throw stopped(error, `${key} cannot be deleted from the store ${name}`);
     }
   }
 
@@ -69,7 +69,7 @@ export function s3Store(settings: S3Settings, around: S3Around): Store {
     free: async () => undefined,
 
     async put(key, body, atMost) {
-      const what = `the store ${name} cannot take ${key}`;
+      const what = `${key} cannot be written to the store ${name}`;
       let bytes = 0;
       const counted = new Transform({
         transform(piece: Buffer, _, done) {
@@ -101,7 +101,7 @@ export function s3Store(settings: S3Settings, around: S3Around): Store {
 
     async get(key) {
       const object = at(key);
-      const what = `the store ${name} does not give ${key}`;
+      const what = `${key} cannot be read from the store ${name}`;
       const { s3, client } = await use();
       const found = await client.send(new s3.GetObjectCommand(object)).catch((error: unknown) => {
         if (!isMissing(error)) throw stopped(error, what);
@@ -126,7 +126,7 @@ export function s3Store(settings: S3Settings, around: S3Around): Store {
         for await (const { Contents = [] } of pages)
           for (const { Key = '', Size = 0 } of Contents) yield { key: Key.slice(root.length), bytes: Size };
       } catch (error) {
-        throw stopped(error, `the store ${name} does not tell what it has`);
+        throw stopped(error, `the store ${name} cannot be listed`);
       }
     },
 
@@ -148,7 +148,7 @@ export function s3Store(settings: S3Settings, around: S3Around): Store {
           from = nextPage(page);
         }
       } catch (error) {
-        throw stopped(error, `the store ${name} does not let unfinished uploads be removed`);
+        throw stopped(error, `unfinished uploads cannot be aborted in the store ${name}`);
       }
       return count;
     },
@@ -158,7 +158,7 @@ export function s3Store(settings: S3Settings, around: S3Around): Store {
       try {
         return await examineBucket(client, Bucket, `${root}${prefix}`);
       } catch (error) {
-        throw stopped(error, `the store ${name} does not tell what is unfinished`);
+        throw stopped(error, `unfinished uploads cannot be listed in the store ${name}`);
       }
     },
   };

@@ -51,7 +51,7 @@ export function sshStore(
         return await putFile(await reach(), file, body);
       } catch (error) {
         if (!signal.aborted && error === broken) throw error;
-        throw refused(error, `the store ${name} cannot take ${key}`);
+        throw refused(error, `${key} cannot be written to the store ${name}`);
       } finally {
         body.destroy();
       }
@@ -59,7 +59,7 @@ export function sshStore(
 
     async get(key) {
       const file = place(key);
-      const what = `the store ${name} does not give ${key}`;
+      const what = `${key} cannot be read from the store ${name}`;
       try {
         const way = await reach();
         const there = sh`if [ -f ${file} ]; then echo yes; else why=$(stat ${file} 2>&1); case $why in *'Permission denied'*) printf '%s\\n' "$why" >&2; exit 1 ;; esac; fi`;
@@ -87,7 +87,7 @@ export function sshStore(
           }
         }
       } catch (error) {
-        throw refused(error, `the store ${name} does not tell what it has`);
+        throw refused(error, `the store ${name} cannot be listed`);
       }
     },
 
@@ -104,7 +104,7 @@ export function sshStore(
       try {
         await run(await reach(), command, `removing ${key}`);
       } catch (error) {
-        throw refused(error, `the store ${name} does not remove ${key}`);
+        throw refused(error, `${key} cannot be deleted from the store ${name}`);
       }
     },
 
@@ -118,7 +118,7 @@ ${find(prefix, sh`-name ${`${unfinished}*`}`, sh`-delete -printf x`)}
       try {
         return Number(await run(await reach(), command, 'sweeping'));
       } catch (error) {
-        throw refused(error, `the store ${name} does not let unfinished uploads be removed`);
+        throw refused(error, `unfinished uploads cannot be aborted in the store ${name}`);
       }
     },
 

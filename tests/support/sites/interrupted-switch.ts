@@ -11,7 +11,7 @@ import { onlyOneServes, visitorsDomain, visitorsRoot } from './visitors.ts';
 const torture = process.env['BOOKOPS_TORTURE'] === '1';
 /** Before visitors move, after they moved, and after the release was recorded; or the same of those who wait. */
 const momentsOf = {
-  'blue-green': [/ … Wait until /, / ✔ Move visitors to /, / … Let \S+ finish what it has begun/],
+  'blue-green': [/ … Wait until /, / ✔ Route traffic to /, / … Drain and stop /],
   hold: [/ … Start /, / … Wait until /, / ✔ Record /],
 };
 

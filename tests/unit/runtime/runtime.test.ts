@@ -69,7 +69,7 @@ test('the order is: prepare, maintenance, stop, snapshot, migrate, start, wait; 
     [
       'Unpack into 3333333',
       'Link data',
-      'Install what it depends on',
+      'Install dependencies',
       'Maintenance on',
       'Stop 2222222',
       'Snapshot the database',

@@ -224,7 +224,7 @@ test('questions that wait for the same attempt share its failure, and a later on
   const failures = await Promise.all(Array.from({ length: 5 }, () => failure(there.ask(script('true')))));
   assert.is(new Set(failures).size, 1);
   const late = await startSshd(home.file('id_ed25519.pub'), { port });
-  assert.match((await failure(there.ask(script('true')))).message, 'another host key');
+  assert.match((await failure(there.ask(script('true')))).message, /the host key of .* has changed/);
   late.stop();
 });
 

@@ -109,7 +109,7 @@ test('an error that stays on one part ends the upload, and its parts are taken a
   faults.rule = ({ part }) => (part === 2 ? { answer: 500, code: 'InternalError' } : undefined);
   const error = await failure(store.put('a/x', body(20 * MiB)));
   assert.is(error.exit, 1);
-  assert.match(error.message, 'the store far cannot take a/x: it answered InternalError 500');
+  assert.match(error.message, 'a/x cannot be written to the store far: it answered InternalError 500');
   faults.rule = () => undefined;
   await leavesNothing(settings);
 });

@@ -129,7 +129,7 @@ test('a line that is cut while an object goes there: connection lost, nothing ha
     ),
   );
   assert.is(error.exit, 4);
-  assert.match(error.message, /^the store attic cannot take a\/x: connection lost/);
+  assert.match(error.message, /^a\/x cannot be written to the store attic: connection lost/);
   assert.match(error.advice ?? '', 'nothing half is listed');
   assert.equal(await listed(storeOn(settings(), folder)), []);
   assert.is(files(folder).length, 1);
@@ -198,7 +198,7 @@ test('a full disk, one that cannot be written to, and a folder that is none are 
   const say = async (folder: string, bytes: number) => {
     const error = await failure(storeOn(settings(), folder).put('a/x', Readable.from([randomBytes(bytes)])));
     assert.is(error.exit, 1, error.message);
-    assert.match(error.message, 'the store attic cannot take a/x: ');
+    assert.match(error.message, 'a/x cannot be written to the store attic: ');
     return `${error.message}; ${error.advice ?? ''}`;
   };
   const plain = join(scratch, 'plain');
@@ -239,6 +239,6 @@ test('a host that is not the one it should be gets nothing', async () => {
   const strange = settingsFor(server.address, { hostKeys: [], identity: undefined });
   const error = await failure(put(storeOn(strange, fresh()), 'a/x', 'x'));
   assert.is(error.exit, 4);
-  assert.match(error.message, /the store attic cannot take a\/x: .*host key/);
+  assert.match(error.message, /a\/x cannot be written to the store attic: .*host key/);
 });
 test.run();

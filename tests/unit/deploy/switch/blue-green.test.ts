@@ -68,7 +68,7 @@ function changeOf(one: Target, said: Record<string, string> = {}): Change {
 const planOf = (one: Target, said?: Record<string, string>, restores?: string) =>
   blueGreenSwitch(one, changeOf(one, said), { before: [], changesData: true, why: 'a test', restores });
 const colourOf = (one: Target, said?: Record<string, string>) =>
-  /Move visitors to (\w+)/.exec(
+  /Route traffic to (\w+)/.exec(
     planOf(one, said)
       .steps.map(step => step.title)
       .join('\n'),
@@ -109,8 +109,8 @@ test('the next release gets the other colour; what serves without one has the po
   assert.is(colourOf(target(), { colour: 'green' }), 'blue');
   const first = { ...changeOf(target()), was: undefined };
   const plan = blueGreenSwitch(target(), first, { before: [], changesData: true, why: 'a test' });
-  assert.ok(plan.steps.some(step => step.title === 'Move visitors to blue'));
-  assert.not.ok(plan.finish.some(step => /then stop it/.test(step.title)));
+  assert.ok(plan.steps.some(step => step.title === 'Route traffic to blue'));
+  assert.not.ok(plan.finish.some(step => step.title.startsWith('Drain and stop')));
 });
 
 test('everything before the move leaves what serves alone, in every runtime', () => {
@@ -118,16 +118,16 @@ test('everything before the move leaves what serves alone, in every runtime', ()
     const one = target({ runtime });
     const { steps, finish } = planOf(one, { colour: 'blue' });
     const titles = steps.map(step => step.title).filter(title => !/ site|nginx/.test(title));
-    const move = titles.indexOf('Move visitors to green');
+    const move = titles.indexOf('Route traffic to green');
     assert.equal(
       titles.map(title => title.replace(/\d{8}_\d{6}_/, '')),
       [
-        'Make the green place for 3333333',
+        'Prepare green for 3333333',
         'Snapshot the database while it is in use',
         'Migrate the database',
         'Start 3333333',
         'Wait until 3333333 is ready (green)',
-        'Move visitors to green',
+        'Route traffic to green',
         'Ask 3333333 the way visitors do',
       ],
     );
@@ -140,8 +140,8 @@ test('everything before the move leaves what serves alone, in every runtime', ()
       /\.exact|\.back/,
       'the snapshot is not put back',
     );
-    assert.match(finish[0]?.title ?? '', 'after a reboot');
-    assert.match(finish[1]?.title ?? '', 'finish what it has begun');
+    assert.match(finish[0]?.title ?? '', 'restart on boot');
+    assert.match(finish[1]?.title ?? '', 'Drain and stop');
   }
 });
 
@@ -150,10 +150,10 @@ test('a restart is the same release in the other colour, and its place is anothe
   const now = changeOf(one, { colour: 'green' });
   if (!now.was) throw new Error('nothing serves');
   const plan = blueGreenSwitch(one, { ...now, next: now.was }, { before: [], changesData: false, why: 'restart' });
-  const made = plan.steps.find(step => /place/.test(step.title))?.run.text ?? '';
+  const made = plan.steps.find(step => step.title.startsWith('Prepare'))?.run.text ?? '';
   assert.match(made, '20260102_000000_2222222/blue');
   assert.match(
-    plan.finish.find(step => /then stop it/.test(step.title))?.run.text ?? '',
+    plan.finish.find(step => step.title.startsWith('Drain and stop'))?.run.text ?? '',
     '20260102_000000_2222222/green',
   );
 });
