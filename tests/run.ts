@@ -38,6 +38,9 @@ const seldom = [
   'many-deploys.',
   'parallel.',
 ];
+/** What takes three minutes and more begins first, so that no two slots wait for one at the end. */
+const longest =
+  /^tests\/droplet\/(isolation|(failures-|interruption-)?compose|backup-postgres|instance|secrets|plan)\b/;
 type Verdict = { file: string; passed: number; failed: number; trouble: string | undefined; output: string };
 
 const here = import.meta.dirname;
@@ -148,8 +151,8 @@ function testFiles(ring: string): string[] {
   return (ring === 'unit' ? [ring, 'support'] : [ring]).flatMap(folder =>
     readdirSync(join(here, folder), { recursive: true, encoding: 'utf8' })
       .filter(name => name.endsWith('.test.ts'))
-      .sort()
-      .map(name => `tests/${folder}/${name}`),
+      .map(name => `tests/${folder}/${name}`)
+      .toSorted((a, b) => Number(longest.test(b)) - Number(longest.test(a)) || (a < b ? -1 : 1)),
   );
 }
 
