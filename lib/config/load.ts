@@ -1,7 +1,7 @@
 // ops.yml from disk to targets: everything that is wrong with it at once, or every target ready to use.
 import { dirname, resolve } from 'node:path';
 import { didYouMean } from '../did-you-mean.ts';
-import { renamedSetting } from '../renamed.ts';
+import { renamedSetting } from '../old-words.ts';
 import { buildTarget } from './build/target.ts';
 import { buildHost } from './build/host.ts';
 import { buildStore } from './build/backup.ts';

@@ -1,9 +1,12 @@
 // What a deploy, rollback or restart asks for, and what is ready to be run for it.
 import type { Command } from '../host/sh.ts';
+import type { Keeper } from '../plan/keeper/keeper.ts';
+import type { PlanContext } from '../plan/context.ts';
 import type { StepFailed } from '../plan/keeper/step-failed.ts';
 import type { Plan, Step } from '../plan/step.ts';
 import type { Change } from '../release/change.ts';
 import type { Facts } from '../release/facts.ts';
+import type { LogLine } from '../release/log.ts';
 import type { Release } from '../release/release.ts';
 import type { Target } from '../target/target.ts';
 
@@ -27,3 +30,14 @@ export type PreparedDeploy = { change: Change; plan: Plan };
 
 /** Nothing is to be done: the commit serves, which is looked at before it is said; or for the reason given. */
 export type Idle = { already: string } | { nothing: string };
+export type PlanRun = {
+  around: PlanContext;
+  target: Target;
+  intention: DeployRequest;
+  ready: PreparedDeploy;
+  keeper: Keeper;
+  /** performance.now() when the attempt began. */
+  begun: number;
+  /** The attempt's line once nobody works on it any more, when the connection was lost. */
+  aftermath(): Promise<LogLine | undefined>;
+};

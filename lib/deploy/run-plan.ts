@@ -1,33 +1,18 @@
-// Walks a plan through the keeper and shows it: step by step, then the record, or the one way back.
+// Walks a plan through the keeper and shows it: step by step, then the record, or what revert.ts does.
 import { hundredths, secondsSince } from '../duration.ts';
 import { targetName, taskCommand } from '../target/command.ts';
-import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
-import type { Keeper, Outcome } from '../plan/keeper/keeper.ts';
 import type { Change } from '../release/change.ts';
 import type { Result } from '../report/result.ts';
-import type { PreparedDeploy, DeployRequest } from './request.ts';
-import type { PlanContext } from '../plan/context.ts';
+import type { DeployRequest, PlanRun } from './request.ts';
 import { readVisits, toldVisits, type Visits } from './switch/public-probe.ts';
 import { goodUpTo } from '../release/history.ts';
-import { goodAfter, liveLine, type LogLine } from '../release/log.ts';
+import { goodAfter, liveLine } from '../release/log.ts';
 import { pairs } from '../log-line.ts';
 import { sha7 } from '../release/release.ts';
 import type { Finish } from '../plan/step.ts';
-import { showUndos, shownSteps, type Progress, type Undone } from '../plan/progress.ts';
-import { adviceAt, toldOf, type FailureText } from './failure-text.ts';
-
-export type PlanRun = {
-  around: PlanContext;
-  target: Target;
-  intention: DeployRequest;
-  ready: PreparedDeploy;
-  keeper: Keeper;
-  /** performance.now() when the attempt began. */
-  begun: number;
-  /** The attempt's line once nobody works on it any more, when the connection was lost. */
-  aftermath(): Promise<LogLine | undefined>;
-};
+import { shownSteps, type Progress } from '../plan/progress.ts';
+import { revert } from './revert.ts';
 
 /** @returns the result for the task. @throws Failure 1 undone · 4 lost · 6 stuck · 130/143 interrupted and undone */
 export async function runPlan({
@@ -92,7 +77,14 @@ export async function runPlan({
       })),
     ]);
   } catch (error) {
-    return decided || isLoss(error) ? await afterwards(error) : await goBack(error);
+    if (decided || isLoss(error)) return await afterwards(error);
+    let failure: unknown;
+    try {
+      failure = await revert({ around, target, intention, ready, keeper }, progress, error);
+    } catch (lost) {
+      return await afterwards(lost);
+    }
+    throw failure;
   }
   const outcome = await keeper.ended();
   if (unfinished)
@@ -125,45 +117,6 @@ export async function runPlan({
     if (good) return;
     if (step.cleanup) report.warn(`${step.title} failed; the release is live anyway`);
     else unfinished = `${sha7(next.sha)} is live, but “${step.title}” failed`;
-  }
-
-  /** The one way back, shown step by step. */
-  async function goBack(error: unknown): Promise<Result> {
-    const interrupted = signal.aborted;
-    const told = toldOf(error, progress, intention);
-    let failure: unknown;
-    try {
-      keeper.abort(
-        interrupted ? 'aborted' : 'reverted',
-        interrupted ? `interrupted during: ${progress.current?.title ?? 'the start'}` : told.reason,
-      );
-      const undone = await showUndos(keeper, plan.steps, report);
-      failure = endOf(await keeper.ended(), told, undone);
-    } catch (lost) {
-      return afterwards(lost);
-    }
-    throw failure;
-  }
-
-  function endOf(outcome: Outcome, told: FailureText, { failed, back }: Undone): unknown {
-    if (outcome === 'stuck')
-      return new Failure(6, `${told.message}; and then an undo failed: ${targetName(target)} needs manual repair`, {
-        detail: [told.detail, failed && `the undo of “${failed.title}” said:`, ...(failed?.said ?? [])]
-          .filter(Boolean)
-          .join('\n'),
-        advice: `repair what stopped the undo, then: ${taskCommand('recover', target)}; with --plan it shows what is left, and maintenance stays on until then`,
-      });
-    if (signal.aborted) return signal.reason;
-    const stays = !was
-      ? 'nothing was left behind'
-      : back.length
-        ? `${sha7(was.sha)} is back, but ${back.join('; ')}`
-        : `${sha7(was.sha)} is still live`;
-    return new Failure(1, `${told.message} (${outcome}: ${stays})`, {
-      ...(told.detail ? { detail: told.detail } : {}),
-      advice:
-        told.advice ?? adviceAt(progress.current, intention) ?? `${taskCommand('logs', target)}, then deploy again`,
-    });
   }
 
   /** The connection or the keeper is gone: what the server made of the attempt, as far as it can be asked. */

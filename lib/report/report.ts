@@ -150,6 +150,7 @@ export async function createReporter(around: ReportOptions): Promise<Reporter> {
       for (const text of detail) raw(paint.dim(safe(text)));
       for (const text of advice) raw(paint.cyan(safe(text)));
       if (actions) raw(annotation(around.title, [told.message, told.advice].filter(Boolean).join('\n')));
+      if (json) stdout.write(`${oneObject({ error: told })}\n`);
       return told;
     },
     async close(told) {

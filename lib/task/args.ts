@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { didYouMean } from '../did-you-mean.ts';
 import { seconds } from '../duration.ts';
 import { Failure } from '../errors.ts';
-import { movedWord, renamedFlag } from '../renamed.ts';
+import { movedWord, renamedFlag } from '../old-words.ts';
 import { flagsOf, type Flag, type Positional, type Shape } from './flags.ts';
 
 export type Typed = {

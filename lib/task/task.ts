@@ -66,7 +66,6 @@ async function start<F extends Flags, R extends Reach, C extends boolean>(spec: 
   } catch (error) {
     if (!events.unread()) {
       const told = voice.fail(...events.blame(error));
-      if (voice.report.json) voice.result('', { error: told });
       exit = told.exit;
       await voice.close(told);
     }

@@ -220,7 +220,7 @@ test('--help works from any folder, without ops.yml, and loads nothing but what 
       'lib/did-you-mean.ts',
       'lib/duration.ts',
       'lib/errors.ts',
-      'lib/renamed.ts',
+      'lib/old-words.ts',
       'lib/target/command.ts',
       'lib/task/args.ts',
       'lib/task/flags.ts',

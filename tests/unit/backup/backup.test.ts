@@ -117,7 +117,7 @@ test('the host’s answers are read, and one that tells too little is a failure'
   assert.is(failure(() => readCounts('table ["a",3,7]')).exit, 1);
   assert.is(readRest('none\n', target), undefined);
   assert.is(failure(() => readRest('busy 1 by=ana@laptop action=deploy\n', target)).exit, 5);
-  assert.match(failure(() => readRest('busy 2 \n', target)).message, 'left');
+  assert.match(failure(() => readRest('busy 2 \n', target)).message, 'stopped midway');
   const { noted, vanished, ...sent } = readSent(
     'tar: a: file changed as we read it\ntar: s: socket ignored\nTotal bytes written: 10240 (10KiB, 4MiB/s)\ncount 12\ntar 1.34\n',
   );
