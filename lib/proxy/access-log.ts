@@ -28,7 +28,8 @@ export function logsOf({ app, environment, root, instance }: Target): string {
 const mostBytes = 50_000_000;
 
 /**
- * Prints one line per stretch of time, `from` ≤ time < `to` in seconds since 1970 on the host's clock.
+ * Prints one line per stretch of time, about the requests that began in it: `from` ≤ time < `to` in seconds since 1970 on the
+ * host's clock. What began before a switch and ended behind it (an upload that found maintenance) says nothing of what is new.
  * A log that was rotated meanwhile is read with the one before it.
  */
 export function trafficQuestion(target: Target, stretches: { from: number; to: number }[]): Command {
@@ -41,7 +42,8 @@ export function trafficQuestion(target: Target, stretches: { from: number; to: n
 match($7, / at=[0-9.]+ seconds=[0-9.]+/) {
   split(substr($7, RSTART, RLENGTH), part, /[ =]/)
   split($3, code, " ")
-  if (part[3] < from || part[3] >= to) next
+  start = part[3] - part[5]
+  if (start < from || start >= to) next
   if (code[1] >= 500) bad++
   print part[5]
 }
