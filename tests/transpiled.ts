@@ -1,9 +1,9 @@
-// The tasks and the test files as plain JavaScript, made once for a run of tests: a start through tsx costs twice as much processor time, and there are well over a thousand.
+// The tasks and the test files as plain JavaScript, made once for a run of tests: a start through tsx costs four times as much processor time, and there are well over a thousand.
 import { mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import { build, type BuildOptions, type Plugin } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const place = 'BOOKOPS_TRANSPILED';
@@ -12,29 +12,38 @@ const place = 'BOOKOPS_TRANSPILED';
 export async function transpile(testFiles: string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'bookops-tasks-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const tasks = readdirSync(join(root, 'tasks')).map(name => `tasks/${name}`);
-  await build({
-    // what a stack says of a test has the name of its file in it
-    entryPoints: [
-      ...tasks.map(file => ({ in: join(root, file), out: file.replace(/\.ts$/, '') })),
-      ...testFiles.map(file => ({ in: join(root, file), out: file })),
-    ],
+  const common = {
     outdir: folder,
     bundle: true,
-    splitting: true,
-    format: 'esm',
     platform: 'node',
     target: 'node20',
     // they look for files of theirs
     external: ['esbuild', '@aws-sdk/*', 'liquidjs', 'ssh2', 'node-ssh', 'node-sqlite3-wasm'],
     define: { 'import.meta.url': 'fileUrl__', 'import.meta.dirname': 'fileFolder__' },
+    plugins: [whereItWas],
+    logLevel: 'warning',
+  } satisfies BuildOptions;
+  // one file each, for start-task.cjs
+  const tasks = build({
+    ...common,
+    entryPoints: readdirSync(join(root, 'tasks')).map(name => join(root, 'tasks', name)),
+    outbase: root,
+    outExtension: { '.js': '.cjs' },
+    format: 'cjs',
+    supported: { 'dynamic-import': false },
+  });
+  const tests = build({
+    ...common,
+    // what a stack says of a test has the name of its file in it
+    entryPoints: testFiles.map(file => ({ in: join(root, file), out: file })),
+    splitting: true,
+    format: 'esm',
     // some packages are written for require
     banner: {
       js: "import { createRequire as createRequire__ } from 'node:module'; const require = createRequire__(import.meta.url);",
     },
-    plugins: [whereItWas],
-    logLevel: 'warning',
   });
+  await Promise.all([tasks, tests]);
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   process.env[place] = folder;
@@ -58,9 +67,11 @@ const whereItWas: Plugin = {
 
 /** The words for node that start a task; through tsx, as people do, where nothing was made. */
 export function startOf(task: string): string[] {
+  const tsx = ['--import', import.meta.resolve('tsx')];
   // those of an example lie beside it
-  if (task.includes('/')) return ['--import', import.meta.resolve('tsx'), join(root, `${task}.ts`)];
-  return madeOf(`tasks/${task}.js`) ?? ['--import', import.meta.resolve('tsx'), join(root, `tasks/${task}.ts`)];
+  if (task.includes('/')) return [...tsx, join(root, `${task}.ts`)];
+  const made = madeOf(`tasks/${task}.cjs`);
+  return made ? [join(root, 'tests/start-task.cjs'), ...made] : [...tsx, join(root, `tasks/${task}.ts`)];
 }
 
 /** The same for a test file, such as `tests/unit/x.test.ts`. */
