@@ -104,7 +104,7 @@ docker login --username ${settings.registry.username} --password-stdin ${setting
       const { next } = change;
       const file = materials.composeFile;
       if (file === undefined) throw new Failure(3, `no compose file for ${target.app}`);
-      return [
+      const steps: Step[] = [
         ...adopt(change, materials.takeOver),
         {
           title: `Write the release folder ${next.name}`,
@@ -136,7 +136,7 @@ cat ${`${next.folder}/images`} >&3`,
             ahead(change) && sh`make_ahead ${next.folder}`,
           ),
           undo: lines(words, sh`drop_ahead ${next.folder}`, sh`forget_images ${next.folder}`),
-          judge: (answer: string) => {
+          accept: (answer: string) => {
             change.notes.images = answer
               .split('\n')
               .flatMap(line => line.split(' ')[1]?.replace(/^.*\//, '') ?? [])
@@ -153,7 +153,8 @@ cat ${`${next.folder}/images`} >&3`,
           ),
           undo: change.was ? sh`true` : takeAway(change),
         },
-      ].filter((step: Step) => step.skip !== 'nothing');
+      ];
+      return steps.filter(step => step.skip !== 'nothing');
     },
 
     verify: (change, materials) => [
