@@ -7,7 +7,7 @@ import { sha7 } from '../release/release.ts';
 import { escape, expected, filled, isShort } from './expected-value.ts';
 import { mismatch, type Seen } from './mismatch.ts';
 
-/** What the texts below need besides the prelude. */
+/** What the texts below need besides the functions of steps. */
 export const readyWords: Command = script(readFileSync(new URL('./ready.sh', import.meta.url), 'utf8'));
 
 /** What is asked of a release; `passed`: the probes that it passed when it went live, which do as well. */

@@ -91,18 +91,18 @@ export const startedClean: Command = lines(
   script('[[ ${*: -1} == clean ]] || start_again "$@"\nset -- "${@:1:$#-1}"'),
 );
 
-/** Defines start_as for `as_user` of prelude.sh: what sudo starts gets the same environment, whatever PAM and sudoers add. */
+/** Defines start_as for `as_user` of step-functions.sh: what sudo starts gets the same environment, whatever PAM and sudoers add. */
 export const startAs: Command = sh`start_as=${`s=; ${become}`}`;
 
-const prelude = readFileSync(new URL('./step-functions.sh', import.meta.url), 'utf8');
+const stepText = readFileSync(new URL('./step-functions.sh', import.meta.url), 'utf8');
 
 /** The functions that every step and every undo may use. */
 export function stepFunctions(): Command {
-  return lines(startAs, script(prelude));
+  return lines(startAs, script(stepText));
 }
 
-/** One of them, for a shell of its own: `is_there` of prelude.sh. */
-export const isThere: Command = script(/^is_there\(\) \{\n[^]*?\n\}/m.exec(prelude)?.[0] ?? '');
+/** One of them, for a shell of its own: `is_there` of step-functions.sh. */
+export const isThere: Command = script(/^is_there\(\) \{\n[^]*?\n\}/m.exec(stepText)?.[0] ?? '');
 
 /** For the programs that run here: git, ssh-keygen, sendmail. */
 export function programEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

@@ -29,7 +29,7 @@ export function all(...commands: Command[]): Command {
   return command(commands.map(one => `{ ${one.text}; }`).join(' && '));
 }
 
-/** Shell text from a file of this repository (the keeper, the prelude). Never call it with text from anywhere else. */
+/** Shell text from a file of this repository (the keeper, functions of steps). Never call it with text from anywhere else. */
 export function script(text: string): Command {
   return command(text);
 }
