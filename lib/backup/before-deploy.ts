@@ -6,7 +6,7 @@ import { span } from '../duration.ts';
 import { messageOf } from '../errors.ts';
 import { remoteOn, run } from '../host/run.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
-import { inItsPlace, snapshotNames } from '../database/snapshot.ts';
+import { inItsPlace, snapshotNames } from '../database/sqlite/snapshot.ts';
 import { parseLog, type LogLine } from '../release/log.ts';
 import { sha7 } from '../release/release.ts';
 import type { Report } from '../report/report.ts';

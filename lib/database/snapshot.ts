@@ -1,18 +1,17 @@
-// The database around a change: a snapshot while the app is stopped, and the exact bytes to put back when the change fails.
-import type { Target } from '../target/target.ts';
-import type { SqliteDatabase, Database } from '../target/database-settings.ts';
-import { bash, sqlite3 } from '../host/environment.ts';
-import { lines, script, sh, type Command } from '../host/sh.ts';
-import { keepDumps, liveDump, restoreDump, stoppedDump } from './postgres/snapshot.ts';
-import type { Change } from '../release/change.ts';
-import { clutter, exactCopy, makeExactCopy, putExactBack, removeCopies, restoredFile } from './sqlite/exact-copy.ts';
-import { runAs } from '../host/run-as.ts';
+// The database around a change, of whichever kind it is: a snapshot before it, the way back from it, and the snapshots that stay.
 import type { Finish, Step } from '../plan/step.ts';
+import type { Change } from '../release/change.ts';
+import { keepCopies, liveCopy, restoreCopy, stoppedCopy } from './sqlite/snapshot.ts';
+import { keepDumps, liveDump, restoreDump, stoppedDump } from './postgres/snapshot.ts';
+import type { Target } from '../target/target.ts';
+import type { Database } from '../target/database-settings.ts';
 
-/** `backups/before-deploy/prod-20261120-120004.db`, the form arsvent's own scripts write. */
-export function snapshotFile(database: SqliteDatabase, id: string): string {
-  const { stem, end } = nameOf(database);
-  return `${database.snapshots}/${stem}-${id}${end}`;
+/** Its name stands in the release's line. */
+function noteSnapshot({ notes }: Change): (answer: string) => undefined {
+  return answer => {
+    if (answer.trim()) notes.snapshot = answer.trim();
+    return undefined;
+  };
 }
 
 /** Needs the app to be stopped; its undo puts the database back. */
@@ -29,115 +28,6 @@ export function liveSnapshotStep(target: Target, database: Database, change: Cha
   return { title: 'Snapshot the database while it is in use', seconds: 1800, ...copy, accept: noteSnapshot(change) };
 }
 
-/**
- * Two copies: a checked VACUUM INTO that stays, and the files as they are (with -wal and -shm) in a folder beside it,
- * because only those can be put back byte for byte. That they were made stands in the journal until the way back was
- * compared: without them there is none, and a disk that is away looks like copies that were never made.
- */
-function stoppedCopy(target: Target, database: SqliteDatabase, id: string): { run: Command; undo: Command } {
-  const file = snapshotFile(database, id);
-  const lost = `the copies of ${database.file} in ${database.snapshots} are lost: is the disk mounted?`;
-  return {
-    run: taking(
-      target,
-      database,
-      id,
-      lines(makeExactCopy(database, file), checkedCopy(database, file)),
-      sh`keep_note copied ${file}`,
-    ),
-    undo: lines(
-      sh`copied=$(read_note copied)`,
-      sh`found=$(
-${inItsPlace(target, database, putExactBack(database, file))}
-)`,
-      sh`[[ $found != none || ! $copied ]] || fail ${lost}`,
-      sh`drop_note copied`,
-      asOwner(target, database, removeCopies(file, sh`exit 1`), removeCopies(file, sh`echo ${clutter(file)} >&2`)),
-    ),
-  };
-}
-
-/** Removes what who deploys mostly owns, while a container takes its time; what may not be removed like this, its user removes. */
-function asOwner(target: Target, database: SqliteDatabase, quick: Command, careful: Command = quick): Command {
-  return sh`${bash} -c ${lines(script('set -euo pipefail'), quick).text} 2>/dev/null || {
-${inItsPlace(target, database, careful)}
-}`;
-}
-
-function liveCopy(target: Target, database: SqliteDatabase, id: string): { run: Command; undo: Command } {
-  const file = snapshotFile(database, id);
-  return {
-    run: taking(target, database, id, checkedCopy(database, file)),
-    undo: inItsPlace(target, database, sh`rm -f ${file}`),
-  };
-}
-
-/** Takes the snapshot by `copy` when there is a database, does `taken`, and answers its name. */
-function taking(
-  target: Target,
-  database: SqliteDatabase,
-  id: string,
-  copy: Command,
-  taken: Command = script(''),
-): Command {
-  const file = snapshotFile(database, id);
-  return lines(
-    inItsPlace(
-      target,
-      database,
-      lines(
-        sh`mkdir -p ${database.snapshots}`,
-        sh`[ -e ${database.file} ] || { echo none; exit 0; }`,
-        copy,
-        // to the deploy user, so that the clean-up needs no container
-        sh`[ -z "\${OWNER:-}" ] || chown "$OWNER" ${database.snapshots} ${file}`,
-        script('echo taken'),
-      ),
-      script('| tee "$KEEPER_RUN/snapshot"'),
-    ),
-    sh`if grep -q taken "$KEEPER_RUN/snapshot"; then
-  ${taken}
-  answer ${file}
-fi`,
-  );
-}
-
-/** Its name stands in the release's line. */
-function noteSnapshot({ notes }: Change): (answer: string) => undefined {
-  return answer => {
-    if (answer.trim()) notes.snapshot = answer.trim();
-    return undefined;
-  };
-}
-
-/** A checked copy of a database that is in use, as the first one of another target with the same users. */
-export function copyDatabase(target: Target, database: SqliteDatabase, to: string): Command {
-  return inItsPlace(
-    target,
-    { ...database, snapshots: to.slice(0, to.lastIndexOf('/')) },
-    lines(
-      sh`[ -e ${database.file} ] || { echo ${`there is no database ${database.file} yet`} >&2; exit 1; }`,
-      sh`rm -f ${to}`,
-      checkedCopy(database, to),
-    ),
-  );
-}
-
-/** A copy that is still there after a power cut. */
-export function checkedCopy(database: SqliteDatabase, file: string): Command {
-  return lines(passingCopy(database, file), sh`sync ${file}`);
-}
-
-/** A copy that is sent on and removed: without the wait for the disk, in which the app's own writes would wait as well. */
-export function passingCopy(database: SqliteDatabase, file: string): Command {
-  return lines(
-    sh`${sqlite3} -cmd '.timeout 5000' ${database.file} ${`VACUUM INTO '${file.replaceAll("'", "''")}'`}`,
-    sh`verdict=$(${sqlite3} ${file} 'PRAGMA integrity_check')`,
-    sh`[ "$verdict" = ok ] || { echo "the snapshot is damaged: $verdict" >&2; exit 1; }`,
-    sh`chmod 600 ${file}`,
-  );
-}
-
 /** Puts an older snapshot in place of the stopped database. Comes after snapshotStep, whose undo is the way back from this too. */
 export function restoreStep(target: Target, database: Database, change: Change, snapshot: string): Step {
   const run =
@@ -147,64 +37,8 @@ export function restoreStep(target: Target, database: Database, change: Change, 
   return { title: 'Restore the database snapshot', seconds: 1800, run };
 }
 
-function restoreCopy(target: Target, database: SqliteDatabase, snapshot: string): Command {
-  const fresh = restoredFile(database);
-  return inItsPlace(
-    target,
-    database,
-    lines(
-      sh`[ -e ${snapshot} ] || { echo ${`the snapshot ${snapshot} no longer exists`} >&2; exit 1; }`,
-      sh`verdict=$(${sqlite3} ${snapshot} 'PRAGMA integrity_check')`,
-      sh`[ "$verdict" = ok ] || { echo "the snapshot is damaged: $verdict" >&2; exit 1; }`,
-      sh`cp --reflink=auto ${snapshot} ${fresh}`,
-      sh`sync ${fresh}`,
-      sh`if [ -e ${database.file} ]; then chmod --reference=${database.file} ${fresh}; chown --reference=${database.file} ${fresh} 2>/dev/null || true; fi`,
-      sh`mv -fT ${fresh} ${database.file}`,
-      sh`rm -f ${`${database.file}-wal`} ${`${database.file}-shm`} ${`${database.file}-journal`}`,
-      sh`sync ${database.file.slice(0, database.file.lastIndexOf('/'))}`,
-    ),
-  );
-}
-
 /** After success: what only the way back needed goes, and of the snapshots the newest stay. */
 export function keepSnapshots(target: Target, database: Database, change: Change): Finish {
   const run = database.kind === 'postgres' ? keepDumps(target, database) : keepCopies(target, database, change.id);
   return { title: `Keep the newest ${database.keep} snapshots`, cleanup: true, run };
-}
-
-function keepCopies(target: Target, database: SqliteDatabase, id: string): Command {
-  const { stem, end } = snapshotNames(database);
-  const cleanUp = lines(
-    sh`rm -rf ${exactCopy(snapshotFile(database, id))}`,
-    sh`[ -d ${database.snapshots} ] || exit 0`,
-    sh`find ${database.snapshots} -maxdepth 1 -type f -name ${`${stem}-[0-9]*${end}`} -print0 | sort -rz | tail -zn +${database.keep + 1} | xargs -0r rm -f --`,
-  );
-  return asOwner(target, database, cleanUp);
-}
-
-/** Runs a script as the user who owns the database, where that user sees its folder and that of the snapshots. */
-export function inItsPlace(
-  target: Target,
-  database: SqliteDatabase,
-  text: Command,
-  after: Command = script(''),
-): Command {
-  const folders = [database.file.slice(0, database.file.lastIndexOf('/')), database.snapshots];
-  return runAs(target, { as: database.as, folders, scratch: database.snapshots }, text, after);
-}
-
-function nameOf(database: SqliteDatabase): { stem: string; end: string } {
-  const name = database.file.slice(database.file.lastIndexOf('/') + 1);
-  const dot = name.lastIndexOf('.');
-  return dot > 0 ? { stem: name.slice(0, dot), end: name.slice(dot) } : { stem: name, end: '' };
-}
-
-/** For `find -name`: what stands before and after an attempt's id. */
-export function snapshotNames(database: SqliteDatabase): { stem: string; end: string } {
-  const { stem, end } = nameOf(database);
-  return { stem: globless(stem), end: globless(end) };
-}
-
-function globless(text: string): string {
-  return text.replace(/[\\*?[]/g, '\\$&');
 }

@@ -13,7 +13,7 @@ export function mismatch(probe: Probe, seen: Seen, sha: string): string | undefi
   if (status === 0) return why.replace(/^curl: \(\d+\) /, '') || 'did not answer';
   if (status !== probe.status) {
     const location = /^location: *(.*)$/im.exec(head)?.[1]?.trim();
-    if (location) return `answers ${status}, a redirect to ${location}`;
+    if (location) return `answers ${status}, a redirect to ${location}, and a probe follows none`;
     const reason = reasonIn(body);
     return `answers ${status}${reason ? `: ${reason}` : ''}${hint(status)}`;
   }

@@ -11,7 +11,7 @@ import { copyWith } from '../env/export.ts';
 import { startedClean } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { instancesTie } from '../proxy/proxies.ts';
-import { copyDatabase } from '../database/snapshot.ts';
+import { copyDatabase } from '../database/sqlite/snapshot.ts';
 import type { Step } from '../plan/step.ts';
 import { portsTaken } from './checks.ts';
 import { instancesFolder } from './target.ts';

@@ -1,4 +1,4 @@
-// How a task speaks while it works: notes and lists on standard error, in the manner of wherever it runs.
+// How a task speaks: notes and lists on standard error, in the manner of wherever it runs; its result or failure, also as --json, on standard output.
 import { type ExitCode, Failure } from '../errors.ts';
 import { annotation, inert, summarize } from './github-actions.ts';
 import { type FailureReport, explanation, failureReport } from './failure.ts';

@@ -5,7 +5,7 @@ import type { SqliteDatabase } from '../../target/database-settings.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { sweepDumps } from '../../database/postgres/swap.ts';
 import { databaseEnds } from '../../database/sqlite/exact-copy.ts';
-import { inItsPlace } from '../../database/snapshot.ts';
+import { inItsPlace } from '../../database/sqlite/snapshot.ts';
 import { runAs } from '../../host/run-as.ts';
 import { carry, swap } from './swap-paths.ts';
 import { type Packs } from '../files/pack-chain.ts';

@@ -5,7 +5,7 @@ import type { SqliteDatabase } from '../../target/database-settings.ts';
 import { Failure } from '../../errors.ts';
 import { sqlite3 } from '../../host/environment.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
-import { inItsPlace, passingCopy } from '../snapshot.ts';
+import { inItsPlace, passingCopy } from './snapshot.ts';
 import { runAs } from '../../host/run-as.ts';
 import { recipientsOf } from '../../target/backup-settings.ts';
 import { packedWell, packing } from '../../host/packing.ts';

@@ -1,5 +1,5 @@
 // The switches with one version at a time: the old one stops before the next one starts.
-import { snapshotStep, restoreStep, keepSnapshots } from '../../database/snapshot.ts';
+import { keepSnapshots, restoreStep, snapshotStep } from '../../database/snapshot.ts';
 import { wayBack } from '../../health/previous-release.ts';
 import { maintenanceStep, maintenanceOff } from '../../maintenance/maintenance.ts';
 import { type Plan, type Step, type Finish, present } from '../../plan/step.ts';

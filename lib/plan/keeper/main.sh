@@ -1,4 +1,4 @@
-# One plan from the lock to its end, as its client asks for it line by line; and the way back at boot, without a client.
+# One plan from the lock to its end, as its client asks for it line by line; and the way back at boot, without a client (settle_leftover in undo.sh).
 
 hear() { # one line of the client
   local verb=$1

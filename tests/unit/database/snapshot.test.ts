@@ -15,7 +15,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { SqliteDatabase } from '../../../lib/target/database-settings.ts';
-import { keepSnapshots, snapshotFile, snapshotStep } from '../../../lib/database/snapshot.ts';
+import { snapshotFile } from '../../../lib/database/sqlite/snapshot.ts';
+import { keepSnapshots, snapshotStep } from '../../../lib/database/snapshot.ts';
 import type { Command } from '../../../lib/host/sh.ts';
 import { changeOf, sample } from '../../support/target/targets.ts';
 

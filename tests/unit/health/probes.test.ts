@@ -45,7 +45,7 @@ const sentences: [string, Probe, ReturnType<typeof seen>, string | undefined][] 
     'a redirect',
     probe(),
     seen({ status: 301, head: 'HTTP/1.1 301 Moved\r\nLocation: https://book.example/login\r\n\r\n' }),
-    'answers 301, a redirect to https://book.example/login',
+    'answers 301, a redirect to https://book.example/login, and a probe follows none',
   ],
   [
     'a path that is not there',
