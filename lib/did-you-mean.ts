@@ -1,4 +1,4 @@
-// The word a person most likely meant, for every "did you mean".
+// The known word that is closest to a typed one, for every "did you mean".
 
 /** The candidate nearest to `word`: a slip or two away, or one that it begins (`prod` → `production`). */
 export function didYouMean(word: string, candidates: readonly string[]): string | undefined {

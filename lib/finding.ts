@@ -1,4 +1,4 @@
-// One finding of the doctor: what was looked at, how it is, and what to type next when it is not good.
+// One finding of the doctor: what was checked, its state, and what to type next when it is not good.
 
 export type Finding = {
   check: string;

@@ -1,4 +1,4 @@
-// A line of a log as `name=value` pairs: written so that nothing in a value can end it, and read back.
+// A line of a log as `name=value` pairs: escaped so that no value can end it, and read back.
 
 /** `key=value` pairs for a line, values quoted where they need it; empty and missing ones are left out. */
 export function pairs(keys: Record<string, string | number | undefined>): string {

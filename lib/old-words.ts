@@ -1,4 +1,4 @@
-// Words of ops.yml and flags that have another name now: the one list of them, so that each old word is refused with its new one.
+// Renamed keys of ops.yml and flags: one list, so that each old name is refused with its new one.
 
 /** The end of a setting's path → what its last word is called now. */
 const settings = new Map([

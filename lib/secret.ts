@@ -1,4 +1,4 @@
-// A value that must never be seen: it prints as [secret] wherever it is put by mistake.
+// A value that must never be printed: it shows as [secret] wherever it is put by mistake.
 import { readFile } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { Failure, messageOf } from './errors.ts';

@@ -1,4 +1,4 @@
-// How many bytes something has, as people read it.
+// Formats a number of bytes for people.
 
 /** `4.1 MB` */
 export function size(bytes: number): string {

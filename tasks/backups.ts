@@ -1,4 +1,4 @@
-// The backups of an environment: what there is and when it was last proven, whether it is undamaged, and which may go.
+// The backups of an environment: lists, shows, verifies, prunes and watches them.
 import { listBackups } from '../lib/backup/list.ts';
 import { checkStores } from '../lib/backup/monitor/check-stores.ts';
 import { afterwards, watchBackups } from '../lib/backup/monitor/watch.ts';

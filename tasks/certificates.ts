@@ -1,4 +1,4 @@
-// Gets, renews and shows the certificates of a target. certbot proves the domains through a folder that nginx serves, so nginx never stops.
+// Issues, renews and shows the certificates of a target. certbot proves the domains through a folder that nginx serves, so nginx never stops.
 import { isIP } from 'node:net';
 import { targetName, taskCommand } from '../lib/target/command.ts';
 import type { Target } from '../lib/target/target.ts';

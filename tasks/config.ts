@@ -1,4 +1,4 @@
-// Looks at ops.yml without touching a server: is it right, what does a target come to, what does its unit look like.
+// Checks ops.yml without touching a server: is it valid, what are a target's settings, what is its systemd unit.
 import type { Config } from '../lib/config/config.ts';
 import type { Target } from '../lib/target/target.ts';
 import { task } from '../lib/task/task.ts';

@@ -1,4 +1,4 @@
-// Puts a commit of an app live. A step that fails is undone with all before it, also when this program is gone.
+// Deploys a commit of an app. When a step fails, it and all steps before it are undone, also when this program is gone.
 import { proofQuestion, verifyRestorable } from '../lib/backup/drill/last-proven.ts';
 import { planNewRelease } from '../lib/deploy/plan-release.ts';
 import { attempt } from '../lib/deploy/attempt.ts';

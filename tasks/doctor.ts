@@ -1,4 +1,4 @@
-// Looks for what would make a deploy fail: connection, tools, rights, space, files; each finding with its fix.
+// Checks for what would make a deploy fail: connection, tools, permissions, space, files; each finding with its fix.
 import { targetName } from '../lib/target/command.ts';
 import type { Config } from '../lib/config/config.ts';
 import { composeFindings } from '../lib/doctor/compose-findings.ts';

@@ -1,4 +1,4 @@
-// Proves a backup: restores it into scratch space, opens it, counts it, and writes down with its date whether it was good.
+// Proves a backup: restores it into scratch space, opens it, counts it, and records a dated verdict.
 import { choose } from '../lib/backup/catalog.ts';
 import { proveBackup } from '../lib/backup/drill/prove.ts';
 import { recordVerdict } from '../lib/backup/drill/record-verdict.ts';

@@ -1,4 +1,4 @@
-// Runs a program in an app's container or release, with the words exactly as typed, and ends with its exit code.
+// Runs a program in an app's container or release, with the arguments exactly as typed, and ends with its exit code.
 import { Writable } from 'node:stream';
 import { targetName, taskCommand } from '../lib/target/command.ts';
 import { Failure } from '../lib/errors.ts';

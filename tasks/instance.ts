@@ -1,4 +1,4 @@
-// Throw-away copies of an environment: one per pull request, say, each with its own name, data and end.
+// Throw-away instances of an environment: one per pull request, for example, each with its own name, data and expiry.
 import { chooseCommit } from '../lib/deploy/artifacts.ts';
 import { readTtl, refuseStrayFlags, refuseTaken, withOtherPorts } from '../lib/instance/checks.ts';
 import { createInstance } from '../lib/instance/create.ts';

@@ -1,4 +1,4 @@
-// Shows what an app wrote to its log: the last lines, those since a time, of one release, or as they come.
+// Shows an app's log: the last lines, those since a time, of one release, or as they arrive.
 import { finished } from 'node:stream/promises';
 import { targetName, taskCommand } from '../lib/target/command.ts';
 import type { Target } from '../lib/target/target.ts';

@@ -1,4 +1,4 @@
-// Switches the maintenance page of a target on and off by its flag file, tells how it is, and shows the page beforehand.
+// Switches the maintenance page of a target on and off by its flag file, shows its state, and previews the page.
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { platform, tmpdir } from 'node:os';
 import { join } from 'node:path';

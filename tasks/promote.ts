@@ -1,4 +1,4 @@
-// Puts the SHA that one environment serves live in another: what staging ran goes to production, and nothing else.
+// Deploys to one environment exactly the SHA that is live in another: from staging to production.
 import { targetName, taskCommand } from '../lib/target/command.ts';
 import { proofQuestion, verifyRestorable } from '../lib/backup/drill/last-proven.ts';
 import { Failure } from '../lib/errors.ts';

@@ -1,4 +1,4 @@
-// What a person types at exit 6: shows what an attempt left beside what is true now, tries its way back again, or accepts what is there.
+// The task for exit 6: shows what an attempt left and the present state, retries its undo, or accepts the present state.
 import { Failure } from '../lib/errors.ts';
 import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { leftoverQuestion, readLeftover } from '../lib/plan/keeper/leftover.ts';

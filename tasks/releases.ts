@@ -1,4 +1,4 @@
-// Lists what was attempted on a target, as its release log says, and shows one attempt whole.
+// Lists the attempts on a target from its release log, and shows one in full.
 import { targetName, taskCommand } from '../lib/target/command.ts';
 import { Failure } from '../lib/errors.ts';
 import { askFacts } from '../lib/deploy/ask-facts.ts';

@@ -1,4 +1,4 @@
-// Starts what serves once more, through the same steps and the same way back as a deploy.
+// Restarts the live release, through the same steps and with the same undo as a deploy.
 import { planSameRelease } from '../lib/deploy/plan-release.ts';
 import { attempt } from '../lib/deploy/attempt.ts';
 import { servingOrRefuse } from '../lib/release/serving.ts';

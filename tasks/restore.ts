@@ -1,4 +1,4 @@
-// Puts a backup back: into an empty folder here, or in the place of an environment's data, which are moved aside first.
+// Restores a backup: into an empty folder here, or in place of an environment's data, which are moved aside first.
 import { targetName } from '../lib/target/command.ts';
 import type { Check } from '../lib/finding.ts';
 import { resolve } from 'node:path';

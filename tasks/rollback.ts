@@ -1,4 +1,4 @@
-// Goes back to the last good release before the one that serves, or to one that is named; the database only when told.
+// Rolls back to the last good release before the live one, or to a named one; the database only on request.
 import { attempt } from '../lib/deploy/attempt.ts';
 import { rollback } from '../lib/deploy/rollback.ts';
 import { task } from '../lib/task/task.ts';

@@ -1,4 +1,4 @@
-// Makes the data of an environment anew from a list of users; what was there is kept as a snapshot, and production is refused.
+// Recreates the data of an environment from a list of users; a snapshot of the old data is kept, and production is refused.
 import { planSameRelease } from '../lib/deploy/plan-release.ts';
 import { verifyEnvironment } from '../lib/deploy/preflight.ts';
 import { attempt } from '../lib/deploy/attempt.ts';

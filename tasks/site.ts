@@ -1,4 +1,4 @@
-// Puts the routes of ops.yml into the proxy's configuration on the server; a configuration that the proxy refuses never stays.
+// Writes the routes of ops.yml into the proxy's configuration on the server; a configuration that the proxy rejects never stays.
 import { targetName, taskCommand } from '../lib/target/command.ts';
 import type { Target } from '../lib/target/target.ts';
 import { Failure } from '../lib/errors.ts';

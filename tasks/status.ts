@@ -1,4 +1,4 @@
-// Tells what serves on every target, since when, whether it is healthy, and what is going on.
+// Shows what is live on every target, since when, whether it is healthy, and what is running.
 import { targetName, taskCommand } from '../lib/target/command.ts';
 import { proofAsData, proofInWords, proofOf, proofQuestion } from '../lib/backup/drill/last-proven.ts';
 import type { Target } from '../lib/target/target.ts';

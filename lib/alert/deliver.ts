@@ -1,4 +1,4 @@
-// Messages on their way: by HTTP or through this machine's sendmail. What cannot be delivered is said, and never more than that.
+// Delivers alerts by HTTP or through this machine's sendmail. A failed delivery is a warning, nothing more.
 import { spawn } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AlertSettings } from '../target/backup-settings.ts';

@@ -1,4 +1,4 @@
-// What people and programs are told when something about backups changed, in the form that each way of telling needs.
+// The text of an alert about backups, in the form that each kind of receiver needs.
 import { targetName } from '../target/command.ts';
 import { visible } from '../report/safe-text.ts';
 import { oneObject } from '../report/report.ts';

@@ -1,4 +1,4 @@
-// What is known of a target's backups from one task to the next: how each thing last was, since when, and when it was told.
+// What is known of a target's backups from one task to the next: the state of each check, since when, and when it was last reported.
 import type { Target } from '../target/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 

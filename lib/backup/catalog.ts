@@ -1,4 +1,4 @@
-// What backups of a target a store has, read from its listing: each whole, damaged, or never finished.
+// The backups of a target in a store, read from its listing: each complete, damaged, or unfinished.
 import { taskCommand, type TargetName } from '../target/command.ts';
 import { Failure } from '../errors.ts';
 import { mostText, boundedText } from '../store/bounded-text.ts';

@@ -1,4 +1,4 @@
-// Encryption with age, on the host: what packs for the recipients, and what opens with the identity, in one pass each.
+// Encryption with age, on the host: the commands that encrypt for the recipients and decrypt with the identity, in one pass each.
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';

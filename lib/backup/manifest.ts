@@ -1,4 +1,4 @@
-// The manifest of a backup: what it consists of and what must come out of it. A backup without one does not exist.
+// The manifest of a backup: its parts and what must be in them. A backup without one does not exist.
 import { randomBytes } from 'node:crypto';
 import { sha256 } from '../host/checksum.ts';
 import * as v from 'valibot';

@@ -1,4 +1,4 @@
-// Removing the backups that the planner does not keep, the manifest first, so that none is ever listed half.
+// Removes the backups that retention does not keep, the manifest first, so that none is ever listed half removed.
 import { targetName } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { pairs } from '../log-line.ts';

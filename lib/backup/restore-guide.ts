@@ -1,4 +1,4 @@
-// RESTORE.md at the root of every store: how to get everything back with plain tools, when nothing of ours is left.
+// RESTORE.md at the root of every store: how to restore everything with plain tools, without bookops.
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { Failure, messageOf } from '../errors.ts';

@@ -1,4 +1,4 @@
-// Which backups stay and which go, each with its reason, decided from the store's listing alone.
+// Retention: which backups are kept and which are pruned, each with its reason, decided from the store's listing alone.
 
 /**
  * `good`: its manifest is there and nothing spoke against it. `bad`: a check or a drill found damage.

@@ -1,4 +1,4 @@
-// A folder on a host that is there while a task needs it, and the lock that only one of the target's backups can have.
+// A scratch folder on a host for the time of a task, and the lock of a target's backups.
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { lineWriter } from '../report/line-writer.ts';

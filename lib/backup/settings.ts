@@ -1,4 +1,4 @@
-// What ops.yml says of a target's backups, for tasks: its stores, opened, and the backups that are in them.
+// The settings of a target's backups, for tasks: its stores, opened, and the backups in them.
 import { targetName } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import type { Backup } from '../target/backup-settings.ts';

@@ -1,4 +1,4 @@
-// One backup in full: what is in it, what was noted when it was made, what a drill found, and the command that restores it.
+// One backup in full: its contents, what was recorded when it was made, what a drill found, and the command that restores it.
 import type { Target } from '../target/target.ts';
 import { targetName } from '../target/command.ts';
 import { Failure } from '../errors.ts';

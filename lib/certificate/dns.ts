@@ -1,4 +1,4 @@
-// Where the world is told that domains lead, asked of public resolvers and not of /etc/hosts, and what is wrong with that.
+// The addresses of the domains as public resolvers answer, not /etc/hosts, and what is wrong with them.
 import { lookup, Resolver } from 'node:dns/promises';
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import { Failure } from '../errors.ts';

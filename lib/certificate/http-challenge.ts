@@ -1,4 +1,4 @@
-// Asks for a file at each address of each domain, as the certificate authority will, so that what is wrong is found before it is asked.
+// Requests a test file at each address of each domain, as the certificate authority will, so that faults are found before it is asked.
 import { request } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { taskCommand, type TargetName } from '../target/command.ts';

@@ -1,4 +1,4 @@
-// The steps from ops.yml to a certificate that visitors are shown, and what it means when one fails.
+// The steps that issue and install a certificate for ops.yml's domains, and what it means when one fails.
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { taskCommand, type TargetName } from '../target/command.ts';

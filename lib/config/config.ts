@@ -1,4 +1,4 @@
-// What a loaded ops.yml answers: its targets by name, and where each setting comes from.
+// A loaded ops.yml: its targets by name, and the origin of each setting.
 import { didYouMean } from '../did-you-mean.ts';
 import { Failure } from '../errors.ts';
 import type { Target } from '../target/target.ts';

@@ -1,4 +1,4 @@
-// ops.yml from disk to targets: everything that is wrong with it at once, or every target ready to use.
+// Loads ops.yml from disk: every mistake in it at once, or every target ready to use.
 import { dirname, resolve } from 'node:path';
 import { didYouMean } from '../did-you-mean.ts';
 import { renamedSetting } from '../old-words.ts';

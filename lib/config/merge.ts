@@ -1,4 +1,4 @@
-// One target's settings: built-in < defaults < app < environment, short forms written out, paths made absolute, every part with its place.
+// Merges one target's settings: built-in < defaults < app < environment, short forms expanded, paths made absolute, every part with its place.
 import { homedir } from 'node:os';
 import { isAbsolute, join as joinLocal, posix, resolve } from 'node:path';
 import { presets } from './schema/database.ts';

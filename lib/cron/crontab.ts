@@ -1,4 +1,4 @@
-// The crontab of the deploy user: its lines, and the one way in which they are added and taken away.
+// The crontab of the deploy user: its lines, and the only code that adds and removes them.
 import { readFileSync } from 'node:fs';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 

@@ -1,4 +1,4 @@
-// The one line in the crontab of the deploy user: at boot it settles a plan that a reboot cut off.
+// The @reboot line in the deploy user's crontab: at boot it undoes or finishes a plan that a reboot interrupted.
 import type { Target } from '../target/target.ts';
 import { addLine, cronLine, runOwn } from './crontab.ts';
 import { sh, type Command } from '../host/sh.ts';

@@ -1,4 +1,4 @@
-// The copy of a database for a backup, whatever kind it is: made beside deploys, counted, and taken away again.
+// The copy of a database for a backup, whatever kind it is: made while deploys may run, counted, and removed again.
 import type { Target } from '../target/target.ts';
 import type { Database } from '../target/database-settings.ts';
 import { Failure, messageOf } from '../errors.ts';

@@ -1,4 +1,4 @@
-// Copying a database beside deploys: looked at before and after, done again when one came in between, and what its answer says.
+// Copies a database while deploys may run: checks before and after that none is, and copies again if one came in between.
 import { targetName, taskCommand } from '../target/command.ts';
 import type { DatabaseFacts } from './facts.ts';
 import type { Target } from '../target/target.ts';

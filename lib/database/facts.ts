@@ -1,4 +1,4 @@
-// What is known of a database at one moment: what can be counted in it, by which a copy is held against it.
+// The facts about a database at one moment: its counts, with which a copy is compared.
 import * as v from 'valibot';
 
 /** Of rows, bytes, files. */

@@ -1,4 +1,4 @@
-// How many rows each table has and where it ends, as a host tells it, and held against what was promised.
+// The rows and the highest key of each table, as a host reports them, and their comparison with the manifest.
 import type { DatabaseFacts } from './facts.ts';
 import type { Check } from '../finding.ts';
 import { Failure } from '../errors.ts';

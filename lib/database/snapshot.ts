@@ -1,4 +1,4 @@
-// The database around a change, of whichever kind it is: a snapshot before it, the way back from it, and the snapshots that stay.
+// The database during a change, of either kind: a snapshot before it, its undo, and the snapshots that are kept.
 import type { Finish, Step } from '../plan/step.ts';
 import type { Change } from '../release/change.ts';
 import { keepCopies, liveCopy, restoreCopy, stoppedCopy } from './sqlite/snapshot.ts';

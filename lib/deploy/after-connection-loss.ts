@@ -1,4 +1,4 @@
-// After a lost connection or a keeper that was killed: asks the server what became of the attempt, and has it settled.
+// After a lost connection or a killed keeper: asks the server how the attempt ended, and has it undone or finished.
 import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';

@@ -1,4 +1,4 @@
-// What a deploy takes along from this machine: the chosen commit, its archive or compose file, the registry's password.
+// What a deploy sends from this machine: the chosen commit, its archive or compose file, the registry's password.
 import { readFile } from 'node:fs/promises';
 import type { Target } from '../target/target.ts';
 import { Failure, messageOf } from '../errors.ts';

@@ -1,4 +1,4 @@
-// One attempt on a target: facts, plan, lock, and a plan made anew when the target changed before the lock was ours.
+// One attempt on a target: facts, plan, lock, and a new plan if the target changed before we had the lock.
 import { targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';

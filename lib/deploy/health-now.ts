@@ -1,4 +1,4 @@
-// One look at a target's health, asked along with its facts: every probe once, and whether its processes live.
+// One health check of a target, together with its facts: every probe once, and whether its processes run.
 import type { Target } from '../target/target.ts';
 import { stepFunctions } from '../host/environment.ts';
 import type { Host } from '../host/host.ts';

@@ -1,4 +1,4 @@
-// The plan that makes a release serve: what it needs is found first, then prepared or verified beside what serves, then switched to.
+// The plan that makes a release live: find what it needs, prepare or verify it beside the live release, then switch.
 import type { Target } from '../target/target.ts';
 import type { Host } from '../host/host.ts';
 import type { Plan } from '../plan/step.ts';

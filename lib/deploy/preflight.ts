@@ -1,4 +1,4 @@
-// What speaks against a change before anything is changed: environment files, disk, what staging has shown.
+// Preflight checks, before anything is changed: environment files, disk, whether the commit was live on staging.
 import { targetName, taskCommand } from '../target/command.ts';
 import { checkForms, checkRules } from '../env/rules.ts';
 import type { Target } from '../target/target.ts';

@@ -1,4 +1,4 @@
-// Which releases stay on the host for a rollback, and the step that removes the others.
+// Which releases are kept on the host for a rollback, and the step that prunes the others.
 import type { Target } from '../target/target.ts';
 import { sh } from '../host/sh.ts';
 import { type Change } from '../release/change.ts';

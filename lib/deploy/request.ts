@@ -1,4 +1,4 @@
-// What a deploy, rollback or restart asks for, and what is ready to be run for it.
+// What a deploy, rollback or restart requests, and what is prepared to run it.
 import type { Command } from '../host/sh.ts';
 import type { Keeper } from '../plan/keeper/keeper.ts';
 import type { PlanContext } from '../plan/context.ts';

@@ -1,4 +1,4 @@
-// The log of the environment that has to go first: read along on the same host, or asked for on its own.
+// The log of the environment that has to go first: read in the same query on the same host, or with its own query.
 import type { Config } from '../config/config.ts';
 import type { Target } from '../target/target.ts';
 import type { HostSettings } from '../target/host-settings.ts';

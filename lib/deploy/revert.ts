@@ -1,4 +1,4 @@
-// Going back after a step of a deploy failed or was interrupted: the undos, shown one by one, and what is told of them.
+// Reverts a deploy after a step failed or was interrupted: the undos, shown one by one, and the message about them.
 import { Failure, messageOf } from '../errors.ts';
 import { StepFailed } from '../plan/keeper/step-failed.ts';
 import type { Step } from '../plan/step.ts';

@@ -1,4 +1,4 @@
-// Which release a rollback goes to: the last good one before the one that serves, or the good one that was named.
+// Which release a rollback goes to: the last good one before the live one, or a good one by name.
 import { targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';

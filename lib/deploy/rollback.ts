@@ -1,4 +1,4 @@
-// Going back: the release that was good before, put live again without its database, or with it when that was asked for.
+// Rollback: makes an earlier good release live again, without its database, or with it on request.
 import { taskCommand } from '../target/command.ts';
 import type { Config } from '../config/config.ts';
 import type { Target } from '../target/target.ts';

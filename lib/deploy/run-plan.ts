@@ -1,4 +1,4 @@
-// Walks a plan through the keeper and shows it: step by step, then the record, or what revert.ts does.
+// Runs a plan through the keeper and shows it: step by step, then the record, or the revert in revert.ts.
 import { hundredths, secondsSince } from '../duration.ts';
 import { targetName, taskCommand } from '../target/command.ts';
 import { Failure } from '../errors.ts';

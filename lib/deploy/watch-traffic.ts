@@ -1,4 +1,4 @@
-// After a deploy: watches what visitors get for a while, and goes back as soon as it is worse than in the minute before.
+// Watches traffic for a while after a deploy, and rolls back as soon as it is worse than in the minute before.
 import { taskCommand } from '../target/command.ts';
 import type { Config } from '../config/config.ts';
 import type { Target } from '../target/target.ts';

@@ -1,4 +1,4 @@
-// The words of one answer of a host, for the doctor.
+// Reads one answer of a host, for the doctor.
 import type { Facts } from '../release/facts.ts';
 
 /** The words of an answer. */

@@ -1,4 +1,4 @@
-// What the doctor finds about the certificate of a site: whether browsers take it, and for how long still.
+// The doctor's findings about the certificate of a site: whether browsers accept it, and for how long.
 import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { certificateState } from '../certificate/inspect.ts';

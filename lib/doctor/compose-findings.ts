@@ -1,4 +1,4 @@
-// What the doctor finds in the compose file: whether Compose takes it, what others on the host have of it, and what it replaces.
+// The doctor's findings about the compose file: whether Compose accepts it, its conflicts on the host, and what it replaces.
 import type { Config } from '../config/config.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';

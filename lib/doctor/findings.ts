@@ -1,4 +1,4 @@
-// What the doctor makes of the answers: one finding per check, each that is not good with what to type next.
+// The doctor's findings from the answers: one per check, each that is not good with what to type next.
 import { taskCommand } from '../target/command.ts';
 import { checkEnvFile } from '../env/rules.ts';
 import type { Target } from '../target/target.ts';

@@ -1,4 +1,4 @@
-// What the doctor makes of the server itself: its bash, programs, clock and disk.
+// The doctor's findings about the server itself: its bash, programs, clock and disk.
 import { type Finding, good, failure, warning } from '../finding.ts';
 import { packageOf } from '../host/packages.ts';
 import type { Facts } from '../release/facts.ts';

@@ -1,4 +1,4 @@
-// What the doctor finds about throw-away copies: whether nginx reads their sites, and whether the server ends them in time.
+// The doctor's findings about throw-away instances: whether nginx includes their sites, and whether the server ends them in time.
 import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { instancesFolder } from '../instance/target.ts';

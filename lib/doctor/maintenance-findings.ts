@@ -1,4 +1,4 @@
-// What the doctor finds about maintenance: on for long without an end, or past it.
+// The doctor's findings about maintenance: on for long without an end time, or past its end.
 import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { readFlag } from '../maintenance/flag.ts';

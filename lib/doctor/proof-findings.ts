@@ -1,4 +1,4 @@
-// What the doctor makes of the backups: whether one was proven restorable, and lately enough, and whether the next can be taken.
+// The doctor's findings about backups: whether one was proven restorable recently enough, and whether the next can be taken.
 import { taskCommand } from '../target/command.ts';
 import { folderFaults } from '../backup/files/included-folders.ts';
 import { isProven, proofInWords, proofOf } from '../backup/drill/last-proven.ts';

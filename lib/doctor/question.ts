@@ -1,4 +1,4 @@
-// What the doctor asks a host beyond the facts of a target: lines for the same one question, which change nothing.
+// The doctor's queries beyond the facts of a target: lines for the same single query, which change nothing.
 import { copyTools } from '../database/backup-copy.ts';
 import { foldersQuestion } from '../backup/files/included-folders.ts';
 import type { Target } from '../target/target.ts';

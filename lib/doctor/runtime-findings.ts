@@ -1,4 +1,4 @@
-// What the doctor finds about the runtime: Docker and Compose, or systemd, its unit and the rights that steps need.
+// The doctor's findings about the runtime: Docker and Compose, or systemd, its unit and the permissions that steps need.
 import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import type { Facts } from '../release/facts.ts';

@@ -1,4 +1,4 @@
-// What the doctor finds about the proxy in front: is it there, may we reload it, does it read our site, can it see our files.
+// The doctor's findings about the proxy: is it there, may we reload it, does it include our site, can it read our files.
 import { posix } from 'node:path';
 import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';

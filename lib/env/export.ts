@@ -1,4 +1,4 @@
-// Environment files on a host: exported for a program, and copied with other values, by the one reader there.
+// Environment files on a host: exported for a program, and copied with other values, both by read.sh.
 import { readFileSync } from 'node:fs';
 import { Failure } from '../errors.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';

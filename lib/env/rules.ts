@@ -1,4 +1,4 @@
-// What ops.yml wants an app's environment files to say, and what is wrong with them in words that never contain a value.
+// The rules of ops.yml for an app's environment files, and messages about them that never contain a value.
 import { didYouMean } from '../did-you-mean.ts';
 import type { CrossCheck, KeyRule, EnvFile } from '../target/env-rules.ts';
 import { parseEnvFile } from './grammar.ts';

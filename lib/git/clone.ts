@@ -1,4 +1,4 @@
-// The app's git clone on this machine: which commit a name means, whether everybody can get it, its files and archive.
+// The app's git clone on this machine: the commit of a ref, whether it is on a remote, its files and archive.
 import { PassThrough, type Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { Failure, messageOf } from '../errors.ts';

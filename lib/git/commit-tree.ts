@@ -1,4 +1,4 @@
-// What a commit holds that must not reach a host: links that lead out where a deploy writes, names that no tree should have.
+// Paths in a commit that must not reach a host: links that lead outside the release, and invalid names.
 import { posix } from 'node:path';
 import { Failure } from '../errors.ts';
 import { ownFilters, type Environment } from './git.ts';

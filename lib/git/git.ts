@@ -1,4 +1,4 @@
-// How git is started on this machine: in a clone that is somebody's own, and so that nothing in a checked-out tree says what runs.
+// How git is started on this machine: in a clone that belongs to somebody, and so that no checked-out file decides what runs.
 import { execFile, spawn, type ChildProcessByStdio } from 'node:child_process';
 import { lstat, realpath } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';

@@ -1,4 +1,4 @@
-// What is wrong with the answer of one probe, in words.
+// Explains what is wrong with the answer of one probe.
 import type { Probe } from '../target/health-settings.ts';
 import { escape, filled, isAs, expected } from './expected-value.ts';
 

@@ -1,4 +1,4 @@
-// The way back of what serves: what is noted before it is stopped, and how it is started and accepted again.
+// The undo for the old release: what is recorded before it stops, and how it is started and accepted again.
 import { readFileSync } from 'node:fs';
 import type { Probe, Health } from '../target/health-settings.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';

@@ -1,4 +1,4 @@
-// Probes as shell lines for the host, their answers read back, judged exactly and explained.
+// Probes as shell lines for the host; their answers are read back, compared exactly and explained.
 import { readFileSync } from 'node:fs';
 import type { Probe, Health } from '../target/health-settings.ts';
 import { Failure } from '../errors.ts';

@@ -1,4 +1,4 @@
-// How a question travels through a channel: marked, bounded and timed, the same by ssh and on this machine.
+// How a query is sent through a channel: marked, bounded and timed, the same over ssh and on this machine.
 import { randomBytes } from 'node:crypto';
 import { Transform, type Readable } from 'node:stream';
 import { Failure } from '../errors.ts';

@@ -1,4 +1,4 @@
-// Checksums: of a file or a stream on a host, by the quickest program that it has, and of what is in memory here.
+// Checksums: of a file or a stream on a host, by the fastest program there, and of data in memory here.
 import { createHash } from 'node:crypto';
 import { sh, type Command } from './sh.ts';
 

@@ -1,4 +1,4 @@
-// Opens the way to a host: by ssh, or to the machine this program runs on.
+// Connects to a host: over ssh, or to the machine this program runs on.
 import type { HostSettings } from '../target/host-settings.ts';
 import type { HostContext, Host } from './host.ts';
 

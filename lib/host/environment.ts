@@ -1,4 +1,4 @@
-// What every program of ours is started with, on a host and on this machine: nothing in it was set by a person for themselves.
+// The environment of every program that we start, on a host and on this machine: without anybody's personal settings.
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { lines, script, sh, type Command } from './sh.ts';

@@ -1,4 +1,4 @@
-// What every host can do, by ssh or locally: answer a question, hold a channel open, lend a terminal.
+// The interface of a host, over ssh or local: run a query, keep a channel open, attach a terminal.
 import type { Readable, Writable } from 'node:stream';
 import type { Command } from './sh.ts';
 

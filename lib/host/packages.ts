@@ -1,4 +1,4 @@
-// Debian's names for what holds a program that a host lacks, for the advice on how to get it.
+// The Debian package of each program that a host may lack, for the advice on how to install it.
 const packages: Record<string, string> = {
   flock: 'util-linux',
   setsid: 'util-linux',

@@ -1,4 +1,4 @@
-// Bytes on their way between a host and a store: measured, and never taken for whole when their producer failed.
+// Byte streams between a host and a store: measured, and an error when their producer failed.
 import { createHash } from 'node:crypto';
 import { PassThrough, Transform, Writable, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';

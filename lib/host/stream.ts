@@ -1,4 +1,4 @@
-// A command on a host with this program's streams: it starts, flows, and ends there too when nobody listens here any more.
+// A command on a host with this program's streams; it also ends there when nobody listens here any more.
 import type { Readable, Writable } from 'node:stream';
 import { stepFunctions } from './environment.ts';
 import type { Channel, Host } from './host.ts';

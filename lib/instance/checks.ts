@@ -1,4 +1,4 @@
-// What speaks against making a throw-away copy, before anything is changed.
+// Preflight checks for an instance, before anything is changed.
 import { targetName } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { seconds } from '../duration.ts';

@@ -1,4 +1,4 @@
-// Makes a throw-away copy, or puts another commit on it: its ports and its end are on the server before anything else is.
+// Creates an instance, or deploys another commit to it: its ports and its end time are on the server before anything else.
 import type { Target } from '../target/target.ts';
 import type { InstanceData } from '../target/instance-settings.ts';
 import { targetName, taskCommand } from '../target/command.ts';

@@ -1,4 +1,4 @@
-// When a throw-away copy ends: a later end for one that serves, or now.
+// Ends an instance now, or extends one that is live.
 import type { Target } from '../target/target.ts';
 import { targetName, taskCommand } from '../target/command.ts';
 import { span } from '../duration.ts';

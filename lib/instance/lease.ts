@@ -1,4 +1,4 @@
-// What the server knows of the copies of a target: one line each, in a file of its own, asked and read.
+// The server's record of the instances of a target: one line each, in a file of its own, queried and parsed.
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { targetName, taskCommand } from '../target/command.ts';

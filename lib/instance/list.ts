@@ -1,4 +1,4 @@
-// How the throw-away copies of a target are: what each serves, how long it still lives, and whether it is well.
+// Lists the instances of a target: what is live in each, how much time is left, and whether it is ready.
 import type { Target } from '../target/target.ts';
 import { targetName } from '../target/command.ts';
 import { healthNow } from '../deploy/health-now.ts';

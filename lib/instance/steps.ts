@@ -1,4 +1,4 @@
-// The steps that make a copy, give it more time and take it away; what ends it by itself stands on the server.
+// The steps that create an instance, extend it and remove it; the script that ends it by itself is on the server.
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { targetName } from '../target/command.ts';

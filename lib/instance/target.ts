@@ -1,4 +1,4 @@
-// A throw-away copy of a target as a target of its own: another root, project, ports and name, and nothing that it shares with its base.
+// An instance as a target of its own: another root, project, ports and name, and nothing shared with its base.
 import { posix } from 'node:path';
 import { targetName } from '../target/command.ts';
 import { portHere, isPortName, hostPorts } from '../target/ports.ts';

@@ -1,4 +1,4 @@
-// The addresses that pass although maintenance is on, written as nginx writes them in $remote_addr.
+// The addresses that bypass maintenance, written as nginx writes them in $remote_addr.
 import { isIPv6 } from 'node:net';
 import { Failure } from '../errors.ts';
 

@@ -1,4 +1,4 @@
-// When a maintenance ends: read as people write it, made a moment by the clock and the time zone of the host.
+// When maintenance ends: parsed as people write it, resolved with the clock and the time zone of the host.
 import { seconds } from '../duration.ts';
 import { Failure } from '../errors.ts';
 import { sh, type Command } from '../host/sh.ts';

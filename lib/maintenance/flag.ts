@@ -1,4 +1,4 @@
-// The text of the maintenance flag, which maintenance.ts writes and nginx/site.conf.liquid tests: who switched it on, until when, and what visitors are told.
+// The text of the maintenance flag, which maintenance.ts writes and nginx/site.conf.liquid tests: who switched it on, until when, with what message.
 
 export type MaintenanceFlag = {
   on: true;

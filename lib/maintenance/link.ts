@@ -1,4 +1,4 @@
-// The link by which its owner passes a maintenance: a random token, whose file the proxy looks for.
+// The link that bypasses maintenance: a random token, whose file the proxy tests.
 import { randomBytes } from 'node:crypto';
 import { targetName } from '../target/command.ts';
 import type { Target } from '../target/target.ts';

@@ -1,4 +1,4 @@
-// Maintenance mode: the flag file that the proxy tests on each request, and what stands beside it.
+// Maintenance mode: the flag file that the proxy tests on each request, and the files beside it.
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Target } from '../target/target.ts';

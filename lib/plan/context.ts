@@ -1,4 +1,4 @@
-// What a change on a target needs of the task that makes it.
+// What a change on a target needs from the task that makes it.
 import type { Report } from '../report/report.ts';
 
 /** What an attempt needs of the task's context. */

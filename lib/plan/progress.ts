@@ -1,4 +1,4 @@
-// Steps as a person sees them run through the keeper: forward one by one, and on the way back.
+// Shows the progress of steps that run through the keeper: forward one by one, and the undos.
 import { Failure } from '../errors.ts';
 import type { Keeper } from './keeper/keeper.ts';
 import type { Item, Report } from '../report/report.ts';

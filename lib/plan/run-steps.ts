@@ -1,4 +1,4 @@
-// A change on a target outside a deploy: under the same lock and with the same way back, but no attempt and no line in the release log.
+// A change on a target outside a deploy: under the same lock and with the same undo, but no attempt and no line in the release log.
 import { targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';

@@ -1,4 +1,4 @@
-// What the proxy's access log says of a stretch of time: requests, errors, and how long answers took.
+// What the proxy's access log says about a period: requests, errors, and response times.
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { lines, sh, type Command } from '../host/sh.ts';

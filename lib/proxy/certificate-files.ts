@@ -1,4 +1,4 @@
-// The certificate that nginx serves: where it stands, the self-signed one before the first real one, and how one takes the place of another.
+// The certificate files that nginx serves: where they are, the self-signed one before the first real one, and how they are replaced.
 import type { Site } from '../target/site-settings.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 

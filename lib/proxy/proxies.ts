@@ -1,4 +1,4 @@
-// The proxies that can stand in front of an app: which files each reads, how it is tied to them, how it tests and takes them.
+// The supported proxies: which files each reads, how it includes them, how it tests and loads them.
 import { readFileSync } from 'node:fs';
 import { targetName } from '../target/command.ts';
 import type { Target } from '../target/target.ts';

@@ -1,4 +1,4 @@
-// How a target's site gets to its proxy: what is there, what would change, and the steps that change it or leave everything as it was.
+// Applies a target's site to its proxy: the present file, the difference, and the steps that change it or leave everything as it was.
 import { sha256 } from '../host/checksum.ts';
 import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';

@@ -1,4 +1,4 @@
-// A proxy's configuration from its Liquid template; what a template names and nobody gave is an error.
+// Renders a proxy's configuration from its Liquid template; a missing value is an error.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 

@@ -1,4 +1,4 @@
-// Which colour visitors reach: one file that the proxy looks for on each request, and the end of the connections to a colour.
+// Which colour visitors reach: one file that the proxy tests on each request, and draining the connections to a colour.
 import type { Site } from '../target/site-settings.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import type { Step } from '../plan/step.ts';

@@ -1,4 +1,4 @@
-// What is true of a target whatever its journal says: which release serves, how it is, and what an attempt made beside it.
+// The present state of a target, whatever its journal says: which release answers, its health, and what an attempt created.
 import { targetName } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';

@@ -1,4 +1,4 @@
-// Out of what an attempt left half-way: what is true now, the way back once more, or a person's word that what is there counts.
+// Recovery of an interrupted attempt: the present state, a retry of the undo, or acceptance of the present state by a person.
 import { targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';

@@ -1,4 +1,4 @@
-// What an attempt left half-way, for people: the journal beside what is true now, or that nothing is left.
+// Shows what an interrupted attempt left: the journal beside the present state, or that nothing is left.
 import { Failure } from '../errors.ts';
 import type { Leftover } from '../plan/keeper/leftover.ts';
 import type { Facts } from '../release/facts.ts';

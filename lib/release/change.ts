@@ -1,4 +1,4 @@
-// What one attempt changes: from which release to which, and what is known of the target before.
+// What one attempt changes: from which release to which, and what is known of the target before it.
 import type { Facts } from './facts.ts';
 import type { Release } from './release.ts';
 

@@ -1,4 +1,4 @@
-// Which releases served a target and can be gone back to: those of the log, and what another tool left beside it.
+// Which releases were live on a target and can be rolled back to: those of the log, and those of another tool.
 import type { Facts } from './facts.ts';
 import { goodReleases, putsInPlace, upTo, type Good } from './log.ts';
 import { adoptedName, commitIn, sameCommit, type Release } from './release.ts';

@@ -1,4 +1,4 @@
-// Which probes a release passed when it went live, kept on the host beside it: a way back to it does not ask for others.
+// Which probes a release passed when it went live, kept on the host beside it: going back to it requires no others.
 import type { Target } from '../target/target.ts';
 import type { Probe } from '../target/health-settings.ts';
 import { sh, type Command } from '../host/sh.ts';

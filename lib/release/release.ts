@@ -1,4 +1,4 @@
-// What a release is called: the forms of a SHA, a folder name, an attempt's id.
+// The names of a release: the forms of a SHA, a folder name, an attempt's id.
 import { Failure } from '../errors.ts';
 import type { Colour } from './colours.ts';
 

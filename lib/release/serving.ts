@@ -1,4 +1,4 @@
-// Which release serves, by the record of the target.
+// Which release is live, according to the target's record.
 import { targetName, taskCommand } from '../target/command.ts';
 import { Failure } from '../errors.ts';
 import type { Target } from '../target/target.ts';

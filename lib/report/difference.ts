@@ -1,4 +1,4 @@
-// What a change of a text file is, line by line, in the unified form that people know from diff -u.
+// The difference of two texts, line by line, in the unified format of diff -u.
 import { createRequire } from 'node:module';
 
 const load = createRequire(import.meta.url);

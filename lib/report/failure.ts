@@ -1,4 +1,4 @@
-// How a failure is told: what happened, what was seen, what to type next, in at most 25 lines.
+// Formats a failure: what happened, what was observed, what to type next, in at most 25 lines.
 import { type ExitCode, Failure, messageOf } from '../errors.ts';
 import { cut, visible } from './safe-text.ts';
 

@@ -1,4 +1,4 @@
-// Findings as people see them: a table with a mark for each, and below what is not good how to repair it.
+// Formats findings: a table with a mark for each, and the fix below each that is not good.
 import type { Finding } from '../finding.ts';
 import type { Report } from './report.ts';
 

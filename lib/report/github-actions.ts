@@ -1,4 +1,4 @@
-// GitHub Actions: its workflow commands, its job summary, and keeping both out of the reach of what servers print.
+// GitHub Actions: its workflow commands and its job summary, which output of servers must not be able to write.
 import { appendFile } from 'node:fs/promises';
 import type { ItemOutcome } from './items.ts';
 import { visible } from './safe-text.ts';

@@ -1,4 +1,4 @@
-// What a list of items is made of, whoever draws it.
+// The parts of a list of items, whichever renderer draws it.
 
 export type Say = (line: string) => void;
 

@@ -1,4 +1,4 @@
-// Bytes as they come in, written on as whole lines that are safe to look at.
+// Splits a byte stream into whole lines that are safe to print.
 import { StringDecoder } from 'node:string_decoder';
 import { Writable } from 'node:stream';
 import { visible } from './safe-text.ts';

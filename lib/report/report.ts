@@ -1,4 +1,4 @@
-// How a task speaks: notes and lists on standard error, in the manner of wherever it runs; its result or failure, also as --json, on standard output.
+// The output of a task: notes and lists on standard error, in the style of where it runs; its result or failure, also as --json, on standard output.
 import { type ExitCode, Failure } from '../errors.ts';
 import { annotation, inert, summarize } from './github-actions.ts';
 import { type FailureReport, explanation, failureReport } from './failure.ts';

@@ -1,4 +1,4 @@
-// Text as it may safely stand on a terminal: what a server sent cannot move the cursor, hide or restyle anything.
+// Makes text safe for a terminal: what a server sent cannot move the cursor, hide or restyle anything.
 import { stripVTControlCharacters } from 'node:util';
 
 // C0 without tab and newline, DEL, C1, line separators, and the marks that reverse or hide text.

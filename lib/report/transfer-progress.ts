@@ -1,4 +1,4 @@
-// How far something is on its way, as people read it: how much of it, how fast, and how long it still takes.
+// The progress of a transfer as people read it: size, speed, and time left.
 import { span } from '../duration.ts';
 import { size } from '../size.ts';
 

@@ -1,4 +1,4 @@
-// The place that a target leaves when it has no colours any more.
+// Cleans up the place of a target that does not use colours any more.
 import type { Step } from '../plan/step.ts';
 import type { Release } from '../release/release.ts';
 import type { Colours } from './runtime.ts';

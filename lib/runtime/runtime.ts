@@ -1,4 +1,4 @@
-// What a runtime has to offer: pure builders of steps and commands, the same for compose, systemd and process.
+// The interface of a runtime: pure builders of steps and commands, the same for compose, systemd and process.
 import type { Readable } from 'node:stream';
 import type { Site } from '../target/site-settings.ts';
 import type { WayBack } from '../health/previous-release.ts';

@@ -1,4 +1,4 @@
-// Making a target's data anew: who must never be seeded, and the steps that do it with the app's own commands.
+// Recreates a target's data: what must never be seeded, and the steps that run the app's own commands.
 import { targetName } from '../target/command.ts';
 import { parseEnvFile } from '../env/grammar.ts';
 import type { Target } from '../target/target.ts';

@@ -1,4 +1,4 @@
-// The list that data are seeded with: JSON in a file, whose fields only the app's own command knows; no value of it is told.
+// The list of users for seeding: JSON in a file, whose fields only the app's own command knows; no value of it is printed.
 import { open } from 'node:fs/promises';
 import { Failure, messageOf } from '../errors.ts';
 import { Secret } from '../secret.ts';

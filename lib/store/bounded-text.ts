@@ -1,4 +1,4 @@
-// A text in a store, read no further than such a text can be: a store may list and give whatever it likes.
+// Reads a text from a store, with a size limit: a store may list and return anything.
 import { Failure } from '../errors.ts';
 import type { Store } from './store.ts';
 

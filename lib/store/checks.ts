@@ -1,4 +1,4 @@
-// What stores of several kinds have to say of themselves: the room that is left, and what killed uploads left.
+// Checks for several kinds of stores: free space, and leftovers of killed uploads.
 import { taskCommand } from '../target/command.ts';
 import { failure, good, warning, type Finding } from '../finding.ts';
 import { size } from '../size.ts';

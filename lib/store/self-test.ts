@@ -1,4 +1,4 @@
-// A store tried out with objects of no value: whether tonight's backup will be stored, found, read back and, later, removed.
+// Tests a store with objects under probe/: whether the next backup will be stored, found, read back and, later, removed.
 import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';

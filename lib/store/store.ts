@@ -1,4 +1,4 @@
-// What every place for backups can do, whatever it is made of: take, give, tell and forget whole objects.
+// The interface of every kind of store: put, get, list and remove whole objects.
 import type { Readable } from 'node:stream';
 import type { Finding } from '../finding.ts';
 import type { Host } from '../host/host.ts';

@@ -1,4 +1,4 @@
-// What a backup takes, where it goes, how it is proven, and who is told.
+// The settings of backups: contents, stores, drills and alerts.
 import type { SecretReference } from '../secret.ts';
 import type { HostSettings } from './host-settings.ts';
 

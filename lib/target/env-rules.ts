@@ -1,4 +1,4 @@
-// What an app's environment files have to say.
+// The required contents of an app's environment files.
 
 export type EnvFile = {
   /** Absolute path on the host. */

@@ -1,4 +1,4 @@
-// What backup.files.exclude leaves out: one reading of its patterns, by which ops.yml is checked and `find` looks through the files.
+// The patterns of backup.files.exclude, parsed once: for the check of ops.yml and for `find`.
 import { posix } from 'node:path';
 
 export type Pattern = {

@@ -1,4 +1,4 @@
-// The probes that say whether an app is ready and well.
+// The probes that decide whether an app is ready.
 
 export type Health = { probes: Probe[]; deadlineSeconds: number; intervalSeconds: number };
 

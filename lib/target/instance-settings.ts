@@ -1,4 +1,4 @@
-// How throw-away copies of a target are made, and its data anew.
+// The settings of instances of a target, and of seeding its data.
 import type { Limits } from './runtime-settings.ts';
 
 export type Instances = {

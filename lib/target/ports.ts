@@ -1,4 +1,4 @@
-// The ports that a target takes on its host, and those that its copies may take.
+// The ports that a target uses on its host, and those that its instances may use.
 
 /** Every port on the server that one version of a compose app takes, each once, in the order of ops.yml. */
 export function hostPorts({

@@ -1,4 +1,4 @@
-// What visitors reach: the site, its routes and the maintenance page.
+// The settings of the site: domains, routes and the maintenance page.
 
 export type Maintenance = {
   /** The flag file that the proxy tests, absolute. */

@@ -1,4 +1,4 @@
-// The shape of one target: an app in an environment on its host, all defaults filled, nothing left to guess.
+// The shape of one target: an app in an environment on its host, with all defaults filled in.
 import type { Backup } from './backup-settings.ts';
 import type { Database, Migration } from './database-settings.ts';
 import type { EnvFile } from './env-rules.ts';

@@ -1,4 +1,4 @@
-// What a person typed after the task's name, checked against what the task declares, before anything else happens.
+// Parses the command line of a task against its declared flags, before anything else happens.
 import { parseArgs } from 'node:util';
 import { didYouMean } from '../did-you-mean.ts';
 import { seconds } from '../duration.ts';

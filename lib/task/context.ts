@@ -1,4 +1,4 @@
-// What a task is given when it runs, and what a file in tasks/ declares.
+// What a task gets when it runs, and what a file in tasks/ declares.
 import type { Target } from '../target/target.ts';
 import type { HostSettings } from '../target/host-settings.ts';
 import type { Report } from '../report/report.ts';

@@ -1,4 +1,4 @@
-// The text of --help, made from what a task declares; it reads and asks nothing.
+// The text of --help, made from a task's declaration alone; it reads no file and asks no host.
 import { flagsOf, type Shape, type Flag } from './flags.ts';
 
 const width = 80;

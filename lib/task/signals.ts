@@ -1,4 +1,4 @@
-// What can happen to a running task from outside, and the exit code that it ends with then.
+// Signals and other events from outside, and the exit code with which a running task then ends.
 import { type ExitCode, Failure } from '../errors.ts';
 import type { Reporter } from '../report/report.ts';
 

@@ -1,4 +1,4 @@
-// What is wrong in ops.yml, said with line and column, the line itself and a caret; all at once, as one Failure.
+// The mistakes in ops.yml, with line and column, the line itself and a caret; all at once, as one Failure.
 import { relative } from 'node:path';
 import { Failure } from '../errors.ts';
 import { builtIn } from './tree.ts';

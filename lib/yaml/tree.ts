@@ -1,4 +1,4 @@
-// A value of ops.yml that still knows where it was written, so that after any merge each part can say where it came from.
+// A value of ops.yml with its position in the file, kept through every merge.
 
 export type Scalar = string | number | boolean | null;
 

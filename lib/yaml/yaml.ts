@@ -1,4 +1,4 @@
-// Reads YAML into a tree that knows its places; aliases are expanded within a limit, so that a small file cannot become a huge one.
+// Parses YAML into a tree with positions; aliases are expanded within a limit, so that a small file cannot become a huge one.
 import { isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import { messageOf } from '../errors.ts';
 import type { Problem } from './problems.ts';

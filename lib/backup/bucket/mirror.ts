@@ -1,4 +1,4 @@
-// A bucket in a backup, by difference: what the store has no copy of yet is copied once, and the index names the copy of each object.
+// Incremental backup of a bucket: each object is copied to the store once, and the index of a backup names the copy of each object.
 import type { Say } from '../../report/items.ts';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';

@@ -1,4 +1,4 @@
-// The objects of a bucket out of a backup: as files in a folder here, or back into the bucket that the app uses.
+// Restores the objects of a bucket from a backup: as files in a folder here, or back into the bucket that the app uses.
 import type { Say } from '../../report/items.ts';
 import { createWriteStream } from 'node:fs';
 import { appendFile, mkdir } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-// The copies of a bucket's objects, held against a backup's index: all of them there with their sizes, and some read again.
+// Compares the copies of a bucket's objects with a backup's index: all present with their sizes, and some read again.
 import type { Check } from '../../finding.ts';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';

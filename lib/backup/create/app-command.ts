@@ -1,4 +1,4 @@
-// The app's own backup command: it is run once, and what it writes is a part of the backup like the others.
+// The app's own backup command: it runs once, and what it writes is a part of the backup like the others.
 import { targetName } from '../../target/command.ts';
 import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';

@@ -1,4 +1,4 @@
-// What one backup has from its beginning to its end: the lock of the target's backups, a folder on the host, what became of each store.
+// The resources of one backup run: the lock of the target's backups, a folder on the host, the outcome for each store.
 import { secondsSince } from '../../duration.ts';
 import type { Target } from '../../target/target.ts';
 import { recipientsOf } from '../../target/backup-settings.ts';

@@ -1,4 +1,4 @@
-// What goes into a backup, before anything flows: the database copied as it is at one moment, then the files looked through.
+// Collects the parts of a backup before anything is sent: the database copied as it is at one moment, then the list of files.
 import { copyForBackup, missingDatabase } from '../../database/backup-copy.ts';
 import { targetName } from '../../target/command.ts';
 import { Failure } from '../../errors.ts';

@@ -1,4 +1,4 @@
-// Which stores have had backups of a target, remembered on its host: one that has lost them all is not taken for a new one.
+// Which stores have had backups of a target, remembered on its host, so that a store that lost them all is not taken for a new one.
 import { targetName } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';

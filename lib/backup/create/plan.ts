@@ -1,4 +1,4 @@
-// What a backup would have in it and where it would go, without taking one.
+// What a backup would contain and where it would go, without taking one.
 import { targetName } from '../../target/command.ts';
 import { Failure } from '../../errors.ts';
 import { nameOfDatabase } from '../../database/backup-copy.ts';

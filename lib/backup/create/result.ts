@@ -1,4 +1,4 @@
-// What became of a backup, for people and for programs; one that is not in all of its stores, or lost much, is a failure.
+// The outcome of a backup, for people and for programs; one that is missing in a store, or lost much, is a failure.
 import { targetName } from '../../target/command.ts';
 import { Failure, messageOf } from '../../errors.ts';
 import type { Result } from '../../report/result.ts';

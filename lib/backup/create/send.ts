@@ -1,4 +1,4 @@
-// Sends what was collected into one store, and notes what became of it: one store that fails does not keep it from the others.
+// Sends what was collected to one store, and records the outcome: a store that fails does not stop the others.
 import { Failure } from '../../errors.ts';
 import type { Store } from '../../store/store.ts';
 import { leaveGuide } from '../restore-guide.ts';

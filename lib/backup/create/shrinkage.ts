@@ -1,4 +1,4 @@
-// What is suddenly much less than in the backup before: most often a sign that the backup is of the wrong thing.
+// Detects that much is gone since the previous backup: most often a sign that the backup is of the wrong thing.
 import { filesBytes, type Manifest } from '../manifest.ts';
 import { ofTable } from '../../database/row-counts.ts';
 

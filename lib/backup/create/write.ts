@@ -1,4 +1,4 @@
-// One backup into one store: the parts as they flow, then the manifest, which is read back.
+// Writes one backup to one store: the parts as a stream, then the manifest, which is read back.
 import { taskCommand } from '../../target/command.ts';
 import type { Say } from '../../report/items.ts';
 import { Readable, PassThrough } from 'node:stream';

@@ -1,4 +1,4 @@
-// What a drill looks at when a backup has been restored and is as promised: the files that it speaks of, and the app itself.
+// The last checks of a drill, on a restored backup whose parts are good: the files that the database names, and the app itself.
 import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';

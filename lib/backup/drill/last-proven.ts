@@ -1,4 +1,4 @@
-// When a backup was last proven restorable, as drills.log on the host tells it: for status and the doctor; and the refusal of a deploy without one.
+// When a backup was last proven restorable, from drills.log on the host: for status and the doctor; and the refusal of a deploy without one.
 import { isBackupId, timeOf } from '../manifest.ts';
 import { targetName, taskCommand } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';

@@ -1,4 +1,4 @@
-// One drill: a backup restored into scratch space, opened, counted and shown to its app; what was found is its verdict.
+// One drill: restores a backup into scratch space, opens it, counts it, starts the app from it; the result is its verdict.
 import { secondsSince } from '../../duration.ts';
 import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';

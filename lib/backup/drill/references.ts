@@ -1,4 +1,4 @@
-// Whether the files that a restored database speaks of are among the restored files: asked of SQLite itself, which sees both.
+// Whether the files that a restored database names are among the restored files: checked by SQLite itself, which sees both.
 import type { Check } from '../../finding.ts';
 import { randomBytes } from 'node:crypto';
 import { sqlite3 } from '../../host/environment.ts';

@@ -1,4 +1,4 @@
-// The app of the release that serves, started from what a drill restored: on a port of its own, seeing none of the real data, and always ended.
+// Starts the app of the live release on what a drill restored: on a port of its own, without access to the real data, and always stopped.
 import type { Check } from '../../finding.ts';
 import { posix } from 'node:path';
 import type { Target } from '../../target/target.ts';

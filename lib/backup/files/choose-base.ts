@@ -1,4 +1,4 @@
-// Which full pack the changes of a night are made against, decided per store from its listing; without one, all files go along.
+// Chooses the full pack that the changes of a backup are relative to, per store from its listing; without one, all files are packed.
 import type { BackupFiles } from '../../target/backup-settings.ts';
 import { span } from '../../duration.ts';
 import { isComplete, type StoredBackup, type CompleteBackup } from '../catalog.ts';

@@ -1,4 +1,4 @@
-// What backup.files.exclude leaves out, as words of `find`.
+// The patterns of backup.files.exclude as arguments of `find`.
 import { type Command, sh } from '../../host/sh.ts';
 import type { Pattern } from '../../target/exclude-patterns.ts';
 

@@ -1,4 +1,4 @@
-// The folders that backup.files names: none may be missing, be a link, or have a store in it, and each pattern says how much it leaves out.
+// Checks the folders of backup.files: none may be missing, be a link, or contain a store; and reports how much each pattern leaves out.
 import { posix } from 'node:path';
 import type { Target } from '../../target/target.ts';
 import type { BackupFiles } from '../../target/backup-settings.ts';

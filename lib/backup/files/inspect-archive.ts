@@ -1,4 +1,4 @@
-// What may be in an archive: one rule, by which a backup leaves out and a restore refuses, before anything is written anywhere.
+// What an archive may contain: one rule, by which a backup leaves out and a restore refuses, before anything is written anywhere.
 import { posix } from 'node:path';
 import { Failure } from '../../errors.ts';
 

@@ -1,4 +1,4 @@
-// What files there are at one moment, and what became different since the full pack: all worked out on the host, in constant memory.
+// The inventory of files at one moment, and the changes since the full pack: all computed on the host, in constant memory.
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';

@@ -1,4 +1,4 @@
-// The archives that the files of a backup come from: a full pack, and the changes that are unpacked over it.
+// The archives that contain the files of a backup: a full pack, and the changes that are unpacked over it.
 import type { Check } from '../../finding.ts';
 import { StringDecoder } from 'node:string_decoder';
 import { Writable } from 'node:stream';

@@ -1,4 +1,4 @@
-// The files on their way into one store: all of them, or what is different since the last full pack there.
+// Packs the files for one store: all of them, or the changes since the last full pack there.
 import type { Say } from '../../report/items.ts';
 import type { Target } from '../../target/target.ts';
 import { type BackupFiles, recipientsOf } from '../../target/backup-settings.ts';

@@ -1,4 +1,4 @@
-// The look through the files of a backup: one pass of `find`, judged by the rule that a restore refuses by, so that nothing is stored that cannot come back.
+// Lists the files of a backup: one pass of `find`, by the same rule as a restore, so that nothing is stored that cannot be restored.
 import { Readable, Transform } from 'node:stream';
 import type { Target } from '../../target/target.ts';
 import type { BackupFiles } from '../../target/backup-settings.ts';

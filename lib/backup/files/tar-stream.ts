@@ -1,4 +1,4 @@
-// The files of a backup: an archive of those that a list names, as a stream, and what tar had to say of it.
+// The archive of the files in a list, as a stream, and the messages of tar.
 import type { Target } from '../../target/target.ts';
 import type { BackupFiles } from '../../target/backup-settings.ts';
 import { Failure } from '../../errors.ts';

@@ -1,4 +1,4 @@
-// The archives of a backup unpacked over each other, once they were looked at: full pack, what is gone, changes.
+// Unpacks the archives of a backup over each other, after they were checked: full pack, removals, changes.
 import { posix } from 'node:path';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { plainName } from '../manifest.ts';

@@ -1,4 +1,4 @@
-// The stores of a target, looked at before the night: what each can do, and whether the next backup will be in it.
+// Checks the stores of a target before the next backup: what each supports, and whether that backup can be written to it.
 import { targetName } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import { failure, good, warning, type Finding } from '../../finding.ts';

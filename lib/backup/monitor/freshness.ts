@@ -1,4 +1,4 @@
-// How a target's backups stand, store by store: whether there are young ones, whole ones, proven ones, and room for the next.
+// The state of a target's backups, store by store: whether there are recent, complete and proven ones, and space for the next.
 import { taskCommand } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import type { StoreSettings } from '../../target/backup-settings.ts';

@@ -1,4 +1,4 @@
-// Looks after a target's backups: when a task has ended, or on its own from another machine. Tells what changed, and once only.
+// Monitors a target's backups: when a task has ended, or by itself from another machine. Reports each change once.
 import { hundredths } from '../../duration.ts';
 import { targetName } from '../../target/command.ts';
 import { deliver } from '../../alert/deliver.ts';

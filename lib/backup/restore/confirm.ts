@@ -1,4 +1,4 @@
-// What stands between a slip of the hand and production's data.
+// The confirmation that protects production's data from a restore by mistake.
 import { createInterface } from 'node:readline/promises';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';

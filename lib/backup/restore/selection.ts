@@ -1,4 +1,4 @@
-// Which parts and paths of a backup are meant by a restore.
+// Which parts and paths of a backup a restore selects.
 import { posix } from 'node:path';
 import { targetName } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';

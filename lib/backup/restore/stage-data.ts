@@ -1,4 +1,4 @@
-// Restored data in the place of the present ones: brought beside it while the app runs, then exchanged by renaming, with a way back.
+// Replaces the present data with restored ones: staged beside them while the app runs, then exchanged by renaming, with an undo.
 import { posix } from 'node:path';
 import type { Target } from '../../target/target.ts';
 import type { SqliteDatabase } from '../../target/database-settings.ts';

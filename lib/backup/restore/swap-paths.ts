@@ -1,4 +1,4 @@
-// Present and restored data change places, with a way back that knows how far it came, also when a disk is away.
+// Exchanges present and restored data, with an undo that knows how far the exchange came, also when a disk is not mounted.
 import { isThere } from '../../host/environment.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
 import type { Step } from '../../plan/step.ts';

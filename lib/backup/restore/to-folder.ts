@@ -1,4 +1,4 @@
-// A restore into a folder on this machine: an empty one, and nothing in it until everything was checked.
+// Restores into an empty folder on this machine; nothing is in it until everything was checked.
 import { secondsSince } from '../../duration.ts';
 import type { Check } from '../../finding.ts';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';

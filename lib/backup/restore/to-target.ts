@@ -1,4 +1,4 @@
-// A restore in the place of an environment's data: all is brought and checked while the app runs, then exchanged while it is stopped.
+// Restores in place of an environment's data: all is fetched and checked while the app runs, then exchanged while it is stopped.
 import { targetName, taskCommand } from '../../target/command.ts';
 import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';

@@ -1,4 +1,4 @@
-// Whether what could not be opened on a host is damage of the backup, or trouble of the host, which says nothing of the backup.
+// Whether a part that could not be opened on a host is damaged, or the host has a problem, which says nothing about the backup.
 import { Failure } from '../../errors.ts';
 
 /** What a full disk, a lack of memory or a missing program say; and a program that was ended. */

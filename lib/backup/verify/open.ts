@@ -1,4 +1,4 @@
-// A backup opened in scratch space, step by step as people see it; the first thing that is not as promised ends it.
+// Opens a backup in scratch space, step by step as people see it; the first part that does not match the manifest ends it.
 import type { Check } from '../../finding.ts';
 import { Failure } from '../../errors.ts';
 import { lines, sh } from '../../host/sh.ts';

@@ -1,4 +1,4 @@
-// A backup taken out of its store into scratch space and looked at: every part against what the manifest promised.
+// Fetches a backup from its store into scratch space and checks every part against the manifest.
 import type { Say } from '../../report/items.ts';
 import type { SqliteFacts } from '../../database/facts.ts';
 import type { Check } from '../../finding.ts';

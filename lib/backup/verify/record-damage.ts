@@ -1,4 +1,4 @@
-// Damage that is met before or outside of a drill, in a listing, by `backups verify` or a restore: a verdict beside the backup and in drills.log.
+// Records damage found before or outside of a drill (listing, `backups verify`, restore): a verdict beside the backup and in drills.log.
 import type { Check } from '../../finding.ts';
 import { Readable } from 'node:stream';
 import type { Target } from '../../target/target.ts';

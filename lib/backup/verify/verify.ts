@@ -1,4 +1,4 @@
-// Whether the backups are still as they were written: every byte in the stores is read again, and damage is written down.
+// Verifies that backups are still as they were written: every byte in the stores is read again, and damage is recorded.
 import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';
 import { targetName, taskCommand } from '../../target/command.ts';

@@ -1,4 +1,4 @@
-// Who is told about backups and when, from settings that passed every rule.
+// Builds the alert settings of a target from a checked ops.yml.
 import { ageOf } from '../../duration.ts';
 import { local } from '../merge.ts';
 import type { Settings, WrittenAlert } from '../schema/file.ts';

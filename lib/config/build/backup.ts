@@ -1,4 +1,4 @@
-// What a backup takes and the stores it goes to, from the words of ops.yml.
+// Builds the backup settings of a target and its stores from a checked ops.yml.
 import { posix } from 'node:path';
 import { ageOf } from '../../duration.ts';
 import type { SecretReference } from '../../secret.ts';

@@ -1,4 +1,4 @@
-// The rules of environment files, from the words of ops.yml.
+// Builds the rules of environment files from a checked ops.yml.
 import type { CrossCheck, EnvFile, KeyRule } from '../../target/env-rules.ts';
 import { texts, type Section } from './given.ts';
 

@@ -1,4 +1,4 @@
-// What the builders of settings share: settings that the rules require, and values as texts.
+// Helpers of the builders of settings: settings that the rules require, and values as text.
 import type { Settings } from '../schema/file.ts';
 
 export type Section<K extends keyof Settings> = NonNullable<Settings[K]>;

@@ -1,4 +1,4 @@
-// How a host is reached, from the words of ops.yml.
+// Builds the address and keys of a host from a checked ops.yml.
 import type { HostSettings } from '../../target/host-settings.ts';
 import { local } from '../merge.ts';
 import type { WrittenHost } from '../schema/file.ts';

@@ -1,4 +1,4 @@
-// A Site from the words of ops.yml.
+// Builds a Site from a checked ops.yml.
 import { posix } from 'node:path';
 import { seconds } from '../../duration.ts';
 import type { Route, Site } from '../../target/site-settings.ts';

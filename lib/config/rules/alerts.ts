@@ -1,4 +1,4 @@
-// What can only be wrong as a whole in how backups are watched and proven: alerts that are none, questions without a database.
+// Rules across the settings of monitoring and drills: unknown alerts, checks that need a database without one.
 import { posix } from 'node:path';
 import type { Complaints } from '../../yaml/problems.ts';
 import type { Settings } from '../schema/file.ts';

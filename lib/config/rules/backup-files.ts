@@ -1,4 +1,4 @@
-// What backup.files takes, held against what it leaves out and where the stores are: nothing at all, or a store within itself.
+// Rules across backup.files, its excludes and the stores: nothing left to back up, or a store inside what it stores.
 import { posix } from 'node:path';
 import { leavesOut, readPattern } from '../../target/exclude-patterns.ts';
 import { local } from '../merge.ts';

@@ -1,4 +1,4 @@
-// What can only be wrong in a backup as a whole: stores that are none, nothing to take, folders that are in each other's way.
+// Rules across the settings of a backup: unknown stores, nothing to back up, folders that conflict.
 import { posix } from 'node:path';
 import { excludeFaults, storeFaults, type Places } from './backup-files.ts';
 import type { Complaints } from '../../yaml/problems.ts';

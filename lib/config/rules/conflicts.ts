@@ -1,4 +1,4 @@
-// What two targets of one host cannot both have: folders, ports, names.
+// Conflicts of two targets on one host: folders, ports, names.
 import { targetName } from '../../target/command.ts';
 import type { SettingPath, Problem } from '../../yaml/problems.ts';
 import { builtIn, get } from '../../yaml/tree.ts';

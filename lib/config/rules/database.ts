@@ -1,4 +1,4 @@
-// What can only be wrong in a database as a whole: two kinds at once, a server that a deploy would stop, a URL that nobody writes.
+// Rules across the settings of a database: two kinds at once, a server that a deploy would stop, a URL that no environment file has.
 import { posix } from 'node:path';
 import type { Complaints } from '../../yaml/problems.ts';
 import type { Settings } from '../schema/file.ts';

@@ -1,4 +1,4 @@
-// What can only be wrong about copies and made-up data as a whole: what a copy would share, and what production must never have.
+// Rules across the settings of instances and seed: what a copy would share, and what production must never have.
 import type { SettingPath, Complaints } from '../../yaml/problems.ts';
 import type { Draft } from './draft.ts';
 import type { Settings } from '../schema/file.ts';

@@ -1,4 +1,4 @@
-// What can only be wrong in a site as a whole: routes that lead nowhere, and switches that the rest does not allow.
+// Rules across the settings of a site: routes without a destination, and switches that other settings do not allow.
 import type { Complaints } from '../../yaml/problems.ts';
 import type { Settings } from '../schema/file.ts';
 import { unknown } from './unknown-name.ts';

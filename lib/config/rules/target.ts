@@ -1,4 +1,4 @@
-// What can only be wrong in a whole target or between two: each rule names the lines that together are wrong.
+// Rules across a whole target or two of them: each names the lines that conflict.
 import { seconds } from '../../duration.ts';
 import { backupFaults } from './backup.ts';
 import { copyFaults } from './instances.ts';

@@ -1,4 +1,4 @@
-// The words of ops.yml for backups: stores, who is told, and what a backup takes.
+// The keys of ops.yml for backups: stores, alerts, and what a backup contains.
 import * as v from 'valibot';
 import {
   age,

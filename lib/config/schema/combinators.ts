@@ -1,4 +1,4 @@
-// What the words of ops.yml are put together from: maps with known keys, one of two forms, named things, places of secrets.
+// Building blocks of the schema of ops.yml: maps with known keys, one of two forms, named entries, places of secrets.
 import * as v from 'valibot';
 import { isMap, mustBe, name, path, variable } from './values.ts';
 

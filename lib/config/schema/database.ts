@@ -1,4 +1,4 @@
-// The words of ops.yml for a database and its migrations.
+// The keys of ops.yml for a database and its migrations.
 import * as v from 'valibot';
 import { shape, about, notText, either } from './combinators.ts';
 import { name, line, variable, yes, whole, user, hostPath, command } from './values.ts';

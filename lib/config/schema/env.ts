@@ -1,4 +1,4 @@
-// The words of ops.yml for environment files: a rule per key, and rules about several.
+// The keys of ops.yml for environment files: a rule per key, and rules about several.
 import * as v from 'valibot';
 import { either, shape, about, notText, variables, has } from './combinators.ts';
 import { yes, list, scalar, plainText, isPattern, mustBe, whole, variable, line, hostPath } from './values.ts';

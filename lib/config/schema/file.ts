@@ -1,4 +1,4 @@
-// The words of ops.yml as people write them: what each may be, and the sentence that says so when it is not.
+// The schema of ops.yml as people write it: what each key may be, and the message when it is not.
 import * as v from 'valibot';
 import {
   publicKey,

@@ -1,4 +1,4 @@
-// The words of ops.yml as a JSON schema, so that editors complete and check them while one writes.
+// The JSON schema of ops.yml, for completion and checks in editors.
 import { toJsonSchema } from '@valibot/to-json-schema';
 import { fileSchema } from './file.ts';
 

@@ -1,4 +1,4 @@
-// The words of ops.yml for what runs a release: compose, systemd, process.
+// The keys of ops.yml for the runtimes: compose, systemd, process.
 import * as v from 'valibot';
 import { shape, about, variables, password } from './combinators.ts';
 import { path, name, list, scalar, line, whole, insidePath, command, user } from './values.ts';

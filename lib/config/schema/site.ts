@@ -1,4 +1,4 @@
-// The words of ops.yml for what visitors reach: the site, its routes, and maintenance.
+// The keys of ops.yml for the site: domains, routes, and maintenance.
 import * as v from 'valibot';
 import {
   domain,

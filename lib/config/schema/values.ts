@@ -1,4 +1,4 @@
-// The forms that single values of ops.yml may have, each with the sentence that says so.
+// The forms of single values in ops.yml, each with the message when it is wrong.
 import { posix } from 'node:path';
 import * as v from 'valibot';
 import { secondsOf } from '../../duration.ts';

@@ -1,4 +1,4 @@
-// Postgres' own programs, run where a target's database is reached: in the container of its service, or with the URL that the host has.
+// Runs Postgres' own programs for a target's database: in the container of its service, or on the host with the URL that is there.
 import { readFileSync } from 'node:fs';
 import type { Target } from '../../target/target.ts';
 import type { PostgresDatabase } from '../../target/database-settings.ts';

@@ -1,4 +1,4 @@
-// What can be counted in a Postgres database, in one transaction: rows, highest keys, constraints, and what a restore elsewhere needs.
+// Counts in a Postgres database, in one transaction: rows, highest keys, constraints, and what a restore elsewhere needs.
 import type { PostgresFacts } from '../facts.ts';
 import { readTables } from '../row-counts.ts';
 import { Failure } from '../../errors.ts';

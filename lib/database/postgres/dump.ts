@@ -1,4 +1,4 @@
-// A dump of a Postgres database, known to be whole: pg_dump's exit code, what was counted at the same moment, and its list of contents.
+// A complete dump of a Postgres database: checked by pg_dump's exit code, counts from the same snapshot, and its list of contents.
 import { recipientsOf } from '../../target/backup-settings.ts';
 import { packedWell, packing } from '../../host/packing.ts';
 import { readRest, betweenDeploys, type Snapshot } from '../copy-between-deploys.ts';

@@ -1,4 +1,4 @@
-// Databases beside the present one, and how they change places: made like it, asked for by name, renamed when nobody is in them.
+// Creates databases beside the present one, finds them by name, and exchanges them by renaming when no session is open.
 import { lines, sh, type Command } from '../../host/sh.ts';
 
 /** A sentence when the user may not do what a way back needs; nothing else. */

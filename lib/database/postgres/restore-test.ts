@@ -1,4 +1,4 @@
-// A dump restored into a server of its own, thrown away afterwards: a container of the service's image, or a cluster on the host.
+// Restores a dump into an isolated server that is removed afterwards: a container of the service's image, or a cluster on the host.
 import type { PostgresFacts } from '../facts.ts';
 import type { Check } from '../../finding.ts';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// A Postgres database around a deploy: a dump that stays, and while the app is stopped a copy of it that takes its place when the change fails.
+// A Postgres database during a deploy: a dump that is kept, and a copy, made while the app is stopped, that replaces it when the change fails.
 import type { Target } from '../../target/target.ts';
 import type { PostgresDatabase } from '../../target/database-settings.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';

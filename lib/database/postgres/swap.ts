@@ -1,4 +1,4 @@
-// A dump restored beside the present database while the app runs, and the two exchanged by renaming while it is stopped.
+// Restores a dump beside the present database while the app runs, and exchanges the two by renaming while it is stopped.
 import type { PostgresFacts } from '../facts.ts';
 import { run, type Remote } from '../../host/run.ts';
 import type { Target } from '../../target/target.ts';

@@ -1,4 +1,4 @@
-// The exact bytes of a stopped SQLite database: how they are kept, and how they come back. No copy goes before the place was compared with it.
+// The exact bytes of a stopped SQLite database: how they are kept and restored. No copy is removed before the database was compared with it.
 import type { SqliteDatabase } from '../../target/database-settings.ts';
 import { isThere } from '../../host/environment.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';

@@ -1,4 +1,4 @@
-// A SQLite database around a change: a checked snapshot (VACUUM INTO), the exact bytes to put back when the change fails, and what stays of them.
+// A SQLite database during a change: a checked snapshot (VACUUM INTO), the exact bytes to restore when the change fails, and what is kept of them.
 import type { Target } from '../../target/target.ts';
 import type { SqliteDatabase } from '../../target/database-settings.ts';
 import { bash, sqlite3 } from '../../host/environment.ts';

@@ -1,4 +1,4 @@
-// The switch `blue-green`: the next version starts beside the one that serves, and visitors move when it is ready.
+// The switch `blue-green`: the next version starts beside the live one, and visitors move when it is ready.
 import { targetName, taskCommand } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';

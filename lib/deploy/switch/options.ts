@@ -1,4 +1,4 @@
-// What a switch may be told.
+// The options of a switch.
 import type { Step } from '../../plan/step.ts';
 
 export type SwitchOptions = {

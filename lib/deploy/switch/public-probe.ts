@@ -1,4 +1,4 @@
-// The proof of a switch: asks the public route while a new release takes over, and writes into its line what visitors saw.
+// Measures availability during a switch: requests the public route meanwhile, and adds the result to the line in the log.
 import { readFileSync } from 'node:fs';
 import type { Target } from '../../target/target.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';

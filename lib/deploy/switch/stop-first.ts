@@ -1,4 +1,4 @@
-// The switches with one version at a time: the old one stops before the next one starts.
+// The switches with one version at a time: the old one stops before the new one starts.
 import { keepSnapshots, restoreStep, snapshotStep } from '../../database/snapshot.ts';
 import { wayBack } from '../../health/previous-release.ts';
 import { maintenanceStep, maintenanceOff } from '../../maintenance/maintenance.ts';

@@ -1,4 +1,4 @@
-// What an attempt left half-way: the keeper's journal read without changing it, and what to type then.
+// What an interrupted attempt left: the keeper's journal, read without changing it, and what to type next.
 import type { Target } from '../../target/target.ts';
 import { sh, type Command } from '../../host/sh.ts';
 import type { Facts } from '../../release/facts.ts';

@@ -1,4 +1,4 @@
-// The conversation with an open keeper: feeds it steps ahead of time, and tells what became of them.
+// The protocol with an open keeper: sends it steps ahead of time, and reports how they ended.
 import { pipeline } from 'node:stream/promises';
 import { taskCommand } from '../../target/command.ts';
 import { Failure, messageOf } from '../../errors.ts';

@@ -1,4 +1,4 @@
-// A step that failed on the host, with what it answered.
+// The error of a step that failed on the host, with its output.
 
 /** A step's command ended with a code; the one who knows the step explains it. */
 export class StepFailed extends Error {

@@ -1,4 +1,4 @@
-// Whose words they are: what a step prints is told with that step, also when it ended before anybody listened to it.
+// Assigns output to steps: what a step prints is shown with that step, also if it ended before anybody listened to it.
 
 const most = 400;
 

@@ -1,4 +1,4 @@
-// The question that lets Compose on the host say what a compose file means there; it changes nothing.
+// The query in which Compose on the host resolves a compose file; it changes nothing.
 import { taskCommand } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import type { ComposeSettings } from '../../target/runtime-settings.ts';

@@ -1,4 +1,4 @@
-// What a compose file fixes and another project of the host has already: names, ports and folders, each with its line.
+// Conflicts of a compose file with other projects on the host: names, ports and folders, each with its line.
 import { targetName } from '../../target/command.ts';
 import type { Problem } from '../../yaml/problems.ts';
 import type { Target } from '../../target/target.ts';

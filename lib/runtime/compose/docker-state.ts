@@ -1,4 +1,4 @@
-// What Docker has on a host: containers, volumes and networks with the projects they belong to, read in one answer.
+// Docker's state on a host: containers, volumes and networks with their projects, read from one answer.
 import { lines, sh, type Command } from '../../host/sh.ts';
 
 export type Container = {

@@ -1,4 +1,4 @@
-// The words for images of a compose release: held by tags of our own, so that the way back needs no registry.
+// Shell functions for the images of a compose release: pinned by tags of our own, so that an undo needs no registry.
 import { lines, sh, type Command } from '../../host/sh.ts';
 
 /** Bash functions; the file `images` of a release has lines `image digest pin`. */

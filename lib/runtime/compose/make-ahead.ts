@@ -1,4 +1,4 @@
-// A container's successor made beside it before the switch: bash functions that make it, drop it, and give it the name.
+// Creates a container's successor before the switch: bash functions that create it, drop it, and give it the name.
 import { lines, sh, type Command } from '../../host/sh.ts';
 
 /** They stand beside those of composeFunctions, which they call. */

@@ -1,4 +1,4 @@
-// What a compose file describes, as `docker compose config --format json` gives it: the one reader of compose files.
+// The contents of a compose file, as `docker compose config --format json` prints it: the only reader of compose files.
 import { Failure } from '../../errors.ts';
 
 /** A bind: `source` is a path on the host. A volume: `source` is its name there. Volumes without a name are left out. */

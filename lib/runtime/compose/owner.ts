@@ -1,4 +1,4 @@
-// Whose a Compose project on a host is: a target of ops.yml, one of its throw-away copies, or somebody else.
+// The owner of a Compose project on a host: a target of ops.yml, one of its instances, or somebody else.
 import { targetName } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import type { Container } from './docker-state.ts';

@@ -1,4 +1,4 @@
-// How a compose release comes onto the host before any downtime: its folder, its images by digest, the accessories.
+// Prepares a compose release on the host before any downtime: its folder, its images by digest, the accessories.
 import type { Target } from '../../target/target.ts';
 import type { Limits, ComposeSettings } from '../../target/runtime-settings.ts';
 import { Failure } from '../../errors.ts';

@@ -1,4 +1,4 @@
-// Ports and folders of the host that a service would have together with somebody else, and where they stand in the file.
+// Ports and folders of the host that a service would share with another project, with their lines in the file.
 import { posix } from 'node:path';
 import { targetName } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';

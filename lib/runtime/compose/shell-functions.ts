@@ -1,4 +1,4 @@
-// The words that steps of the compose runtime are written in: compose for a folder, images held, containers made permanent.
+// Shell functions of the compose runtime: compose for a folder, pinned images, restart policies.
 import type { Target } from '../../target/target.ts';
 import type { ComposeSettings } from '../../target/runtime-settings.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';

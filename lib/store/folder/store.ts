@@ -1,4 +1,4 @@
-// A store that is a folder on the machine where the task runs: a second disk, a mount, the server's own when cron calls.
+// A store that is a folder on the machine where the task runs: a second disk, a mount, the server's own when cron runs it.
 import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { link, mkdir, open, opendir, rename, rm, rmdir, stat, statfs } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-// A bucket that an app keeps its uploads in: told object by object, read with what belongs to each, and filled again.
+// A bucket with an app's uploads: listed object by object, read with each object's metadata, and filled again.
 import { Readable } from 'node:stream';
 import type { BucketSource } from '../../target/backup-settings.ts';
 import { Failure } from '../../errors.ts';

@@ -1,4 +1,4 @@
-// What a bucket says of itself: its clock, unfinished uploads, and rules that remove or move away what we store.
+// Checks of a bucket: its clock, unfinished uploads, and rules that remove or move what we store.
 import type { LifecycleRule, S3Client } from '@aws-sdk/client-s3';
 import { good, warning, type Finding } from '../../finding.ts';
 import { leftovers } from '../checks.ts';

@@ -1,4 +1,4 @@
-// The only maker of an S3 client: with the settings that stores beside Amazon's need, and an end when the task is to end.
+// The only place that creates an S3 client: with settings for stores other than Amazon's, and stopped when the task ends.
 import { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { StoreSettings } from '../../target/backup-settings.ts';

@@ -1,4 +1,4 @@
-// What an S3 store's refusal means for a person: which setting, which exit code, and never a secret.
+// Explains the errors of an S3 store: which setting, which exit code, and never a secret.
 import { taskCommand } from '../../target/command.ts';
 import { type ExitCode, Failure, messageOf } from '../../errors.ts';
 import { secretPlace } from '../../secret.ts';

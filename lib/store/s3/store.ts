@@ -1,4 +1,4 @@
-// A store that is a bucket of anything that speaks S3: uploads in parts, read back by size, never a part left behind.
+// A store that is a bucket of any S3 service: multipart uploads, read back by size, never a part left behind.
 import { PassThrough, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ListMultipartUploadsCommandOutput, StorageClass } from '@aws-sdk/client-s3';

@@ -1,4 +1,4 @@
-// One object out of a stream of unknown length, in parts: two buffers for all of it, and no part left when it fails.
+// Uploads a stream of unknown length as one object, in parts: two buffers for all of it, and no part left when it fails.
 import type { PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
 import { Failure } from '../../errors.ts';
 

@@ -1,4 +1,4 @@
-// One object onto a host: beside its name first, read again there, and named only when it is what was sent.
+// Writes one object to a host: under a temporary name first, read again there, and renamed only if it is what was sent.
 import { randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
 import { Writable, type Readable } from 'node:stream';

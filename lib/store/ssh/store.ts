@@ -1,4 +1,4 @@
-// A store that is a folder on a host, over ssh: what `user@host:/path` was to rsync, with nothing there but bash and coreutils.
+// A store that is a folder on a host, over ssh, like `user@host:/path` for rsync, with nothing there but bash and coreutils.
 import { posix } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { taskCommand } from '../../target/command.ts';
