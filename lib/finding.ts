@@ -8,7 +8,7 @@ export type Finding = {
   fix?: string;
 };
 
-/** One thing that was looked at in a backup, as a verdict keeps it. */
+/** One check of a backup, as a verdict keeps it. */
 export type Check = { name: string; good: boolean; found: string };
 
 export function good(check: string, says: string): Finding {

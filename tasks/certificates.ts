@@ -171,7 +171,7 @@ export default task(import.meta.url, {
   },
 });
 
-/** The name or address that ssh connects to, unless a jump host stands between: then it is one from inside. */
+/** The name or address that ssh connects to, unless there is a jump host between: then it is one from inside. */
 async function sshName({ host }: Target, environment: NodeJS.ProcessEnv): Promise<string | undefined> {
   if (host.kind !== 'ssh' || host.jump) return undefined;
   const { resolveAddress } = await import('../lib/host/ssh/config.ts');

@@ -61,7 +61,7 @@ export default task(import.meta.url, {
       const known = await askInstances(host, base, what === 'up' ? name : undefined);
       if (what === 'list') return listInstances(context.report, host, base, known);
       if (what === 'down') return removeInstance(context, host, base, known, name);
-      // the same commit once more only gets its time
+      // the same commit again only extends the time
       const again = known.leases.some(lease => lease.name === name && lease.sha === sha);
       if (what === 'extend' || again) return extendInstance(context, host, base, known, { name, ttl });
       return createInstance(context, host, base, known, { name, sha, end: known.now + ttl });

@@ -15,7 +15,7 @@ export type DeliveryContext = {
 };
 
 /**
- * Tells all of them at once. Without news only those that hear of each success are told.
+ * Sends to all of them at once. Without a change, only those that want each success get a message.
  * @returns whether anybody was told. Never throws.
  */
 export async function deliver(
@@ -94,7 +94,7 @@ function poster(secret: Secret, below: string, type: string, body: string): Deli
         redirect: 'manual',
       });
     } catch (error) {
-      // the words of fetch may have the address in them
+      // the error message of fetch may contain the address
       const cause = error instanceof Error ? error.cause : undefined;
       const code =
         typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'no connection';

@@ -6,7 +6,7 @@ import { oneObject } from '../report/report.ts';
 export type News = {
   /** `backup`, `age:disk`: the same word for the failure and for its end. */
   subject: string;
-  /** `again`: told before, and it has not become well. */
+  /** `again`: reported before, and still failing. */
   what: 'failure' | 'again' | 'recovery';
   says: string;
   /** What to type next. */
@@ -19,7 +19,7 @@ export type Message = {
   host: string;
   /** By the host's clock where that could be asked. */
   time: Date;
-  /** Failures first; empty: only that all is well, for whom wants to hear it each time. */
+  /** Failures first; empty: all is well, for receivers that want each success. */
   news: News[];
   /** Nothing is wrong now, as far as is known. */
   well: boolean;

@@ -7,11 +7,11 @@ export type AlertState = {
   subject: string;
   state: 'good' | 'bad';
   since: Date;
-  /** When it was looked at last. */
+  /** When it was last checked. */
   at: Date;
   /** When it was good last; undefined: never. */
   good: Date | undefined;
-  /** What it took, for what is done and not only looked at. */
+  /** How long it took, for what is done and not only checked. */
   seconds: number | undefined;
 };
 
@@ -26,8 +26,8 @@ export function stateFile({ paths }: Target): string {
 }
 
 /**
- * Notes how things are, and prints what is to be told: what changed, and once a day what did not get well. Two tasks at
- * once come one after the other, so that a change is told by one of them. What is not among `known` is forgotten.
+ * Records the state, and prints what to report: changes, and once a day what still fails. Two tasks at
+ * once run one after the other, so that only one of them reports a change. What is not among `known` is forgotten.
  */
 export function recordObservations(target: Target, seen: readonly Observation[], known: readonly string[]): Command {
   return underLock(
@@ -62,7 +62,7 @@ for subject in ${known}; do [[ -z \${all[$subject]:-} ]] || kept[$subject]=\${al
   );
 }
 
-/** Nobody could be told of these: the next run tells them. */
+/** No alert about these was delivered: the next run sends them. */
 export function clearAlerts(target: Target, subjects: readonly string[]): Command {
   return underLock(
     target,

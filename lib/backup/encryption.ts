@@ -74,7 +74,7 @@ function short(recipient: string): string {
 export function openingInto(keep: Command): Command {
   return lines(
     script('set -uo pipefail'),
-    // when age gives up, the rest is still summed up: only so can a wrong identity be told from damage
+    // when age fails, the rest still goes into the checksum: only this distinguishes a wrong identity from damage
     sh`IFS= read -r key || exit 1
 exec 5> >(${checksumStream})
 summing=$!

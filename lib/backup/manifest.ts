@@ -49,7 +49,7 @@ const schema = v.object({
       count,
       /** What all the files hold, whatever of them is in this pack. */
       bytes: v.optional(count),
-      /** Of a full pack: the checksum of the inventory on the host that the next nights are compared with. */
+      /** Of a full pack: the checksum of the inventory on the host that the next backups are compared with. */
       inventory: v.optional(sum),
       /** What vanished, changed or was left out meanwhile. */
       noted: v.array(v.string()),

@@ -83,7 +83,7 @@ function keepOf(target: Target, { name }: Store): Keep {
   return keep ?? (stores.find(one => one.name === name)?.kind === 'path' ? keepLocal : keepRemote);
 }
 
-/** What is damaged, failed a drill, or has suddenly lost much must not push out what is good. */
+/** A backup that is damaged, failed a drill, or has suddenly lost much must not displace a good one. */
 function dated(held: StoredBackup): Dated {
   const { id, time, verdict, manifest } = held;
   const doubtful = !isComplete(held) || verdict?.good === false || (manifest?.shrunk.length ?? 0) > 0;

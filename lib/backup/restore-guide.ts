@@ -34,7 +34,7 @@ async function stored(store: Store): Promise<string | undefined> {
   return undefined;
 }
 
-/** Far too large is as good as another text: it is written anew. */
+/** A file that is far too large counts as different: it is written again. */
 function notOurs(error: unknown): string {
   if (error instanceof Failure && error.exit === 7) return '';
   throw error;

@@ -115,7 +115,7 @@ function holdOf(past: Dated[], whole: Dated[]): string | undefined {
     return `the newest backup, ${last?.id ?? ''}, ${last?.standing === 'unfinished' ? 'is not finished' : 'is not good'}`;
   if (before && newest.bytes < before.bytes / 2)
     return `the newest backup, ${newest.id}, holds less than half of the one before it`;
-  // A loss that nobody noticed for a night must not count as usual the night after: a drill has to say that all is there.
+  // A loss that nobody noticed must not count as normal for the next backup: a drill has to confirm that all is there.
   const proven = whole.find(one => one.proven);
   if (proven && newest.bytes < proven.bytes / 2)
     return `the newest backup, ${newest.id}, holds less than half of the last proven one, ${proven.id}`;

@@ -101,7 +101,7 @@ export function explainLookup({ domain, trouble }: Lookup, server: readonly stri
   return { says: `cannot resolve ${domain}: ${trouble}`, fix: `create the record: ${record(domain, server)}` };
 }
 
-/** The line of the zone that leads to the server; `old` is the address that stands there now. */
+/** The zone's record that points to the server; `old` is the present address. */
 export function record(domain: string, server: readonly string[], old?: string): string {
   const six = old !== undefined && isIPv6(old);
   const fits = server.filter(one => isIPv6(one) === six);

@@ -13,7 +13,7 @@ export async function askEverywhere(lookups: readonly Lookup[], token: string): 
   return Promise.all(ways.map(async way => ({ ...way, answer: await ask(way.domain, way.address, token) })));
 }
 
-/** The file is called as what stands in it. */
+/** The file's name is its content. */
 function ask(domain: string, address: string, token: string): Promise<string> {
   return new Promise(resolve => {
     const asked = request(

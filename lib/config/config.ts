@@ -13,7 +13,7 @@ export type Config = {
   defaultApp: string | undefined;
   /** @throws Failure 2 when there is no such app or environment. */
   find(app: string | undefined, environment: string): Target;
-  /** Dotted path in the words of ops.yml → `ops.yml:12:5`, or `default`. */
+  /** Dotted path of keys of ops.yml → `ops.yml:12:5`, or `default`. */
   origins(target: Target): Map<string, string>;
   /** Every merged setting with its value and its origin, for people. */
   settings(target: Target): Setting[];

@@ -153,7 +153,7 @@ function strayStores(
   });
 }
 
-/** A shared line that is wrong in two environments is told once. */
+/** A shared line that is wrong in two environments is reported once. */
 function distinct(problems: readonly Problem[]): Problem[] {
   return [...new Map(problems.map(problem => [JSON.stringify(problem), problem])).values()];
 }

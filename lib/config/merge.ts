@@ -4,7 +4,7 @@ import { isAbsolute, join as joinLocal, posix, resolve } from 'node:path';
 import { presets } from './schema/database.ts';
 import { builtIn, change, get, merge, textAt, treeOf, type Tree } from '../yaml/tree.ts';
 
-/** The settings of `app` in `environment`, in the words of ops.yml, as a tree in which nothing is left to guess. */
+/** The settings of `app` in `environment`, with the keys of ops.yml, as a tree without implicit values. */
 export function settingsTree(file: Tree, app: string, environment: string, folder: string): Tree {
   const ofApp = get(file, 'apps', app);
   const layers = [
@@ -155,7 +155,7 @@ function resolved(tree: Tree, folder: string): Tree {
   return get(out, 'repo') ? out : change(out, ['compose', 'file'], text(here));
 }
 
-/** A path on this machine; `~` is the home of whoever runs the task. */
+/** A path on this machine; `~` is the home of the user who runs the task. */
 export function local(path: string, folder: string): string {
   if (path === '~' || path.startsWith('~/')) return joinLocal(homedir(), path.slice(1));
   return isAbsolute(path) ? joinLocal(path) : resolve(folder, path);

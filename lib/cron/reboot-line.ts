@@ -16,7 +16,7 @@ export function withBootLine(target: Target, facts: Facts, plan: Plan): Plan {
   return { ...plan, steps: [step, ...plan.steps] };
 }
 
-/** Nothing has looked at the keeper's file before it runs, so the line does. */
+/** Nothing has checked the keeper's file before it runs, so the line does. */
 export function bootLine(target: Target): string {
   return atBoot(runOwn(keeperOf(target), settle(target)));
 }

@@ -20,7 +20,7 @@ export type Snapshot = {
 
 /**
  * Runs a copy that holds no lock of the target and never waits in a deploy's way: it looks whether the target was at rest
- * before and after, and copies once more when it was not, so that no half-migrated database is taken. `giveWay` is run when
+ * before and after, and copies again when it was not, so that no half-migrated database is taken. `giveWay` is run when
  * a deploy comes while a copy is under way.
  */
 export function betweenDeploys(target: Target, copy: Command, seconds: number, giveWay?: Command): Command {
@@ -71,7 +71,7 @@ done`,
 
 /**
  * @returns the rest of a line by its first word; undefined when there is no database yet.
- * @throws Failure 5 while a deploy is under way, 1 when one was left half-way.
+ * @throws Failure 5 while a deploy is under way, 1 when one was interrupted and is not undone.
  */
 export function readRest(text: string, target: Target): ((name: string) => string) | undefined {
   if (/^none$/m.test(text)) return undefined;

@@ -14,7 +14,7 @@ export const databaseFacts = v.variant('kind', [
     tables: counts,
     /** The highest rowid of each table that has one and a row. */
     highWater: counts,
-    /** null: the schema itself is at odds, so that they cannot be counted. */
+    /** null: the schema itself is inconsistent, so that they cannot be counted. */
     foreignKeyFaults: v.nullable(count),
   }),
   v.object({

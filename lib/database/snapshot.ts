@@ -6,7 +6,7 @@ import { keepDumps, liveDump, restoreDump, stoppedDump } from './postgres/snapsh
 import type { Target } from '../target/target.ts';
 import type { Database } from '../target/database-settings.ts';
 
-/** Its name stands in the release's line. */
+/** Its name is in the release's line in the log. */
 function noteSnapshot({ notes }: Change): (answer: string) => undefined {
   return answer => {
     if (answer.trim()) notes.snapshot = answer.trim();
@@ -21,14 +21,14 @@ export function snapshotStep(target: Target, database: Database, change: Change)
   return { title: 'Snapshot the database', seconds: 1800, ...copy, accept: noteSnapshot(change) };
 }
 
-/** A copy of a database that is in use. There is no way back to it by itself: the app goes on writing. */
+/** A copy of a database that is in use. It is never restored automatically: the app keeps writing. */
 export function liveSnapshotStep(target: Target, database: Database, change: Change): Step {
   const copy =
     database.kind === 'postgres' ? liveDump(target, database, change.id) : liveCopy(target, database, change.id);
   return { title: 'Snapshot the database while it is in use', seconds: 1800, ...copy, accept: noteSnapshot(change) };
 }
 
-/** Puts an older snapshot in place of the stopped database. Comes after snapshotStep, whose undo is the way back from this too. */
+/** Puts an older snapshot in place of the stopped database. Comes after snapshotStep, whose undo covers this too. */
 export function restoreStep(target: Target, database: Database, change: Change, snapshot: string): Step {
   const run =
     database.kind === 'postgres'
@@ -37,7 +37,7 @@ export function restoreStep(target: Target, database: Database, change: Change, 
   return { title: 'Restore the database snapshot', seconds: 1800, run };
 }
 
-/** After success: what only the way back needed goes, and of the snapshots the newest stay. */
+/** After success: removes what only the undo needed, and keeps the newest snapshots. */
 export function keepSnapshots(target: Target, database: Database, change: Change): Finish {
   const run = database.kind === 'postgres' ? keepDumps(target, database) : keepCopies(target, database, change.id);
   return { title: `Keep the newest ${database.keep} snapshots`, cleanup: true, run };

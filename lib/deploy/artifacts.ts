@@ -56,7 +56,7 @@ export async function collectArtifacts(
   return { composeFile, ...(await registryPassword(target, environment, { plan })) };
 }
 
-/** The same, and looked at on the host beside what is there. @throws Failure 2 or 3 for what speaks against it; nothing was changed */
+/** The same, and checked on the host against what is there. @throws Failure 2 or 3 for what speaks against it; nothing was changed */
 export async function collectMaterials(
   context: SurveyContext & { args: { plan: boolean } },
   host: Host,

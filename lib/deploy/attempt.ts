@@ -36,7 +36,7 @@ export async function attempt(
   let wait = around.args.wait ?? 0;
   let keeper = await open(ready, wait);
   // Somebody changed the target between the question and the lock. What the log will say was fixed with the lock,
-  // so it is let go, and taken again with a plan made anew; it was our turn, so a moment's patience is always due.
+  // so it is released, and taken again with a new plan; it was our turn, so we always wait a moment for it.
   while (keeper.stamp !== ready.change.facts.stamp) {
     await keeper.quit();
     ready = await prepare(await askFacts(host, target, intention.required, intention.asks));

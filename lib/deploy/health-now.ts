@@ -23,7 +23,7 @@ export function healthQuestion(target: Target, serving: Release | undefined): Co
     serving ? runtimeOf(target).liveness(serving) : script('alive() { :; }'),
     script('seen=$(mktemp -d); trap \'rm -rf "$seen"\' EXIT'),
     ...healthOf(target.health, target.site, serving?.colour).probes.map(
-      // the dot: whatever it says is told
+      // the dot: any output is reported
       (probe, index) => sh`one_probe "$seen"/${String(index)} ${probe.name} ${probe.status} ${probe.url} body:.`,
     ),
     script(

@@ -11,7 +11,7 @@ import type { Release } from '../release/release.ts';
 import type { Step } from '../plan/step.ts';
 
 /**
- * Waits until a release is good by the probes of ops.yml. One that was live before may be good by those that it passed then:
+ * Waits until a release passes the probes of ops.yml. One that was live before may instead pass those that it passed then:
  * it does not change with ops.yml. `part` chooses those that a version in this place answers; `last`: when they are good, the
  * release is, and what it passed is kept.
  */

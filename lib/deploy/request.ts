@@ -28,7 +28,7 @@ export type DeployRequest = {
 
 export type PreparedDeploy = { change: Change; plan: Plan };
 
-/** Nothing is to be done: the commit serves, which is looked at before it is said; or for the reason given. */
+/** Nothing to do: the commit is live, which is checked before it is said; or for the reason given. */
 export type Idle = { already: string } | { nothing: string };
 export type PlanRun = {
   around: PlanContext;

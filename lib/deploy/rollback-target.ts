@@ -35,7 +35,7 @@ export function earlierRelease(target: Target, facts: Facts, to: string | undefi
   return releaseAt(target.paths.releases, facts.now, found.sha, facts.folders);
 }
 
-/** A release by its folder, by its commit or the beginning of that, or by the word that another tool called it. */
+/** A release by its folder, by its commit or a prefix of it, or by the name that another tool gave it. */
 function named(good: Good[], facts: Facts, to: string): Good | undefined {
   const exactly = good.findLast(one => folderOf(facts, one) === to || one.sha === to);
   if (exactly || !/^[0-9a-f]{7,64}$/.test(to)) return exactly;

@@ -151,14 +151,14 @@ export async function runPlan({
   }
 }
 
-/** What becomes of the release, in the log's title, where it is not live anew. */
+/** What the log's title calls the outcome, where the release does not newly go live. */
 const recorded: Partial<Record<DeployRequest['action'], string>> = {
   restart: 'restarted',
   seed: 'seeded',
   restore: 'restored',
 };
 
-/** Whether the attempt goes on, or went on, without us. */
+/** Whether the attempt continues, or continued, without us. */
 function isLoss(error: unknown): boolean {
   return error instanceof Failure && (error.exit === 4 || error.exit === 6);
 }

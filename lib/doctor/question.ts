@@ -83,7 +83,7 @@ function systemd({ unit, user }: { unit: string; user: string }): Command {
     sh`id -u ${user} 2>/dev/null | fact app-user`,
     sh`{ if [ "$(id -un)" = ${user} ]; then :; else for tool in ${asAppUser}; do sudo -n -l -u ${user} "$(command -v "$tool")" >/dev/null 2>&1 || echo "$tool"; done; fi; } | fact no-sudo-user`,
     sh`{ if [ "$EUID" = 0 ]; then :; else for verb in ${onUnit}; do sudo -n -l "$(command -v systemctl)" "$verb" ${service} >/dev/null 2>&1 || echo "$verb"; done; fi; } | fact no-sudo-unit`,
-    // without the right, journalctl still ends well, with nothing but a hint
+    // without the permission, journalctl still succeeds, with nothing but a hint
     sh`journalctl -u ${service} -n 1 --no-pager 2>&1 >/dev/null | head -c 2000 | fact journal`,
   );
 }

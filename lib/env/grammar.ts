@@ -10,7 +10,7 @@ export type EnvProblem = {
 };
 
 export type EnvValues = {
-  /** Of a line with a problem too, as its text stands there: rules about it can be told at once. */
+  /** Also of a line with a problem, as written: rules about it can be reported at once. */
   values: Map<string, string>;
   problems: EnvProblem[];
 };

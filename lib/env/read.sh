@@ -26,7 +26,7 @@ read_environment() { # file…: fills env_names, env_values and env_lines (FIRST
           chunk=${rest%%$stop*}
           value+=$chunk
           rest=${rest:${#chunk}}
-          if [[ ! $rest || $rest == \\ ]]; then # goes on in the next line
+          if [[ ! $rest || $rest == \\ ]]; then # continues on the next line
             [[ $rest ]] || value+=$'\n'
             if ! IFS= read -r rest && [[ ! $rest ]]; then
               echo "$file:$first: ${env_names[-1]}: the quote that opens here is never closed" >&2

@@ -1,4 +1,4 @@
-# The way back of what serves: before it is stopped it is noted what of it is good, and afterwards nothing else is asked of it.
+# The undo for the old release: before it is stopped, its passing probes are recorded; afterwards only those are required.
 
 # ask_each folder number…: these probes at once; folder/<number>.good for each that is
 ask_each() {
@@ -12,7 +12,7 @@ ask_each() {
   for at in ${asked[@]+"${asked[@]}"}; do wait "$at" || true; done
 }
 
-# note_serving: on the disk before it is stopped, for a way back that may come after a reboot: whether it lives, and the
+# note_serving: on the disk before it is stopped, for an undo that may run after a reboot: whether it runs, and the
 # numbers of the probes that are good
 note_serving() {
   local seen file all

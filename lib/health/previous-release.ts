@@ -15,7 +15,7 @@ export type WayBack = {
 const words = script(readFileSync(new URL('./previous-release.sh', import.meta.url), 'utf8'));
 
 /**
- * Seconds to wait on the way back: today's deadline may be too short for the release that was there, and a keeper's undo has
+ * Seconds to wait in an undo: today's deadline may be too short for the release that was there, and a keeper's undo has
  * 300 s in all.
  */
 const patience = { least: 60, most: 200 };

@@ -31,7 +31,7 @@ wait_until_ready() {
   while :; do
     since_boot now
     good=''
-    # visitors may be waiting: while the first probe is not good, the others and the app's life are looked at less often
+    # visitors may be waiting: while the first probe fails, the others and whether the app runs are checked less often
     if ask_sets "$seen" $((now > end ? 1 : 0)); then good=yes; fi
     if [[ ! $good ]] && ((now - looked > 20 && now <= end)); then
       looked=$now

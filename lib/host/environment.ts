@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { lines, script, sh, type Command } from './sh.ts';
 
 /**
- * The variables that are passed on as they are; all others are left behind, whoever set them: rc files, PAM, sshd, a crontab.
+ * The variables that are passed on as they are; all others are dropped, whatever set them: rc files, PAM, sshd, a crontab.
  * The proxies are the only way out that some networks have; our own requests to the app go past them.
  */
 const kept =
@@ -63,7 +63,7 @@ export function shellWords(...words: string[]): string[] {
   return [...startWords, 'bash', '--norc', '--noprofile', ...words];
 }
 
-/** For sshd: the login shell of whoever it is becomes a bash of ours, which reads its text from standard input. */
+/** For sshd: the user's login shell is replaced by a bash of ours, which reads its text from standard input. */
 export function shellFromInput(seconds: number): string {
   return sh`exec bash ${startWords} timeout ${seconds} ${bash} -s`.text;
 }

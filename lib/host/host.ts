@@ -5,7 +5,7 @@ import type { Command } from './sh.ts';
 /** What a finished command said. `code` is null never: a lost connection throws instead. */
 export type Answer = { code: number; stdout: string; stderr: string };
 
-/** A running `bash -s` on the host whose script was already sent; `input` goes on feeding its standard input. */
+/** A running `bash -s` on the host whose script was already sent; `input` keeps feeding its standard input. */
 export type Channel = {
   input: Writable;
   output: Readable;
@@ -38,7 +38,7 @@ export type Host = {
 /** What a host may use of the program around it. */
 export type HostContext = {
   environment: NodeJS.ProcessEnv;
-  /** Ends an attempt to connect. What is connected already stays: the way back needs it. */
+  /** Ends an attempt to connect. An existing connection stays: the undo needs it. */
   signal?: AbortSignal | undefined;
   /** The terminal that `Host.terminal` lends; undefined when there is none. */
   terminal?: Terminal | undefined;

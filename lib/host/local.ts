@@ -16,7 +16,7 @@ export function localHost(name: string, { environment, terminal }: HostContext):
     const child = spawn('bash', shellWords(...words), { env, detached: true, stdio: 'pipe' });
     await started(child);
     const { stdin: input, stdout: output, stderr: errors } = child;
-    // Writing to what has ended is told by `ended`.
+    // A write to an ended process is reported by `ended`.
     for (const stream of [input, output, errors]) stream.on('error', () => {});
     let drop = () => {};
     const ended = new Promise<{ code: number }>((resolve, reject) => {

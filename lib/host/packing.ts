@@ -4,7 +4,7 @@ import { type Command, sh, lines, script } from './sh.ts';
 
 export type Packing = {
   recipients: readonly string[];
-  /** How what it unpacks to is told: its checksum, or how many bytes. */
+  /** How the unpacked content is reported: its checksum, or its size. */
   tells: 'sum' | 'bytes';
   /** It comes compressed already. */
   compressed?: boolean;
@@ -13,7 +13,7 @@ export type Packing = {
 /**
  * What `from` gives (the words before the first program of the pipe), compressed, and encrypted when there are recipients, on
  * standard output. It is unpacked again on its way: `unpacked` and what that gave, and `packed` and the checksum of all that
- * was written, are told on standard error, for whom it reaches. Sets `codes`, how the programs of the pipe ended.
+ * was written, go to standard error, if anybody reads it. Sets `codes`, how the programs of the pipe ended.
  */
 export function packing(from: Command, { recipients, tells, compressed = false }: Packing): Command {
   // it has to end well as well: without its checksum a frame gives all its bytes

@@ -46,7 +46,7 @@ export function runAs(
 }
 
 /**
- * What Docker is told to mount, so that the script sees `folder`. Docker follows links on the way, as root, and the app can
+ * What Docker has to mount, so that the script sees `folder`. Docker follows links on the way, as root, and the app can
  * make links in what it writes: so the folder right below the root is mounted, which no app can exchange, and what leads out
  * of that leads nowhere.
  */

@@ -1,9 +1,9 @@
-# Words that every step and every undo may use on the host. Sourced before each of them.
+# Functions that every step and every undo may use on the host. Sourced before each of them.
 set -euo pipefail
 # also in $(…), which bash leaves out otherwise
 shopt -s inherit_errexit
 export LC_ALL=C.UTF-8
-# where this plan's way back stands; it survives a reboot
+# the journal with this plan's undos; it survives a reboot
 [[ ${1:-} != */prelude.sh ]] || KEEPER_JOURNAL=${1%/*}
 # a command that fails without a word is named; commands never hold secrets
 trap 'this_failed "$BASH_COMMAND"' ERR
@@ -88,7 +88,7 @@ is_there() {
   exit 1
 }
 
-# What an undo has to know and may not see any more stands in the journal, from a step on: keep_note name text · read_note name ·
+# Notes in the journal for what an undo has to know and cannot see any more, from a step on: keep_note name text · read_note name ·
 # drop_note name. Without a keeper there is none, and nothing is noted.
 keep_note() {
   [[ ${KEEPER_JOURNAL:-} ]] || return 0
@@ -120,7 +120,7 @@ point() {
   ln -sfnT -- "$2" "$1.new" && mv -fT -- "$1.new" "$1"
 }
 
-# opens_window: visitors notice from now on; what they are told is ready by then
+# opens_window: visitors notice from now on; their message is ready by then
 opens_window() {
   [[ ! ${KEEPER_RUN:-} ]] || printf '%s\n' "${EPOCHREALTIME//./}" >"$KEEPER_RUN/opened"
 }

@@ -16,7 +16,7 @@ const flags: Record<string, string[]> = {
   down: ['name'],
 };
 
-/** @throws Failure 2 for a flag that the word before it does not know. */
+/** @throws Failure 2 for a flag that the subcommand does not have. */
 export function refuseStrayFlags(what: string, args: Record<string, unknown>): void {
   const stray = flags['up']?.find(flag => args[flag] && !flags[what]?.includes(flag));
   if (stray) throw new Failure(2, `--${stray} does not go with ${what}`);

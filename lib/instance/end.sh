@@ -1,7 +1,7 @@
-# Ends instances whose time is up and those that never came to be, and leaves nothing of them; cron starts it each minute, so
+# Removes instances that have expired and those that were never finished, with everything; cron starts it each minute, so
 # also after the server was off. Words: nothing · `later` to wait for who works on them · `end NAME` for only that one, now.
-# Above stand: folder (all instances), prefix (of their Compose projects), include and tied (how nginx reads them), cron_line,
-# and the words of lock.sh and lib/cron/crontab.sh.
+# Defined above: folder (all instances), prefix (of their Compose projects), include and tied (how nginx reads them), cron_line,
+# and the functions of lock.sh and lib/cron/crontab.sh.
 set -uo pipefail
 export LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin
 

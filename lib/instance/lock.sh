@@ -1,4 +1,4 @@
-# The lock of all instances of an environment, for tasks and for what ends them. Above stands: folder (all instances).
+# The lock of all instances of an environment, for tasks and for end.sh. Defined above: folder (all instances).
 
 lock_instances() { # no other user can open it, nor hold it
   (umask 077 && : >>"$folder/.lock") && exec 7<>"$folder/.lock" || return

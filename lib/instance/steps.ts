@@ -47,7 +47,7 @@ export function createSteps(birth: NewInstance): Step[] {
   return steps.filter(step => step !== false);
 }
 
-/** The database of the base as no deploy has it half-migrated. Fails with 5 when it was never at rest, with 1 when it was left half-way. */
+/** The database of the base, never half-migrated. Fails with 5 when deploys kept running, with 1 when one was interrupted and is not undone. */
 function copyStep(base: Target, database: SqliteDatabase, to: string, patience: number): Step {
   return {
     title: `Copy the database of ${base.environment}`,
@@ -114,7 +114,7 @@ export function extendStep(base: Target, was: Lease, end: number): Step {
   return { title: `Give ${was.name} its time`, run: put(leaseLine({ ...was, end })), undo: before };
 }
 
-/** Its undo only goes on: what was to be taken away is. */
+/** Its undo only finishes the removal. */
 export function downStep(base: Target, name: string): Step {
   const folder = instancesFolder(base);
   const sweep = posix.join(folder, 'sweep.sh');

@@ -94,7 +94,7 @@ function databaseOf(database: Database, inside: (path: string) => string): Datab
 /** A probe through the public name would ask for the base. */
 function probeOf(probe: Probe, own: Map<number, number>): Probe[] {
   const port = own.get(Number(portHere(probe.url)));
-  // not through URL: what a person wrote goes on as it stands
+  // not through URL: what a person wrote is passed on unchanged
   return port === undefined ? [] : [{ ...probe, url: probe.url.replace(/:\d+(?=[/?#]|$)/, `:${port}`) }];
 }
 

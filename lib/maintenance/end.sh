@@ -1,6 +1,6 @@
 # Beside the flag while a maintenance is to end by itself: cron starts it each minute and at boot, and so does each task
 # that changes the maintenance. It removes the flag when its time is over, and has its lines in the crontab only as long as
-# there is a time to wait for. Above stand: flag, keeper (the folder with lock and journal), cron_lines (its own), and the words
+# there is a time to wait for. Defined above: flag, keeper (the folder with lock and journal), cron_lines (its own), and the words
 # of lib/cron/crontab.sh.
 set -uo pipefail
 export LC_ALL=C

@@ -29,7 +29,7 @@ export function flagText({
 
 const byHand = /^by (\S+): switched on by hand(?: until=([\dT:+-]+))?(?: message="((?:[^"\\]|\\.)*)"?)?$/s;
 
-/** @param fact what facts say about the flag: the second it was made, and what stands in it */
+/** @param fact what facts say about the flag: the second it was made, and its content */
 export function readFlag(fact: string, now: Date): MaintenanceFlag {
   const [made = '', ...rest] = fact.split('\n');
   const minutes = Math.max(0, Math.round((now.getTime() / 1000 - Number(made)) / 60));

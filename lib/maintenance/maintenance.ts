@@ -58,7 +58,7 @@ export type ByHand = {
   token: Secret | undefined;
 };
 
-/** Switched on by a person, or changed while it is on. Everything of before is kept aside until all of it is done. */
+/** Switched on by a person, or changed while it is on. The previous files are kept aside until all of it is done. */
 export function switchOn(target: Target, { by, message, until, allow, token }: ByHand): Step {
   const { maintenance } = target;
   const { folder, flag, json, allow: allowed, pass, end } = placesOf(maintenance);
@@ -87,7 +87,7 @@ export function switchOn(target: Target, { by, message, until, allow, token }: B
   };
 }
 
-/** Its undo only goes on: what was to be forgotten is. */
+/** Its undo only finishes the removal. */
 export function switchOff({ maintenance }: Target): Step {
   const { json, allow, pass, end } = placesOf(maintenance);
   const run = lines(

@@ -4,7 +4,7 @@ import type { Maintenance } from '../target/site-settings.ts';
 import { Failure, messageOf } from '../errors.ts';
 import type { Moment } from './end-time.ts';
 
-/** What visitors are told besides. */
+/** The additional message for visitors. */
 export type MaintenanceNotice = { message?: string | undefined; until?: Pick<Moment, 'iso' | 'words'> | undefined };
 
 export const longestMessage = 300;

@@ -7,7 +7,7 @@ import type { Step } from './step.ts';
 /** Where a plan has come to: the step that runs, or ran last, and what it printed. */
 export type Progress = { current: Step | undefined; said: string[] };
 
-/** @param ended is told each step that went well, with its seconds */
+/** @param ended gets each step that succeeded, with its seconds */
 export function shownSteps(
   keeper: Keeper,
   steps: readonly Step[],
@@ -29,7 +29,7 @@ export function shownSteps(
       progress.said.length = 0;
       const hear = (line: string) => {
         progress.said.push(line);
-        // only its last words are told
+        // only its last output is shown
         if (progress.said.length > 1000) progress.said.splice(0, 500);
         say(line);
       };
@@ -40,7 +40,7 @@ export function shownSteps(
   }));
 }
 
-/** What the way back had to say: of the undo that failed, and of an old release that is not quite what it was. */
+/** What the undos reported: the one that failed, and an old release that is not as ready as before. */
 export type Undone = { failed: { title: string; said: string[] } | undefined; back: string[] };
 
 /** After keeper.abort(): one row per undo, newest first. How it all ended says keeper.ended(). */
@@ -57,7 +57,7 @@ export async function showUndos(keeper: Keeper, steps: readonly Step[], report: 
       if (isDone) return;
       const last = said.filter(line => line.trim()).slice(-8);
       told.failed = { title, said: last };
-      // with a detail, as what it said is told once, at the end
+      // with a detail, as its message is shown once, at the end
       throw new Failure(6, 'the undo failed', { detail: last.join('\n') || 'it said nothing' });
     };
     await report.show([{ title: `Undo: ${title}`, run }]).catch(() => {});

@@ -22,7 +22,7 @@ export type Step = {
   probed?: true;
   /** Seconds it may take; default 600. */
   seconds?: number;
-  /** Looks at what the command wrote to file descriptor 3. Throws a Failure to fail the step, returns 'again' to run it once more. */
+  /** Looks at what the command wrote to file descriptor 3. Throws a Failure to fail the step, returns 'again' to run it again. */
   accept?: (answer: string) => 'again' | undefined;
   /** The probes that it waits for, when they are not simply the target's. */
   probes?: AskedHealth;

@@ -96,7 +96,7 @@ function theReason(home: string): Command {
   return sh`grep -aho 'urn:ietf:params:acme:error:.*' ${`${home}/logs/letsencrypt.log`} | tail -n 1 || true`;
 }
 
-/** What certbot holds stands where nginx reads it; what stood there is remembered until `serveInstalled`. */
+/** Puts certbot's certificate where nginx reads it; the previous one is kept until `serveInstalled`. */
 export function install(site: Site): Command {
   const { folder, pairs } = certificatePlaces(site);
   const { live } = certbotPlaces(site, false);
@@ -111,7 +111,7 @@ opens=$(openssl pkey -in "$pair/privkey.pem" -pubout)
   );
 }
 
-/** What nginx served before, once more. */
+/** Restores what nginx served before. */
 export function installBefore(site: Site): Command {
   const { folder, pairs } = certificatePlaces(site);
   return lines(
@@ -125,7 +125,7 @@ fi`,
   );
 }
 
-/** nginx takes what is installed without ending a connection, and each domain is looked at from the server itself. */
+/** nginx loads the installed one without ending a connection, and each domain is checked from the server itself. */
 export function serveInstalled(site: Site): Command {
   const { folder, fullchain, pairs } = certificatePlaces(site);
   return lines(

@@ -9,7 +9,7 @@ import { selfSigned } from './certificate-files.ts';
 import { difference } from '../report/difference.ts';
 import { proxyOf, type Proxy } from './proxies.ts';
 
-/** What stands on the server. */
+/** What is on the server. */
 export type SiteState = {
   front: Proxy;
   /** The proxy reads our file · nobody tied it yet · something else is in its place. */
@@ -119,7 +119,7 @@ function folders({ site }: Target, { name }: Proxy): Command {
   const isCaching = site.routes.some(({ goes }) => 'upstream' in goes && goes.cacheSeconds !== undefined);
   return lines(
     sh`mkdir -p ${site.folder} ${`${site.folder}/acme`}`,
-    // nginx gives the folder to its own user; the group stays, so whoever deploys can empty and remove it
+    // nginx gives the folder to its own user; the group stays, so the deploy user can empty and remove it
     name === 'nginx' && isCaching && sh`[ -d ${`${site.folder}/cache`} ] || mkdir -m 2770 ${`${site.folder}/cache`}`,
     name === 'nginx' && site.tls === 'certbot' && selfSigned(site),
   );

@@ -25,7 +25,7 @@ export function accepts(target: Target, typed: string): boolean {
   return [`${target.app}/${target.environment}`, targetName(target)].includes(typed.trim());
 }
 
-/** The one way back once more, as any task would begin. @throws Failure 6 when it still fails, with what to type then. */
+/** Retries the undo, as any task would first. @throws Failure 6 when it still fails, with what to type then. */
 export async function tryAgain(around: PlanContext, host: Host, target: Target, left: Leftover): Promise<Result> {
   const { app, environment } = target;
   const keeper = await openKeeper(host, { ...holderOf(around, target), id: 'none', logHead: '' }, ({ kind, text }) =>
@@ -49,7 +49,7 @@ export async function tryAgain(around: PlanContext, host: Host, target: Target, 
   };
 }
 
-/** A person's word: nothing more is undone, and what serves is written down. The journal stays to be looked at. */
+/** A person accepts: nothing more is undone, and the live release is recorded. The journal is kept for inspection. */
 export async function acceptPresent(
   around: PlanContext,
   host: Host,
@@ -76,7 +76,7 @@ export async function acceptPresent(
     facts.linked !== undefined &&
       facts.linked !== release.name && {
         title: `Point current at ${release.name}`,
-        // what stands in its way is what stopped the way back, perhaps, and a person's word is not stopped by it
+        // its obstacle may be what stopped the undo, and must not stop the acceptance
         run: sh`if ! ( point ${target.paths.current} ${release.folder} ); then echo ${`current still points at ${facts.linked}: when the cause is gone, ln -sfnT ${release.folder} ${target.paths.current}`}; fi`,
       },
     lifts && { title: 'Maintenance off', run: maintenanceOff(target.maintenance) },

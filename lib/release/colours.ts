@@ -26,7 +26,7 @@ function portOf({ port, green }: Site['upstreams'][number], colour: Colour): num
 
 /** A probe of an upstream's port on the host itself, as it is for a version of this colour; undefined for any other probe. */
 export function probeOf(probe: Probe, site: Pick<Site, 'upstreams'>, colour: Colour): Probe | undefined {
-  // not through URL: what a person wrote goes on as it stands
+  // not through URL: what a person wrote is passed on unchanged
   const parts = /^(http:\/\/(?:localhost|127(?:\.\d+){3}|\[::1\]):)(\d+)(?=[/?#]|$)/i.exec(probe.url);
   const asked = site.upstreams.find(one => one.port === Number(parts?.[2]));
   if (!parts?.[1] || !asked) return undefined;

@@ -38,7 +38,7 @@ export function everServed(facts: Facts): Good[] {
     if (ours !== undefined && digits(name) >= ours) continue;
     const sha = commitIn(name) ?? '';
     if (served.some(one => folderOf(facts, one) === name)) continue;
-    // the log keeps its order; a folder stands before what went live after it was made
+    // the log keeps its order; a folder comes before what went live after it was made
     const made = digits(name);
     const later = served.findIndex(one => (times.get(one) ?? '') > made);
     const left: Good = { sha, release: name, line: undefined };

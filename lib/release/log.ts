@@ -19,7 +19,7 @@ export type LogLine = {
   seconds: number | undefined;
   window: number | undefined;
   snapshot: string | undefined;
-  /** Every key as it stands in the line. */
+  /** Every key as it is in the line. */
   keys: Record<string, string>;
 };
 

@@ -26,7 +26,7 @@ export function readPassed(text: string): Map<string, Probe[]> {
   );
 }
 
-/** For the end of a wait that went well. Those of releases that are gone go with it. */
+/** For the end of a successful wait. Removes those of releases that are gone. */
 export function keepPassed(target: Target, release: Release, probes: readonly Probe[]): Command {
   const folder = folderOf(target);
   return sh`mkdir -p ${folder} && cd ${folder} && printf '%s\\n' ${JSON.stringify(probes)} | write_file ${release.name} && for one in *_*; do [[ -d ../../$one ]] || rm -f "$one"; done`;

@@ -47,7 +47,7 @@ export type Reporter = {
   report: Report;
   /** The result, on standard output. */
   result: (text: string, json: unknown) => void;
-  /** `exit` stands in for the error's own code. */
+  /** `exit` replaces the error's own code. */
   fail: (error: unknown, exit?: ExitCode) => FailureReport;
   /** Writes the job's summary, when there is one. */
   close: (told?: FailureReport) => Promise<void>;

@@ -8,7 +8,7 @@ const everyMs = 5000;
 /** What it will be in the end, or at most. */
 export type ExpectedSize = { bytes: number; atMost: boolean };
 
-/** To be told of every byte; says a line after two seconds, and then every five. `end` undefined: nobody knows. */
+/** Has to get every byte; prints a line after two seconds, and then every five. `end` undefined: unknown. */
 export function progress(
   name: string,
   end: ExpectedSize | undefined,

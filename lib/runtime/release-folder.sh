@@ -40,7 +40,7 @@ link() {
   shift
   check "$@"
   for path; do
-    refuse_leading_out "$path" # once more: a link that was just made may be part of it
+    refuse_leading_out "$path" # again: a link that was just made may be part of it
     rm -rf -- "$path"
     mkdir -p -- "$(dirname -- "$path")"
     ln -sT -- "$shared/$path" "$path"

@@ -10,7 +10,7 @@ import { type Change } from '../release/change.ts';
 import { runtimeOf } from '../runtime/runtime-of.ts';
 import type { Users } from './users.ts';
 
-/** @throws Failure 3 when ops.yml does not say in so many words that this may be seeded. */
+/** @throws Failure 3 when ops.yml does not explicitly allow seeding it. */
 export function seedOf(target: Target): Seed {
   if (target.seed) return target.seed;
   throw new Failure(3, `${targetName(target)} has no seed in ops.yml, so its data are never made anew`, {

@@ -61,7 +61,7 @@ export async function probeStore(store: Store): Promise<Finding[]> {
   return findings;
 }
 
-/** A listing that lags is told, as the newest backup is then not the newest for a while. */
+/** A listing that lags is reported, as the newest backup is then missing for a while. */
 async function listed(store: Store, key: string): Promise<Finding> {
   for (const began = performance.now(); ; await pause(500)) {
     const found: string[] = [];

@@ -14,7 +14,7 @@ export type Backup = {
   command?: AppCommand;
   /** Of how many days, weeks and months one good backup stays; undefined: what suits the kind of the store. */
   keep: { daily: number; weekly: number; monthly: number } | undefined;
-  /** Who is told when something is wrong; missing: nobody. */
+  /** Where alerts are sent when something is wrong; missing: nowhere. */
   alerts?: AlertSettings[];
   /** Seconds from one backup to the next; missing: nobody minds. */
   everySeconds?: number;
@@ -77,7 +77,7 @@ export type AppCommand = {
   words: string[];
   /** compose: the service it runs in; undefined: on the host, in the root. */
   service: string | undefined;
-  /** Relative to the root, made anew each time; '-': what it prints. */
+  /** Relative to the root, written each time; '-': its output. */
   writes: string;
   /** undefined: the deploy user. */
   as: string | undefined;

@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 
 export type Pattern = {
-  /** As it stands in ops.yml. */
+  /** As written in ops.yml. */
   text: string;
   /** As after `find -path`, for paths relative to the root: * and ? stand for / too. A path that one matches is left out, with all in it. */
   globs: string[];

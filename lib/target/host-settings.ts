@@ -5,7 +5,7 @@ export type HostSettings =
   | {
       name: string;
       kind: 'ssh';
-      /** What stands in ops.yml: `user@host`, `user@host:port`, or an alias of ~/.ssh/config. */
+      /** As written in ops.yml: `user@host`, `user@host:port`, or an alias of ~/.ssh/config. */
       address: string;
       /** Pinned public keys, `ssh-ed25519 AAAA…`; when there is one, known_hosts is not read. */
       hostKeys: string[];

@@ -3,13 +3,13 @@
 export type Maintenance = {
   /** The flag file that the proxy tests, absolute. */
   flag: string;
-  /** Where the page stands on the host: maintenance.html beside the flag. */
+  /** Where the page is on the host: maintenance.html beside the flag. */
   page: string;
   /** The page's file on this machine, absolute; undefined: the built-in page. */
   source: string | undefined;
 };
 
-/** What stands in front of the app. Every text here is safe inside a proxy's configuration: lib/config/schema/values.ts saw to it. */
+/** The proxy in front of the app. Every text here is safe inside a proxy's configuration: lib/config/schema/values.ts checks it. */
 export type Site = {
   proxy: 'nginx' | 'caddy';
   /** At least one; the first names the certificate. */
@@ -42,7 +42,7 @@ export type Route = {
   /** `/`, `/api/` (everything below), `/robots.txt` (only this). */
   path: string;
   goes: { upstream: string; cacheSeconds: number | undefined; timeoutSeconds: number } | { folder: string };
-  /** Maintenance is told as JSON. */
+  /** Maintenance answers are JSON. */
   api: boolean;
   bodyLimit: string | undefined;
 };

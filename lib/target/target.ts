@@ -36,11 +36,11 @@ export type Target = {
   migrate: Migration | undefined;
   health: Health;
   maintenance: Maintenance;
-  /** undefined: no proxy of ours stands in front. */
+  /** undefined: no proxy of ours is in front. */
   site: Site | undefined;
   /** How throw-away copies of this target are made; missing: not at all. */
   instances?: Instances;
-  /** How its data are made anew; missing: never. */
+  /** How its data are recreated; missing: never. */
   seed?: Seed;
   /** What a backup takes, and where it goes; missing: there is none. */
   backup?: Backup;

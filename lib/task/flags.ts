@@ -35,7 +35,7 @@ export type Shape = {
   examples: readonly string[];
   positionals?: readonly Positional[];
   args?: Flags;
-  /** What stands after `--`, for tasks that hand it on; without it, `-- anything` is refused. */
+  /** The arguments after `--`, for tasks that pass them on; without it, `-- anything` is refused. */
   rest?: { name: string; about: string };
   target?: Reach;
   changes?: boolean;

@@ -30,7 +30,7 @@ export function listen(program: NodeJS.Process, voice: Reporter, changes: boolea
   // It may reject when the race is over.
   hopeless.catch(() => {});
 
-  // `| head` took what it wanted. A task that changes something goes on to its end all the same.
+  // `| head` has read enough. A task that changes something continues to its end nevertheless.
   program.stdout.on('error', () => {
     if (changes || signal.aborted) return;
     unread = true;

@@ -50,7 +50,7 @@ async function start<F extends Flags, R extends Reach, C extends boolean>(spec: 
     refused = error;
   }
 
-  // On Node 20 the SDK of the stores would tell whoever reads cron's mail about its plans for Node 22.
+  // On Node 20 the SDK of the stores would fill cron's mail with a deprecation warning about Node 22.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
   const voice = await speak(name, typed, words);
   const events = listen(process, voice, spec.changes === true);
@@ -102,7 +102,7 @@ async function printHelp(shape: Shape, name: string) {
 
 async function speak(name: string, typed: Typed | undefined, words: string[]): Promise<Reporter> {
   const { createReporter } = await import('../report/report.ts');
-  // Words that could not be understood still say how their refusal is to be told.
+  // Even an invalid command line may say how its error is to be printed (--json).
   const asked = (flag: string) => (typed ? typed.values[flag] === true : words.includes(`--${flag}`));
   const { stdout, stderr, env } = process;
   // A width of 0 (a pty that nobody sized) would make listr2 wrap after each character.

@@ -21,7 +21,7 @@ export type Source = {
   refuse(problems: readonly Problem[], advice?: string): void;
 };
 
-// A failure is told in at most 25 lines, so with many problems the later ones go without their line of the file.
+// A failure has at most 25 lines, so with many problems the later ones are shown without their line of the file.
 const mostLines = 22;
 
 export function sourceOf(file: string, text: string): Source {

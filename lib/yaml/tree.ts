@@ -44,7 +44,7 @@ export function treeOf(value: unknown, at: number = builtIn, path = ''): Tree {
   return { kind: 'value', at, path, value: known ? value : null };
 }
 
-/** What stands at a path of keys and list positions. */
+/** The value at a path of keys and list positions. */
 export function get(tree: Tree | undefined, ...path: readonly (string | number)[]): Tree | undefined {
   let found = tree;
   for (const part of path) {
@@ -73,7 +73,7 @@ export function positionOf(tree: Tree, path: readonly (string | number)[], key: 
   return item ? item.at : positionOf(tree, path.slice(0, -1), true);
 }
 
-/** The tree without what stands at `path`. */
+/** The tree without the value at `path`. */
 export function without(tree: Tree, path: readonly (string | number)[]): Tree {
   const [first, ...rest] = path;
   if (first === undefined) return tree;
@@ -93,7 +93,7 @@ export function without(tree: Tree, path: readonly (string | number)[]): Tree {
   return { ...tree, keys };
 }
 
-/** The tree with `change` applied to what stands at `path`, when something does; `*` stands for every item or key. */
+/** The tree with `change` applied to the value at `path`, if there is one; `*` matches every item or key. */
 export function change(tree: Tree, path: readonly string[], how: (found: Tree) => Tree): Tree {
   const [first, ...rest] = path;
   if (first === undefined) return how(tree);

@@ -72,7 +72,7 @@ async function checked(
       done(good ? null : new Failure(7, `the copy of ${key} in ${store.name} is not what was stored`));
     },
   });
-  pipeline(body, meter.stream, end).catch(() => {}); // whoever reads it hears of it
+  pipeline(body, meter.stream, end).catch(() => {}); // the reader of `end` gets the error
   return end;
 }
 

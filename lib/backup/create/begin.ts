@@ -29,7 +29,7 @@ export type BackupRun = {
   failures: { store: Store; error: unknown }[];
   /** Since its beginning. */
   seconds(): number;
-  /** Leaves nothing of it on the host. */
+  /** Removes all of it from the host. */
   end(): Promise<void>;
 };
 
@@ -55,7 +55,7 @@ export async function beginBackup(
       ...(recipientsOf(target).length ? ['age'] : []),
     ],
   });
-  // what the first one has is listed while the database is copied; why it cannot be is told when its turn comes
+  // the first store is listed while the database is copied; an error of it is reported when its turn comes
   const listing = first && removeUnfinished(first, target);
   listing?.catch(() => {});
   return {

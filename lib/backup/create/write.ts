@@ -85,7 +85,7 @@ export async function writeBackup(
   }
 
   const own = material.own && (await sendOwn(material.own, sending));
-  // copies of a bucket are shared by nights with and without encryption, and so is what says which they are
+  // copies of a bucket are shared by backups with and without encryption, and so is the index that names them
   const put: Send = (name, command, atMost, raw) => send(way, store, material, { name, command, atMost, raw }, say);
   const bucket = material.source && (await sendBucket(way, store, { ...material, source: material.source }, before, put, say)); // prettier-ignore
   for (const more of [own, bucket]) if (more) parts.push(more.part);
@@ -116,7 +116,7 @@ export async function writeBackup(
   const key = keyOf(target, id, manifestName);
   holds();
   await store.put(key, Readable.from([Buffer.from(written)]));
-  // a store that does not give back what it took has no backup of ours
+  // if the store does not return what was written, the backup is not in it
   const back = await boundedText(store, key);
   readManifest(back, { ...target, id });
   if (back !== written) throw new Failure(7, `${store.name} returned a different manifest than was written`);
@@ -139,7 +139,7 @@ async function send(
   const meter = measure(progress(name, atMost === undefined ? undefined : { bytes: atMost, atMost: true }, say));
   const body = new PassThrough();
   const flow = readStream(way, command, `reading for ${name}`, errors => (said = errors));
-  // the store sees the end only when the command has ended well
+  // the store gets the end of the stream only when the command has succeeded
   const flowing = pipeline(flow, meter.stream, body);
   flowing.catch(() => {});
   const { bytes } = await store.put(keyOf(target, id, name), body, atMost).catch((error: unknown) => {

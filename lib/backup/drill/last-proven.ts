@@ -19,7 +19,7 @@ export type Drilled = {
   good: boolean;
   restoreSeconds: number | undefined;
   reason: string | undefined;
-  /** What looked at it, when it was no drill. */
+  /** What checked it, when it was no drill. */
   found?: 'verify' | 'restore';
 };
 
@@ -28,7 +28,7 @@ export type Proof = {
   proven: Drilled | undefined;
   /** The newest verdict, when it was bad. */
   failed: Drilled | undefined;
-  /** When the last backup ended well, as far as the host was told. */
+  /** When the last backup succeeded, as far as the host knows. */
   backedUp: Date | undefined;
 };
 

@@ -27,7 +27,7 @@ function asItsUser(restored: Restored, runtime: SystemdSettings): Command {
   const { releases } = restored.target.paths;
   const place = script('"$place"');
   return lines(
-    // emptied by the user whose files are in it, removed by the one who made it; those of before belong to the former
+    // emptied by the user whose files are in it, removed by the one who made it; older ones belong to the former
     sh`remove_place() { as_user ${user} ${bash} -c ${insideFolder} bash "$1" clear; rm -rf -- "$1"; }`,
     // what a server that went down has left
     sh`find ${releases} -mindepth 1 -maxdepth 1 -type d -name '.drill.*' -mmin +1440 -print0 | while IFS= read -r -d '' place; do remove_place "$place"; done`,
@@ -85,7 +85,7 @@ done`),
     // it ends by itself, too, should nobody be left to end it
     sh`timeout --kill-after=5 ${start.seconds + 30} env -i PATH="$PATH" HOME="$place" "\${variables[@]}" ${bash} -c ${start.start} </dev/null >"$place/app.log" 2>&1 &
 app=$!`,
-    // PIPE: whoever heard of the end of a command may be gone as well
+    // PIPE: the reader of a command's end may be gone as well
     script(`over() {
   trap '' TERM INT HUP PIPE
   kill -TERM "$app" 2>/dev/null
@@ -102,7 +102,7 @@ look() { curl -q -sS --noproxy '*' --max-time 5 -o /dev/null -w '%{http_code}' -
   );
 }
 
-/** An array of `NAME=value` words; what stands for the drill's own is put in on the host. */
+/** An array of `NAME=value` words; placeholders for the drill's own values are filled in on the host. */
 function variables({ env }: DrillStart, database: Command, files: Command): Command[] {
   return [
     sh`database=${database} files=${files} variables=()`,
@@ -142,7 +142,7 @@ function inContainer({ target, release, folder, start }: Restored, settings: Com
     sh`serving=$(docker ps -q --no-trunc --filter label=com.docker.compose.project="$(project_of ${releaseFolder(release)})" --filter label=com.docker.compose.service=${settings.service} | head -n 1)
 image=$(docker inspect -f ${word} "$serving") || { echo 'state uncopied'; exit 0; }
 ${makeEmptyImage}`,
-    // whoever the image runs as may write there; nobody else of the host comes as far as this folder
+    // any user that the image runs as may write there; no other user of the host can reach this folder
     sh`mkdir ${data} && { [ ! -e ${`${folder}/database.sqlite`} ] || mv ${`${folder}/database.sqlite`} ${data}/; } && { [ ! -e ${`${folder}/files`} ] || mv ${`${folder}/files`} ${data}/; } && chmod -R a+rwX ${data} || exit 1`,
     ...variables(start, script('/drill/database.sqlite'), script('/drill/files')),
     sh`name=bookops-drill-$$-$RANDOM

@@ -39,7 +39,7 @@ export function chooseBase(
     one => one.verdict?.good === false && (one.id === full.id || one.manifest?.base?.id === full.id),
   );
   if (doubted) return { why: `a drill of ${doubted.id} found it damaged` };
-  // the night of cron may come a few minutes earlier than a week ago
+  // cron may start the backup a few minutes earlier than a week ago
   const age = (now.getTime() - full.time.getTime()) / 1000;
   if (age > every - Math.min(3600, every / 10)) return { why: `the last one is ${span(age)} old` };
   if (age < -day) return { why: `the last one, ${full.id}, is from the future: a clock was or is wrong` };

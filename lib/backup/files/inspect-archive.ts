@@ -11,7 +11,7 @@ export type ArchiveEntry = {
   marked: boolean;
 };
 
-/** What may not be in an archive of ours, as `find` and tar call it by their letters. */
+/** What our archives may not contain, by the type letters of `find` and tar. */
 const noFiles: Record<string, string> = { b: 'a device', c: 'a device', p: 'a pipe', s: 'a socket', D: 'a door' };
 
 /**

@@ -64,7 +64,7 @@ function keptAs(target: Target, sum: string): string {
 
 /**
  * Compares with the inventory of a full pack. Writes `list`, what an archive of the changes has to have, and `gone`, what
- * of the full pack does not stand any more: removed, or in the list. Says `none` when the host has not kept that inventory.
+ * of the full pack is not valid any more: removed, or in the list. Prints `none` when the host has not kept that inventory.
  */
 export function compareWith(target: Target, sum: string, scratch: string): Command {
   const kept = keptAs(target, sum);
@@ -104,7 +104,7 @@ export function sendGone(scratch: string, recipients: readonly string[]): Comman
 const mostVanished = 200;
 
 /**
- * Keeps the inventory of a full pack for the nights to come, and says its checksum. What vanished before tar came to it
+ * Keeps the inventory of a full pack for the next backups, and prints its checksum. What vanished before tar read it
  * is not in the pack: its line becomes one that nothing is equal to. @returns undefined when that cannot be done.
  */
 export function keepInventory(target: Target, scratch: string, vanished: readonly string[]): Command | undefined {

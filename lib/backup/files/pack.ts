@@ -37,7 +37,7 @@ type Packed = {
   tar: string;
 };
 
-/** What is known of the files before any of them flows. `scratch` is where the inventory stands. */
+/** What is known of the files before any of them is sent. `scratch` is the folder of the inventory. */
 type PackRequest = { target: Target; files: BackupFiles; survey: Survey; scratch: string; now: Date };
 
 /** Looks through the files and leaves their inventory in the scratch folder. @throws what `lookThrough` throws. */
@@ -115,7 +115,7 @@ async function packChanges(
       { ...stored, rawBytes: sent.rawBytes, rawSha256: null },
       { ...list, rawBytes: gone.bytes, rawSha256: gone.sha256 },
     ],
-    // what is not in the list stands in the full pack as it is now
+    // what is not in the list is in the full pack, unchanged
     files: factsOf(files, survey, sent, survey.count - listed + sent.count, undefined),
     base: { id: held.id, sha256 },
     tar: sent.tar,

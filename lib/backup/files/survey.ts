@@ -37,8 +37,8 @@ function lookCommand(
     lines(
       verifying(target, files),
       sh`[ ! "$bad" ] || exit 0`,
-      // What changed a moment ago may change once more at the same tick of the clock and not show it, and of a file with
-      // several names one may stand in a folder that was renamed: both never count as equal.
+      // What changed a moment ago may change again within the same clock tick without a trace, and of a file with
+      // several names one may be in a folder that was renamed: both never count as equal.
       sh`since=$(($(date +%s) - 2))`,
       sh`find -P ${files.include} -ignore_readdir_race ${without} '(' -type f -perm /6000 -printf '!%p\\0' -false ')' -o -type l '(' ${changing} -printf ${`?%p\\t%y %s new ${id}\\0>%l\\0`} -o -printf '?%p\\t%y %s %T@ %C@ %i\\0>%l\\0' ')' -o -type d -printf '=%p/\\td\\0' -o '!' -type f -printf '?%p\\t%y\\0>\\0' -o ${changing} -printf ${`=%p\\t%y %s new ${id}\\0`} -o -printf '=%p\\t%y %s %T@ %C@ %i\\0'`,
     ),
@@ -163,7 +163,7 @@ export async function lookThrough(
   };
 }
 
-/** Who may not read a folder is told what to do about it. */
+/** The advice when a folder cannot be read. */
 function unreadable(error: unknown, { as }: BackupFiles): unknown {
   if (!(error instanceof Failure) || error.exit !== 1) return error;
   const [, path] = /^find: .(.*).: Permission denied$/m.exec(error.detail ?? '') ?? [];

@@ -12,7 +12,7 @@ export function inTheirPlace(target: Target, files: BackupFiles, text: Command, 
   return runAs(target, place, lines(script('export LC_ALL=C.UTF-8'), text), script(''), reads);
 }
 
-/** An archive of what `list` names, packed, on standard output; what it became is told on standard error. */
+/** An archive of what `list` names, packed, on standard output; its sizes and checksum go to standard error. */
 export function sendFiles(target: Target, files: BackupFiles, list: string, recipients: readonly string[]): Command {
   const archiving = inTheirPlace(
     target,

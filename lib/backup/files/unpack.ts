@@ -55,7 +55,7 @@ export function layersOf(
 }
 
 /**
- * What an archive brings never runs with the rights of its owner; until then it lies where nobody else can go. For the folder
+ * Files from an archive never run with the rights of their owner; until then they are where nobody else has access. For the folder
  * that it was unpacked into.
  */
 export function withoutMarks(folder: string): Command {

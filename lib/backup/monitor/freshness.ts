@@ -12,7 +12,7 @@ import { isProven, standingProofs, type Drilled } from '../drill/last-proven.ts'
 import { backupOf } from '../settings.ts';
 import { size } from '../../size.ts';
 
-/** One thing that is well or not; `says` is for whom it concerns, in either case. */
+/** One check, good or not; `says` is the message in either case. */
 export type Concern = Observation & { says: string; advice?: string };
 
 export type InStore = {
@@ -26,7 +26,7 @@ export type BackupState = { stores: InStore[]; concerns: Concern[]; proven: Dril
 /** What a late one may be late: a night that took longer, a clock that was changed. */
 const patience = (every: number) => every + Math.max(1800, every / 4);
 
-/** The tasks whose ends are remembered; everything else is only looked at. */
+/** The tasks whose results are remembered; everything else is only checked. */
 export const runs = ['backup', 'drill', 'prune', 'verify'];
 
 /** Every subject that looking and doing can have, for a target as ops.yml has it now. */

@@ -27,7 +27,7 @@ export async function afterwards(
   end: TaskEnd,
 ): Promise<void> {
   const error = 'error' in end ? end.error : undefined;
-  // a wrong flag is the person's at the terminal, and of two runs at once the other one goes on
+  // no alert for a wrong flag, which the person at the terminal sees, nor for a second run while another one continues
   if (error instanceof Failure && [2, 5, 130, 143].includes(error.exit)) return;
   const target = await around.target().catch(() => undefined);
   if (!target?.backup) return;
@@ -45,7 +45,7 @@ export async function afterwards(
   await tell(around, target, host, { ...look, concerns: [run, ...look.concerns] });
 }
 
-/** For status alone, which says when the last backup was; nobody is told, so nothing is said when it cannot be noted. */
+/** Only for status, which shows when the last backup was; no alert is sent, so a failure to record it is not reported. */
 async function noteOnly(around: WatchContext, target: Target, ended: Concern): Promise<void> {
   try {
     await run(
@@ -58,7 +58,7 @@ async function noteOnly(around: WatchContext, target: Target, ended: Concern): P
   }
 }
 
-/** `backups watch`: looks, tells, and ends with 7 when anything is wrong, also what an earlier task has met. `plan`: nobody is told. */
+/** `backups watch`: checks, sends alerts, and ends with 7 when anything is wrong, also from an earlier task. `plan`: no alert is sent. */
 export async function watchBackups(around: WatchContext, target: Target, plan: boolean): Promise<Result> {
   const { app, environment } = target;
   const host = await askHost(around, target);
@@ -154,7 +154,7 @@ function newsOf(concerns: readonly Concern[], told: readonly Alert[]): News[] {
   const found = told.flatMap(({ subject, what }): News[] => {
     const concern = concerns.find(one => one.subject === subject);
     if (!concern) return [];
-    // what shrank is already in the words of the backup that says so
+    // the message of the backup already says what shrank
     if (concern.bad && subject.startsWith('shrunk:') && concerns.some(one => one.subject === 'backup' && one.bad))
       return [];
     return [{ subject, what, says: concern.says, ...(concern.advice !== undefined && { advice: concern.advice }) }];

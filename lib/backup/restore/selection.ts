@@ -71,7 +71,7 @@ export type Matcher = Listener & {
 
 export function matcher({ paths, single }: Pick<Selection, 'paths' | 'single'>): Matcher {
   const found = { full: new Set<string>(), changes: new Set<string>() };
-  // of files with several names, tar brings the others only together with the first one
+  // of files with several names, tar extracts the others only together with the first one
   const first = { full: new Map<string, string>(), changes: new Map<string, string>() };
   const meant = new Set(paths);
   const wanted = (path: string) => paths.some(one => `${path}/`.startsWith(`${one}/`));

@@ -75,7 +75,7 @@ export function bringDatabase({ target, stamp }: Replacement, database: SqliteDa
   )} <${from}`;
 }
 
-/** Unpacks paths of archives in the scratch folder that were looked at, beside the folders that they will replace. */
+/** Unpacks paths of checked archives in the scratch folder, beside the folders that they will replace. */
 export function bringFiles({ target, stamp }: Replacement, scratch: string, packs: Packs, meant: Meant): Command {
   const layers = layersOf(packs, staged(target, stamp), ['--preserve-permissions', '--numeric-owner'], meant);
   return lines(
@@ -110,7 +110,7 @@ export function swapDatabase({ stamp, target }: Replacement, database: SqliteDat
         sh`sync ${home} ${aside}`,
       ),
       back: lines(
-        // what stands in the place is the restored one only as long as the mark is there, and nothing was moved back
+        // the file in place is the restored one only as long as the mark is there, and nothing was moved back
         sh`if is_there ${put}; then rm -f ${databaseEnds.map(end => `${file}${end}`)}; sync ${home}; rm -f ${put}; fi`,
         ...databaseEnds.map(end => sh`if is_there ${kept(end)}; then mv -fT ${kept(end)} ${`${file}${end}`}; fi`),
       ),

@@ -14,7 +14,7 @@ type Exchange = {
 };
 
 /**
- * An exchange and its way back, done by `inTheirPlace` as who owns the data. How far it came stands in the journal until all
+ * An exchange and its undo, done by `inTheirPlace` as the owner of the data. How far it came is in the journal until all
  * is back: a disk that is away looks like one on which nothing was begun, or on which all was taken back.
  */
 export function swap(

@@ -30,7 +30,7 @@ export async function restoreToFolder(
   wanted: Selection,
   identity: Identity | undefined,
   folder: string,
-  /** Is told what was looked at. */
+  /** Gets the checks that were made. */
   checks: Check[] = [],
 ): Promise<Result> {
   await mkdir(folder, { recursive: true, mode: 0o700 });

@@ -47,7 +47,7 @@ export async function restoreToTarget(
   held: CompleteBackup,
   all: Selection,
   identity: Identity | undefined,
-  /** Is told what was looked at. */
+  /** Gets the checks that were made. */
   checks: Check[] = [],
 ): Promise<Result> {
   const { report, signal, who, args } = around;
@@ -152,7 +152,7 @@ export async function restoreToTarget(
       },
       async plan(change) {
         change.notes['backup'] = held.id;
-        // what another tool deployed is taken over first, so that there is a way back to it
+        // what another tool deployed is taken over first, so that an undo can return to it
         return planSameRelease(around, host, target, change, {
           changesData: false,
           fill: { first: steps, last: [], migrates: true },

@@ -32,7 +32,7 @@ type OpenOptions = {
   parts: readonly Part[];
   /** What opens encrypted ones. */
   identity: Identity | undefined;
-  /** The files are unpacked beside the parts, in `files`; otherwise they are only looked at. */
+  /** The files are unpacked beside the parts, in `files`; otherwise they are only checked. */
   unpack: boolean;
   /** Is told every path. */
   finder: Matcher;
@@ -71,7 +71,7 @@ export async function openBackup(
     parts.find(part => plainName(part) === name),
   );
   const needed = neededFor(held, parts);
-  // files that are thrown away again need not wait until they were looked at
+  // files that are removed again need not wait until they were checked
   const atOnce = (part: Part) => unpack && isFullPack(part);
   let fault: string | undefined;
   // the database is opened beside what is fetched and unpacked meanwhile: there is work for two processors

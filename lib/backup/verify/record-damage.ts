@@ -10,24 +10,24 @@ import { logVerdict, renderVerdict, verdictName, type Verdict } from '../drill/v
 
 export type Damage = {
   held: StoredBackup;
-  /** What was looked at until then. */
+  /** The checks made until then. */
   checks: readonly Check[];
   /** In words, for what no check names. */
   says: string;
   by: string;
   where: string;
-  /** What looked at it. */
+  /** What found it. */
   found: 'verify' | 'restore' | 'drill';
 };
 
-/** The checks, with one that is bad: the words themselves when what failed was none of them. */
+/** The checks, with at least one bad: one with the message itself when no check failed. */
 export function withBad(checks: readonly Check[], says: string): Check[] {
   return checks.every(check => check.good) ? [...checks, { name: 'opened', good: false, found: says }] : [...checks];
 }
 
 /**
- * Damage that the newest verdict already tells of is not written again. What cannot be written is told and changes nothing: who
- * only reads may have a key that only reads, and the host may be gone. `onHost` undefined: it is not asked.
+ * Damage that is already in the newest verdict is not written again. If it cannot be written, that is only a warning: who
+ * only verifies may have a read-only key, and the host may be gone. `onHost` undefined: the host is not asked.
  */
 export async function noteDamage(
   target: Target,
@@ -54,7 +54,7 @@ export async function noteDamage(
   }
 }
 
-/** Chooses a backup; one that is damaged is noted before its failure goes on, as `reread` notes it. */
+/** Chooses a backup; damage is recorded, as by `reread`, before its failure is thrown. */
 export async function notingDamage<T>(
   target: Target,
   met: Pick<Damage, 'by' | 'where' | 'found'>,

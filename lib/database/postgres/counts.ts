@@ -9,7 +9,7 @@ AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass A
 
 /**
  * SQL for psql, whose \\gexec counts each table by a query of its own; the last line says that all was told.
- * The highest key is told of tables whose primary key is a single whole number.
+ * The highest key is reported for tables whose primary key is a single integer.
  */
 export const counting = `SET client_encoding = 'UTF8';
 SET row_security = off;

@@ -102,7 +102,7 @@ elif ((\${#codes[@]})); then
 fi`;
 }
 
-/** Sets `listed` to how many tables and contents of tables the dump has; a dump that says nothing of itself is none. */
+/** Sets `listed` to how many tables and contents of tables the dump has; a dump without a list is invalid. */
 function verifyList(file: string): Command {
   return lines(
     sh`list=$({ zstd -dqc ${file} 2>/dev/null || true; } | client pg_restore --list)`,

@@ -1,7 +1,7 @@
 // Creates databases beside the present one, finds them by name, and exchanges them by renaming when no session is open.
 import { lines, sh, type Command } from '../../host/sh.ts';
 
-/** A sentence when the user may not do what a way back needs; nothing else. */
+/** A sentence when the user lacks a right that an undo needs; otherwise nothing. */
 const lacking = `SELECT CASE WHEN NOT (r.rolsuper OR r.rolcreatedb)
   THEN format('the user %s may not make databases: ALTER ROLE %I CREATEDB, as the administrator of the server', r.rolname, r.rolname)
   ELSE format('the user %s does not own the database %s: ALTER DATABASE %I OWNER TO %I, as the administrator of the server', r.rolname, d.datname, d.datname, r.rolname)

@@ -26,8 +26,8 @@ function named(id: string): Command {
 }
 
 /**
- * Dumps the stopped app's database and copies it on the server; the way back puts the copy in its place, from wherever it
- * was cut off. The journal, and a file beside the dump, have the copy's number, which no renaming changes: the way back is
+ * Dumps the stopped app's database and copies it on the server; the undo puts the copy in its place, from wherever it
+ * was interrupted. The journal, and a file beside the dump, have the copy's number, which no renaming changes: the undo is
  * done when the database of that number has the name, and before that nothing is removed.
  */
 export function stoppedDump(target: Target, database: PostgresDatabase, id: string): { run: Command; undo: Command } {
@@ -95,7 +95,7 @@ done`,
   };
 }
 
-/** A dump of a database that is in use. There is no way back to it by itself: the app goes on writing. */
+/** A dump of a database that is in use. It is never restored automatically: the app keeps writing. */
 export function liveDump(target: Target, database: PostgresDatabase, id: string): { run: Command; undo: Command } {
   const file = dumpFile(target, database, id);
   return { run: dumping(target, database, id, plainDump(file)), undo: sh`rm -f ${[file, `${file}.new`]}` };
@@ -106,7 +106,7 @@ function dumping(target: Target, database: PostgresDatabase, id: string, text: C
   return lines(sh`mkdir -p ${database.snapshots}`, withClient(target, database, text), dumped, sh`answer ${file}`);
 }
 
-/** Restores an older dump in place of the stopped database. Comes after stoppedDump, whose undo is the way back from this too. */
+/** Restores an older dump in place of the stopped database. Comes after stoppedDump, whose undo covers this too. */
 export function restoreDump(target: Target, database: PostgresDatabase, id: string, snapshot: string): Command {
   return withClient(
     target,

@@ -13,7 +13,7 @@ import { readRest, betweenDeploys, type Snapshot } from '../copy-between-deploys
 import { sha256Of } from '../../host/checksum.ts';
 import { readTables } from '../row-counts.ts';
 
-/** The copy stands beside the snapshots of deploys, where its owner may write; the next backup removes one that was left. */
+/** The copy is beside the snapshots of deploys, where its owner may write; the next backup removes a leftover one. */
 export function copyFile(database: SqliteDatabase, id: string): string {
   return `${database.snapshots}/.backup-${id}.db`;
 }

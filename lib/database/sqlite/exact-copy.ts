@@ -11,7 +11,7 @@ export function exactCopy(snapshot: string): string {
   return `${snapshot}.exact`;
 }
 
-/** What a rollback brings beside the database before it takes its place. */
+/** The copy that a rollback puts beside the database before it replaces it. */
 export function restoredFile({ file }: SqliteDatabase): string {
   return `${file}.restored`;
 }
@@ -21,7 +21,7 @@ function partsOf({ file }: SqliteDatabase, snapshot: string): { part: string; co
   return databaseEnds.map(end => ({ part: `${file}${end}`, copy: `${exactCopy(snapshot)}/${name}${end}` }));
 }
 
-/** Makes the folder, whole or not at all: the way back must never find half a copy, not even after a power cut. */
+/** Makes the folder, completely or not at all: the undo must never find half a copy, not even after a power cut. */
 export function makeExactCopy(database: SqliteDatabase, snapshot: string): Command {
   const exact = exactCopy(snapshot);
   const making = `${exact}.new`;
@@ -40,8 +40,8 @@ export function makeExactCopy(database: SqliteDatabase, snapshot: string): Comma
 }
 
 /**
- * Puts the bytes back, from wherever an earlier try was cut off, and compares each part of the database: the bytes are those
- * of before, and what was not there is not there. Else it fails. Removes neither copy, and prints `none` when there is none.
+ * Restores the bytes, from wherever an earlier try was interrupted, and compares each part of the database: the bytes are the
+ * original ones, and no other file exists. Else it fails. Removes neither copy, and prints `none` when there is none.
  */
 export function putExactBack(database: SqliteDatabase, snapshot: string): Command {
   const exact = exactCopy(snapshot);
@@ -78,7 +78,7 @@ fi`,
 
 /**
  * Removes the copies of a database that was put back, or does `otherwise`. The folder goes by one rename, and last: what is
- * left of half a removal must never be taken for the bytes of before.
+ * left of an interrupted removal must never be taken for the original bytes.
  */
 export function removeCopies(snapshot: string, otherwise: Command): Command {
   const exact = exactCopy(snapshot);
@@ -94,7 +94,7 @@ export function removeCopies(snapshot: string, otherwise: Command): Command {
   );
 }
 
-/** Copies that cannot be removed are told, and no reason to keep the app stopped. */
+/** Copies that cannot be removed are reported, and are no reason to keep the app stopped. */
 export function clutter(snapshot: string): string {
   return `the database is as it was; of what was beside ${snapshot}, not everything could be removed`;
 }

@@ -13,9 +13,9 @@ export function snapshotFile(database: SqliteDatabase, id: string): string {
 }
 
 /**
- * Two copies: a checked VACUUM INTO that stays, and the files as they are (with -wal and -shm) in a folder beside it,
- * because only those can be put back byte for byte. That they were made stands in the journal until the way back was
- * compared: without them there is none, and a disk that is away looks like copies that were never made.
+ * Two copies: a checked VACUUM INTO that is kept, and the files as they are (with -wal and -shm) in a folder beside it,
+ * because only those can be restored byte for byte. The journal records that they were made until the undo was
+ * compared: without them there is no undo, and an unmounted disk looks like copies that were never made.
  */
 export function stoppedCopy(target: Target, database: SqliteDatabase, id: string): { run: Command; undo: Command } {
   const file = snapshotFile(database, id);
@@ -40,7 +40,7 @@ ${inItsPlace(target, database, putExactBack(database, file))}
   };
 }
 
-/** Removes what who deploys mostly owns, while a container takes its time; what may not be removed like this, its user removes. */
+/** Removes as the deploy user, who mostly owns these files, because a container takes time; the database's user removes the rest. */
 function asOwner(target: Target, database: SqliteDatabase, quick: Command, careful: Command = quick): Command {
   return sh`${bash} -c ${lines(script('set -euo pipefail'), quick).text} 2>/dev/null || {
 ${inItsPlace(target, database, careful)}
@@ -103,7 +103,7 @@ export function checkedCopy(database: SqliteDatabase, file: string): Command {
   return lines(passingCopy(database, file), sh`sync ${file}`);
 }
 
-/** A copy that is sent on and removed: without the wait for the disk, in which the app's own writes would wait as well. */
+/** A temporary copy, sent and then removed: without the wait for the disk, during which the app's own writes would wait as well. */
 export function passingCopy(database: SqliteDatabase, file: string): Command {
   return lines(
     sh`${sqlite3} -cmd '.timeout 5000' ${database.file} ${`VACUUM INTO '${file.replaceAll("'", "''")}'`}`,

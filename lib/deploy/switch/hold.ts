@@ -21,7 +21,7 @@ export function holdStep({ maintenance }: Target, site: Site, isClosed: boolean)
         ),
       script('opens_window'),
       sh`: >${fileOf(site)}`,
-      // who was let through just before is with the app before it is told to stop, also on a busy server
+      // a request that was let through just before reaches the app before it is stopped, also on a busy server
       script('sleep 0.05'),
     ),
     undo: lines(holdOff(site), removeHalfMade(maintenance)),

@@ -4,12 +4,12 @@ import type { Step } from '../../plan/step.ts';
 export type SwitchOptions = {
   /** Steps that visitors do not notice: pulling, unpacking, checking. */
   before: Step[];
-  /** Whether the new release may change the database: snapshot, migration, and the way back for both. */
+  /** Whether the new release may change the database: snapshot, migration, and the undo of both. */
   changesData: boolean;
   /** The snapshot that a rollback puts back. */
   restores?: string | undefined;
   /** What the maintenance flag says for people who look at it. */
   why: string;
-  /** While nothing runs: what makes the data anew, around the migration; `migrates` is for data that come from another time. */
+  /** While nothing runs: steps that recreate the data, around the migration; `migrates` is for data that come from another time. */
   fill?: { first: Step[]; last: Step[]; migrates?: true };
 };

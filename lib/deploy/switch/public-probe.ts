@@ -8,7 +8,7 @@ import { isTied } from '../../proxy/site.ts';
 
 /**
  * The plan with a probe from the step that opens the window, or starts the next version, to after the one that closes
- * it. Without an effect where nobody could come: no site of ours, a password before it, maintenance of a person.
+ * it. Does nothing where no visitor gets through: no site of ours, basic auth, maintenance switched on by a person.
  */
 export function whileProbing(target: Target, facts: Facts, id: string, plan: Plan): Plan {
   const { site } = target;
@@ -28,7 +28,7 @@ export function whileProbing(target: Target, facts: Facts, id: string, plan: Pla
   const before = (one: Command, step: Step): Step => ({
     ...step,
     run: lines(words, one, step.run),
-    // what visitors saw of a version that was taken back stands in its line too, and is no reason to be stuck
+    // what visitors saw of a reverted version is in its log line too, and a failure here must not make the undo stuck
     ...(step.undo
       ? { undo: lines(step.undo, words, closes && script('closed'), sh`leave_visits ${told} || true`) }
       : {}),

@@ -11,7 +11,7 @@ import { oneAfterTheOther } from './stop-first.ts';
 /** The plan of the switch that ops.yml names, with the proof of what visitors saw. */
 export function switchFor(target: Target, change: Change, options: SwitchOptions): Plan {
   const plan =
-    // data that are made anew cannot be shared by two versions meanwhile
+    // two versions cannot share data while they are recreated
     target.switch === 'blue-green' && !options.fill
       ? blueGreenSwitch(target, change, options)
       : oneAfterTheOther(target, change, options);

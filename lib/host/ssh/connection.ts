@@ -113,7 +113,7 @@ async function openConnection(route: SshRoute, settings: SshSettings, around: Ho
       sock: wire.stream,
       username: route.user,
       readyTimeout: handshakeSeconds * 1000,
-      // Its own count would end a slow upload, whose bytes stand in line before the answer: silence is counted below.
+      // Its own count would end a slow upload, whose bytes are queued before the answer: silence is counted below.
       keepaliveInterval: keepaliveSeconds * 1000,
       keepaliveCountMax: Infinity,
       algorithms: { serverHostKey: hostKeyAlgorithms(trust) },

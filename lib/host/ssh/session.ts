@@ -22,7 +22,7 @@ export function startSession(
       reject(new Failure(4, `${at} opened no session: ${messageOf(error)}`, { cause: error }));
     const begin = (error: Error | undefined, channel: ClientChannel) => {
       if (error) return refuse(error);
-      // Here and not later: a short command's exit can stand in the same packet as the answer to its start.
+      // Here and not later: a short command's exit can be in the same packet as the answer to its start.
       const ended = Promise.race([exitOf(channel, at), lost]);
       ended.catch(() => {});
       resolve({ channel, ended });

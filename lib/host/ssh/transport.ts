@@ -20,7 +20,7 @@ export type Transport = {
   stream: Duplex;
   /** What the way itself has to say of a failure; undefined when it says nothing. */
   blame(): Promise<Failure | undefined>;
-  /** To be called when the connection stands, and when it never will. */
+  /** To be called when the connection is established, and when it never will be. */
   settled(): Promise<void>;
 };
 
@@ -174,7 +174,7 @@ async function openChild(
   name: string,
   { environment }: HostContext,
 ): Promise<Transport> {
-  // Its own session: no Ctrl-C may cut the wire that the way back needs, and no prompt may reach the terminal.
+  // Its own session: no Ctrl-C may cut the connection that the undo needs, and no prompt may reach the terminal.
   const child = spawn(program, words, {
     env: sshEnvironment(environment),
     detached: true,

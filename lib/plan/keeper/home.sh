@@ -53,7 +53,7 @@ distrust() {
   return 1
 }
 
-# What lies in the home is run: it is the user's own, as is everything that leads there, or nothing of it is touched.
+# Files in the home are run: nobody else may be able to change it or what leads there, or nothing in it is touched.
 home_is_ours() { # else sets why and fix
   local foreign
   if [[ -L $home || ! -d $home || ! -O $home ]]; then
@@ -72,7 +72,7 @@ home_is_ours() { # else sets why and fix
 # make_scratch: sets run, a folder of our own with room that is kept for what has to be said and undone
 make_scratch() {
   run=$(mktemp -d "$home/bookops.XXXXXXXX") && scratches+=("$run") && : >"$run/out" && mkfifo "$run/pause" || return 1
-  # the first belongs to what is said, whoever fills the disk; the second is given back when something fails
+  # the first is reserved for messages, whatever fills the disk; the second is freed when something fails
   fallocate -n -l 65536 "$run/out" 2>/dev/null
   reserve_room && exec 9<>"$run/pause"
 }
@@ -129,7 +129,7 @@ lock_owner() { # who has the lock without having signed for it, as the kernel kn
   [[ ! $pid ]] || printf 'by="process %s (%s) on the server"' "$pid" "$(plain "$(cat "/proc/$pid/comm")")"
 } 2>/dev/null
 
-# has_lock: ours, and nobody works without it: whoever removes the file of a lock leaves its holder another one
+# has_lock: ours, and nobody works without it: after its file was removed, the holder has a lock on another file
 has_lock() {
   local boot pid start state
   flock -n 8 || return 1

@@ -22,7 +22,7 @@ export type Attempt = {
   wait: number;
   /** What a person types when an undo fails. */
   recover?: string;
-  /** A person takes what an earlier attempt left for what it is: nothing of it is undone, and this one is recorded as `accepted`. */
+  /** A person accepts what an earlier attempt left: nothing of it is undone, and this one is recorded as `accepted`. */
   accepts?: true;
 };
 

@@ -10,9 +10,9 @@ export type Leftover = {
   during: string;
   /** What the attempt's line says without its outcome; undefined: a small change, or a file that was damaged. */
   line: LogLine | undefined;
-  /** The way back that is still to go, newest first; `title` is what the step was called. */
+  /** The undos that have not run yet, newest first; `title` is the step's title. */
   undos: { number: number; title: string | undefined }[];
-  /** Steps that began, in their order, and have no way back that is still to go. */
+  /** Steps that began, in their order, and have no undo left to run. */
   rest: string[];
   /** It was decided already, and goes forward. */
   decided: boolean;

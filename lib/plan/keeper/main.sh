@@ -1,4 +1,4 @@
-# One plan from the lock to its end, as its client asks for it line by line; and the way back at boot, without a client (settle_leftover in undo.sh).
+# One plan from the lock to its end, as its client requests it line by line; and the undo at boot, without a client (settle_leftover in undo.sh).
 
 hear() { # one line of the client
   local verb=$1
@@ -14,7 +14,7 @@ hear() { # one line of the client
         prepare "$@" 2>&5
       else start_step "$@"; fi
       ;;
-    again) # the same step once more: its judge was not content
+    again) # the same step again: its check was not satisfied
       failed=''
       start_step "$@"
       ;;

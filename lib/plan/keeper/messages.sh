@@ -1,4 +1,4 @@
-# Holds a target's lock and the way back of a running plan, and undoes the plan by itself when its client is gone. The parts
+# Holds a target's lock and the undos of a running plan, and undoes the plan by itself when its client is gone. The parts
 # of this folder are one program. It is sent to `bash -c eval` with the client on standard input, or started from its own file
 # at boot: keeper.sh settle <home>. This part: the time, and the lines between the keeper and its client.
 set -uo pipefail
@@ -61,7 +61,7 @@ decode() { # a field of the protocol; - stands for nothing
   [[ $1 == - ]] || printf '%s' "$1" | base64 -d
 }
 
-plain() { # text that may stand between the quotes of a log line
+plain() { # text that is safe between the quotes of a log line
   local text=${1//[$'\001'-$'\037\177']/ }
   text=${text//\\/}
   printf '%s' "${text//\"/}"

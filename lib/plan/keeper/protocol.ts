@@ -64,7 +64,7 @@ export async function runProtocol(
       step.stream ? 'stream' : pack(typeof step.input === 'object' ? step.input.reveal() : step.input),
     ].join(' ');
 
-  /** Sends ahead up to a step whose answer has to be looked at before the next may begin. */
+  /** Sends ahead up to a step whose answer has to be checked before the next may begin. */
   function sendAhead(): void {
     for (; sent < steps.length && !failed; sent++) {
       const step = steps[sent];
@@ -107,7 +107,7 @@ export async function runProtocol(
   }
 
   function event(whole: string): void {
-    if (!whole.endsWith(' .')) return; // a full disk cut it off, and it is said once more
+    if (!whole.endsWith(' .')) return; // a full disk truncated it, and it is sent again
     const line = whole.slice(0, -2);
     const [verb = '', one = '', two = '', three = ''] = line.split(' ');
     if (verb === 'ready') {

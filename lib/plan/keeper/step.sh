@@ -1,4 +1,4 @@
-# The steps of a plan: written down with their way back, started one by one, looked after, ended with all that they started.
+# The steps of a plan: recorded with their undos, started one by one, supervised, ended with all processes they started.
 
 # Everything that can be done for a step before its turn: between two steps visitors may be waiting.
 prepare() { # number seconds title undo script input

@@ -1,4 +1,4 @@
-# The way back, newest undo first, and the way forward of an attempt that was decided; both can be gone again from the journal.
+# The undos, newest first, and the finishing steps of a recorded attempt; both can be run again from the journal.
 
 said_since() { # said_since bytes: what was printed after that point, without our own lines
   tail -c +"$(($1 + 1))" /proc/self/fd/5 2>/dev/null | grep -v -e "^$nonce " -e '^$' | tail -n 20
@@ -42,7 +42,7 @@ undo_all() { # newest first; stops at the first that fails, because those below 
   done
 }
 
-# journal_again: what a way back needs of a journal that somebody removed; the scratch has it too. What served is not noted
+# journal_again: what an undo needs of a journal that somebody removed; the scratch has it too. What served is not noted
 # there: nothing is asked of it then but that it runs.
 journal_again() {
   local file name title
@@ -65,7 +65,7 @@ go_back() { # go_back outcome reason
   more=$(cat "$run/more" 2>/dev/null)
   [[ -e $journal/attempt || ! $current_step ]] || journal_again || gone_for_good=yes
   make_room
-  if [[ $gone_for_good || ! -d $journal ]]; then # somebody removed the way back
+  if [[ $gone_for_good || ! -d $journal ]]; then # somebody removed the undos
     record stuck "$reason; and the journal is gone" ''
     rm -f "$home/holder"
     say "$end_word stuck $(encode "$reason")"
@@ -89,7 +89,7 @@ go_back() { # go_back outcome reason
   say "$end_word $outcome $(encode "$reason")"
 }
 
-# set_aside: a person takes what an earlier attempt left for what it is. Nothing of it is undone, and its journal can be looked at.
+# set_aside: a person accepts what an earlier attempt left. Nothing of it is undone, and its journal is kept for inspection.
 set_aside() {
   local left_group left_start when
   [[ -d $journal ]] || return 0
@@ -143,7 +143,7 @@ settle_leftover() {
     rm -rf "$journal" # died before it knew what it was for: nothing had started
     return 0
   fi
-  # the words of today will do for undos whose own are gone
+  # the present functions are used for undos whose own are gone
   [[ -e $journal/prelude.sh || ! ${prelude:-} ]] || printf '%s' "$prelude" | keep "$journal/prelude.sh"
   know_attempt
   read -r left_boot 2>/dev/null <"$journal/boot" || left_boot=''

@@ -1,7 +1,7 @@
 // Creates a container's successor before the switch: bash functions that create it, drop it, and give it the name.
 import { lines, sh, type Command } from '../../host/sh.ts';
 
-/** They stand beside those of composeFunctions, which they call. */
+/** They are used together with composeFunctions, which they call. */
 export const successorFunctions: Command = lines(
   // make_ahead place: one container of one service gets its successor beside it, which is not started yet, so that a
   // switch only has to stop the one and start the other. Compose moves volumes without a name to a successor when it
@@ -25,7 +25,7 @@ export const successorFunctions: Command = lines(
   note_policies "$place"
   once_only "$new"
 }`,
-  // drop_ahead place: the way back from make_ahead, also when that was cut off: what is not the one before goes
+  // drop_ahead place: the undo of make_ahead, also when that was interrupted: removes all but the previous container
   sh`drop_ahead() {
   local name old all one new=''
   if ! is_there "$1/replaces"; then return 0; fi

@@ -38,7 +38,7 @@ export function composePreparation(
   const accessoriesRun = ({ facts }: Change): boolean =>
     accessories.every(name => facts.answers.get('containers')?.includes(`${name} running `));
 
-  /** What another tool deployed has no folder yet; it gets one that describes what runs, so that there is a way back to it. */
+  /** What another tool deployed has no folder yet; it gets one that describes what runs, so that an undo can return to it. */
   const adopt = ({ was }: Change, origin: TakeOver | undefined): Step[] => {
     if (!was || !origin) return [];
     const [file = '', ...more] = origin.files;
@@ -60,7 +60,7 @@ export function composePreparation(
           origin.services.length
             ? sh`printf '%s\n' ${origin.services} >${`${making}/services`}`
             : withoutThoseThatStay(making),
-          // what it was is seen once more: somebody may have changed it since it was judged
+          // it is compared again: somebody may have changed it since it was checked
           sh`note_containers ${making}`,
           sh`[ -s ${`${making}/ids`} ] || : >${`${making}/policies`}`,
           origin.services.length > 0 && sh`hold_running ${making} ${was.name}`,

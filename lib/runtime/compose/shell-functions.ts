@@ -28,7 +28,7 @@ export function composeFunctions(target: Target, settings: ComposeSettings): Com
   return lines(
     // a place of a colour says its project; everything else runs in the target's own
     sh`project_of() { if is_there "$1/project"; then cat "$1/project"; else echo ${project}; fi; }`,
-    // What is in files is read by cat everywhere: $(<file) of bash 5.2 is empty, and well, when the disk does not give it.
+    // Files are read by cat everywhere: $(<file) of bash 5.2 is empty, without an error, when the file cannot be read.
     // dc place words…: docker compose for what is in that folder. Variables of the login shell would win over the env
     // file, so those that the file sets are taken away first.
     sh`dc() {
@@ -108,7 +108,7 @@ export function composeFunctions(target: Target, settings: ComposeSettings): Com
   docker update --restart no "$@" >/dev/null
 }`,
     // despite_kept_port command…: of a container that was only being started when the power went, Docker 20.10 keeps the port
-    // until it is started once more itself (moby/libnetwork#1790). At boot that is done, once; later it is said.
+    // until it is restarted itself (moby/libnetwork#1790). At boot that is done, once; later it is reported.
     sh`despite_kept_port() {
   if "$@" 2>"$KEEPER_RUN/complaint"; then return 0; fi
   cat "$KEEPER_RUN/complaint" >&2

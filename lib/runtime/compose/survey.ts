@@ -43,7 +43,7 @@ export async function surveyed(
   const foreign = takenFrom(change);
   if (composeFile === undefined && !foreign) return materials;
   const { next, was } = change;
-  // `maintenance` and `hold` have one place; of blue-green both places are looked at, whichever is next
+  // `maintenance` and `hold` have one place; of blue-green both places are checked, whichever is next
   const colours: (Colour | undefined)[] = target.switch === 'blue-green' ? ['blue', 'green'] : [undefined];
   const first = was ? otherColour(was.colour ?? 'blue') : 'blue';
   const said = await askDocker(host, target, [

@@ -27,7 +27,7 @@ export function processRuntime(target: Target, settings: ProcessSettings): Runti
     lines(
       sh`cd ${release.folder} || exit 1`,
       environment,
-      // by itself and before the app: whoever started it may be killed just now, and nobody would know of it
+      // by itself and before the app: its parent may be killed just now, and nobody would know of it
       sh`read -r me </proc/$$/stat
 set -- \${me##*) }
 echo "$$ \${20}" >${file('pid')} || exit 1

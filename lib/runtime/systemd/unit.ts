@@ -7,7 +7,7 @@ import { Failure } from '../../errors.ts';
 
 const template = new URL('../../../systemd/app.service.liquid', import.meta.url);
 
-/** The text of the unit file. @throws Failure 3 when the target is no systemd service, or a path cannot stand in a unit. */
+/** The text of the unit file. @throws Failure 3 when the target is no systemd service, or a path is not allowed in a unit. */
 export async function renderUnit(target: Target): Promise<string> {
   const { runtime, paths } = target;
   const who = targetName(target);

@@ -116,7 +116,7 @@ export function s3Source({ from, prefix }: BucketSource, around: S3Around): AppB
   };
 }
 
-/** @throws Failure 1 for what stands for no text: it could not be asked for again. */
+/** @throws Failure 1 for a key that is not valid text: it could not be requested again. */
 function decode(key: string): string {
   try {
     return decodeURIComponent(key.replaceAll('+', ' '));

@@ -21,7 +21,7 @@ export async function openClient(settings: S3Settings, { environment, signal }: 
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     maxAttempts: 4,
-    // A socket that says nothing for a minute is lost; a slow line that goes on sending is not.
+    // A socket that says nothing for a minute is lost; a slow one that keeps sending is not.
     requestHandler: { connectionTimeout: 10_000, socketTimeout: 60_000 },
   });
   endWith(client, signal);

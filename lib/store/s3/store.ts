@@ -109,7 +109,7 @@ export function s3Store(settings: S3Settings, around: S3Around): Store {
       });
       const { Body: body } = found;
       if (!(body instanceof Readable)) throw new TypeError('the SDK gave no stream');
-      // what breaks on the way is told like a refusal at the beginning
+      // a failure during the stream is reported like a refusal at the beginning
       const given = new PassThrough();
       body.once('error', error => {
         const told = stopped(error, what);

@@ -130,7 +130,7 @@ ${find(prefix, sh`-name ${`${unfinished}*`}`, sh`-delete -printf x`)}
   };
 }
 
-/** Ends well where there is no such folder yet, as then there is nothing in it. */
+/** Succeeds where there is no such folder yet, as then there is nothing in it. */
 function enter(folder: string): Command {
   return sh`why=$(cd ${folder} 2>&1) || case $why in *'No such file or directory'*) exit 0 ;; *) printf '%s\\n' "$why" >&2; exit 1 ;; esac
 cd ${folder} || exit 1`;
