@@ -86,7 +86,7 @@ function painted(text: string, { red, green, cyan, bold }: Record<'red' | 'green
 type Paint = (text: string) => string;
 const same = (text: string) => text;
 
-/** In the proxy's own words, which name file and line. */
+/** The proxy's own message, which names file and line. */
 function explained(said: string[], target: Target, front: Proxy, user: string): Failure {
   const lines = said.map(line => line.trim());
   if (front.sudoers && lines.some(line => /^sudo: .*(password|terminal)/.test(line)))

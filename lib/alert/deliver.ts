@@ -16,7 +16,7 @@ export type DeliveryContext = {
 
 /**
  * Sends to all of them at once. Without a change, only those that want each success get a message.
- * @returns whether anybody was told. Never throws.
+ * @returns whether any alert was delivered. Never throws.
  */
 export async function deliver(
   alerts: readonly AlertSettings[],

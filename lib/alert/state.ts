@@ -17,7 +17,7 @@ export type AlertState = {
 
 export type Observation = { subject: string; bad: boolean; seconds?: number };
 
-/** `again`: it was told a day ago, and it is still so. */
+/** `again`: reported a day ago, and unchanged. */
 export type Alert = { subject: string; what: 'failure' | 'again' | 'recovery' };
 
 /** Beside drills.log on the host. */

@@ -12,8 +12,8 @@ import { checksumStream } from '../host/checksum.ts';
 export type Identity = { secret: Secret; place: string };
 
 /**
- * Holds what a pipe told against what arrived and what was read: a checksum, or tar's count. @throws Failure 7 when a start-up
- * file printed into it, say, or when it does not unpack to what went into it.
+ * Compares what a pipe reported with what arrived and what was read: a checksum, or tar's count. @throws Failure 7 when a start-up
+ * file printed into it, for example, or when it does not unpack to what went into it.
  */
 export function verifyPacked(name: string, said: string, sha256: string, raw: string | undefined): void {
   const word = (what: string) => new RegExp(`^${what}:? (\\w+)`, 'm').exec(said)?.[1];

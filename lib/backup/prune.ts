@@ -51,7 +51,7 @@ export async function pruneBackups(around: PruneContext, target: Target, stores:
             run: async () => {
               if (signal.aborted) throw signal.reason;
               const isManifest = ({ key }: { key: string }) => key.endsWith(`/${manifestName}`);
-              // what is cut off after this is swept by the next backup
+              // what an interruption after this leaves is removed by the next backup
               for (const { key } of held.keys.toSorted((a, b) => Number(isManifest(b)) - Number(isManifest(a))))
                 await store.remove(key);
             },

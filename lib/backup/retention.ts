@@ -66,8 +66,8 @@ export function planRetention(backups: readonly Dated[], keep: Keep, now: Date):
 }
 
 /**
- * The ids that go, one after the other: what builds on another goes before it, so that a prune that is cut off leaves
- * nothing without its full pack.
+ * The ids to remove, in order: a backup goes before the one it builds on, so that an interrupted prune leaves
+ * no backup without its full pack.
  */
 export function removalOrder({ decisions }: RetentionPlan, backups: readonly Dated[]): string[] {
   const known = new Map(newestFirst(backups).map(one => [one.id, one]));
@@ -80,7 +80,7 @@ export function removalOrder({ decisions }: RetentionPlan, backups: readonly Dat
   return going.sort((one, other) => other.depth - one.depth).map(({ id }) => id);
 }
 
-/** One of each id, the worst that was said of it; the same order whatever the listing's was. */
+/** One of each id, with its worst state; the same order whatever the listing's was. */
 function newestFirst(backups: readonly Dated[]): Dated[] {
   const order: Standing[] = ['good', 'bad', 'unfinished'];
   const byId = new Map<string, Dated>();

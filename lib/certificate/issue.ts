@@ -124,7 +124,7 @@ function challengeSteps(
   ];
 }
 
-/** What certbot's many words come to. */
+/** The essence of certbot's output. */
 export function explainCertbot(
   said: string[],
   authority: string,

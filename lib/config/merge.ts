@@ -28,7 +28,7 @@ function writtenOut(layer: Tree): Tree {
   });
 }
 
-/** `preset` stays beside the command it stands for; a command of one's own takes away the preset of a lower layer. */
+/** `preset` stays beside the command it stands for; an explicit command removes the preset of a lower layer. */
 function migrationOf(migrate: Tree): Tree {
   if (migrate.kind === 'value') return migrationOf(around(isPreset(migrate.value) ? 'preset' : 'command', migrate));
   const preset = get(migrate, 'preset');
@@ -45,7 +45,7 @@ function isPreset(word: unknown): word is keyof typeof presets {
   return typeof word === 'string' && Object.hasOwn(presets, word);
 }
 
-/** What a lower layer said about another runtime does not concern this target; what the app itself said is for the rules to refuse. */
+/** Settings of a lower layer for another runtime are dropped for this target; those of the app itself are refused by the rules. */
 function withoutOtherRuntimes(tree: Tree): Tree {
   const runtime = textAt(tree, 'runtime');
   return ['compose', 'systemd', 'process']

@@ -10,7 +10,7 @@ import { readSnapshot, removeBackupCopies, snapshotCommand } from './sqlite/back
 /** `folder` is the scratch on the host; `seconds` is how long a deploy is waited for. */
 export type Copying = { target: Target; database: Database; id: string; folder: string; seconds: number };
 
-/** @returns undefined when there is no database yet. @throws Failure 5 while a deploy is under way, 1 with the program's own words. */
+/** @returns undefined when there is no database yet. @throws Failure 5 while a deploy is under way, 1 with the program's own message. */
 export async function copyForBackup(
   way: Remote,
   { target, database, id, folder, seconds }: Copying,

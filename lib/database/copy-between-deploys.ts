@@ -19,9 +19,9 @@ export type Snapshot = {
 };
 
 /**
- * Runs a copy that holds no lock of the target and never waits in a deploy's way: it looks whether the target was at rest
+ * Runs a copy that holds no lock of the target and never delays a deploy: it checks whether the target was at rest
  * before and after, and copies again when it was not, so that no half-migrated database is taken. `giveWay` is run when
- * a deploy comes while a copy is under way.
+ * a deploy starts during a copy.
  */
 export function betweenDeploys(target: Target, copy: Command, seconds: number, giveWay?: Command): Command {
   const home = `${target.paths.releases}/.keeper`;

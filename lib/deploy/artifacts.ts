@@ -33,7 +33,7 @@ export async function chooseCommit(
   return sha;
 }
 
-/** The commit of what serves, of which another tool's folder knows the first digits only. @throws Failure 2 when nobody knows the rest. */
+/** The commit of the live release, of which another tool's folder has only the first digits. @throws Failure 2 when the rest is unknown. */
 export async function wholeCommit({ repo }: Target, sha: string, environment: NodeJS.ProcessEnv): Promise<string> {
   return repo && sha.length < 40 ? resolveCommit(repo, sha, environment) : fullSha(sha);
 }

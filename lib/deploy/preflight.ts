@@ -9,7 +9,7 @@ import { everLive, type LogLine } from '../release/log.ts';
 import { sha7 } from '../release/release.ts';
 
 /**
- * With `told`, what readers take differently is only told: a release that served with this file must be able to come back with it.
+ * With `told`, what readers take differently is only a warning: a release that was live with this file must be able to come back with it.
  * @throws Failure 3 naming every line and key that is not as ops.yml wants it; never a value.
  */
 export function verifyEnvironment(target: Target, facts: Facts, told?: (line: string) => void): void {

@@ -22,7 +22,7 @@ export type DeployRequest = {
   asks?: Command | undefined;
   /** What to try when the attempt failed, or failed at that step; default: the logs. */
   advice?: string | ((step: Step | undefined) => string | undefined) | undefined;
-  /** Explains a failed step; undefined: its output speaks for itself. */
+  /** Explains a failed step; undefined: its output is enough. */
   explain?(step: Step, error: StepFailed): { message: string; detail: string } | undefined;
 };
 

@@ -19,7 +19,7 @@ import { verifyEnvironment } from './preflight.ts';
 import { explainWait } from './readiness.ts';
 import { switchFor } from './switch/switch.ts';
 
-/** `to`: a good release by SHA or name, otherwise the last one before the one that serves. `from`: only while that SHA serves. */
+/** `to`: a good release by SHA or name, otherwise the last one before the live one. `from`: only while that SHA is live. */
 export function rollback(
   context: PlanContext & { environment: NodeJS.ProcessEnv; config(): Promise<Config> },
   host: Host,

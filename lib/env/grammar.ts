@@ -5,7 +5,7 @@ export type EnvProblem = {
   line: number | undefined;
   /** The variable it is about. */
   key: string | undefined;
-  /** In a person's words, never with a value. */
+  /** A message for people, never with a value. */
   text: string;
 };
 
@@ -62,7 +62,7 @@ export function parseEnvFile(text: string): EnvValues {
     }
     const [, exported, key, before, after] = /^[ \t]*(export[ \t]+)?([A-Za-z_]\w*)([ \t]*)=(.*)$/s.exec(line) ?? [];
     if (key === undefined || after === undefined) {
-      // What stands there may be the rest of a secret, so it is not repeated.
+      // The text may be the rest of a secret, so it is not repeated.
       say(start, undefined, 'is not NAME=value: a name of letters, digits and _, directly followed by =');
       continue;
     }

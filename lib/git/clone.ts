@@ -48,7 +48,7 @@ export async function verifyIsClean(repo: string, sha: string, environment: Envi
       'status',
       '--porcelain',
       '--untracked-files=no',
-      // what stands in a submodule is not deployed, and its settings are its own
+      // the content of a submodule is not deployed, and its settings are its own
       '--ignore-submodules=dirty',
     ],
     environment,

@@ -7,8 +7,8 @@ import { blob, entriesOf, type TreeEntry } from './clone.ts';
 const linkMode = '120000';
 
 /**
- * Looks before anything is sent whether each path that a deploy replaces in the release (`shared`, and REVISION) lies in it.
- * The host looks again, because an install step can make links too. @throws Failure 3 with the link.
+ * Checks, before anything is sent, that each path that a deploy replaces in the release (`shared`, and REVISION) is inside it.
+ * The host checks again, because an install step can create links too. @throws Failure 3 with the link.
  */
 export async function verifyTree(
   repo: string,

@@ -28,7 +28,7 @@ note_serving() {
   rm -rf "$seen"
 }
 
-# lived_before: also when nobody noted it, because it was never stopped
+# lived_before: also when it was not recorded, because it was never stopped
 lived_before() {
   local noted
   if ! is_there "$KEEPER_JOURNAL/served"; then return 0; fi
@@ -68,8 +68,8 @@ answers_already() {
   [[ ! $bad ]]
 }
 
-# back_again patience interval: waits until what was good is good again; where nothing was, it stays up for a moment. What
-# runs and does not get ready ends the wait too: maintenance for ever helps nobody, and the log says it.
+# back_again patience interval: waits until all probes that passed pass again; if none did, it stays up for a moment. What
+# runs and does not become ready ends the wait too: endless maintenance helps nobody, and the log says it.
 back_again() {
   local patience=$1 interval=$2 seen now began bad why lived='' wanted tries=0
   wanted=$(good_before)
@@ -94,7 +94,7 @@ back_again() {
   say_back "it runs, and is not ready as it was before: $bad"
 }
 
-# say_back text: for who looks on, and for the attempt's line in the log
+# say_back text: for the client, and for the attempt's line in the log
 say_back() {
   local text
   text=$(tr -d '\042\134' <<<"$1" | tr -s '[:cntrl:]' ' ')

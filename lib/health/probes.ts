@@ -48,7 +48,7 @@ function conditions(probe: Probe, sha: string): string[] {
     // 1, 1.0 and 1e0 are the same number
     const wanted = typeof value === 'number' ? '-?[0-9]' : escape(JSON.stringify(value));
     const key = path.slice(path.lastIndexOf('.') + 1);
-    // what stands in a list has no key
+    // an entry of a list has no key
     return `body:${/^\d+$/.test(key) ? '' : `${escape(key)}"[[:space:]]*:[[:space:]]*`}${wanted}`;
   });
   if (probe.header)

@@ -38,7 +38,7 @@ wait_until_ready() {
       alive >"$seen/alive" 2>&1 || : >"$seen/dead"
     fi
     if [[ -e $seen/dead ]]; then
-      sleep 0.2 # the last words of a process that just ended are still on their way to its log
+      sleep 0.2 # the last output of a process that just ended may not be in its log yet
       answer "dead $(base64 -w0 <"$seen/alive")"
       tell_wait "$seen" log
       return 71

@@ -2,7 +2,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Command } from './sh.ts';
 
-/** What a finished command said. `code` is null never: a lost connection throws instead. */
+/** The output of a finished command. `code` is never null: a lost connection throws instead. */
 export type Answer = { code: number; stdout: string; stderr: string };
 
 /** A running `bash -s` on the host whose script was already sent; `input` keeps feeding its standard input. */

@@ -11,12 +11,12 @@ export type Packing = {
 };
 
 /**
- * What `from` gives (the words before the first program of the pipe), compressed, and encrypted when there are recipients, on
+ * The output of `from` (the beginning of the pipe), compressed, and encrypted when there are recipients, on
  * standard output. It is unpacked again on its way: `unpacked` and what that gave, and `packed` and the checksum of all that
  * was written, go to standard error, if anybody reads it. Sets `codes`, how the programs of the pipe ended.
  */
 export function packing(from: Command, { recipients, tells, compressed = false }: Packing): Command {
-  // it has to end well as well: without its checksum a frame gives all its bytes
+  // it has to succeed as well: a frame without its checksum still unpacks to all its bytes
   const unpacking = sh`>(if told=$(nice zstd -dqc 2>/dev/null | { ${tells === 'sum' ? checksumStream : sh`wc -c`}; }); then echo "unpacked $told"; else echo 'unpacked not'; fi >&9)`;
   const counting = sh`>({ ${checksumStream}; } | sed 's/^/packed /' >&9)`;
   const first = compressed ? sh`cat` : sh`nice zstd -q -3 -T0 -c`;
@@ -34,7 +34,7 @@ echo "codes \${PIPESTATUS[*]}")`,
   );
 }
 
-/** The end of such a text: it ended well when all programs did. */
+/** The end of such a text: it succeeds when all programs did. */
 export const packedWell: Command = script(
   'for code in "${codes[@]}"; do ((code == 0)) || { echo "packing exited with $code" >&2; exit 1; }; done',
 );

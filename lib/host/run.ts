@@ -39,8 +39,8 @@ export function measure(progress: (bytes: number) => void = () => {}): Measure {
 }
 
 /**
- * What a command on the host prints. The stream ends well only when the command did; otherwise it fails with the command's
- * last words, so that nobody can take a part for the whole. `hear` gets what it wrote to standard error.
+ * The output of a command on the host. The stream ends without an error only when the command succeeds; otherwise it fails with its
+ * last output, so that nobody can take a part for the whole. `hear` gets what it wrote to standard error.
  */
 export function readStream(
   way: Remote,
@@ -66,7 +66,7 @@ export function readStream(
   return output;
 }
 
-/** Runs a command on the host to its end. @returns what it printed. @throws Failure 1 with its last words when it fails. */
+/** Runs a command on the host to its end. @returns what it printed. @throws Failure 1 with its last output when it fails. */
 export async function run(way: Remote, command: Command, what: string): Promise<string> {
   const [output, errors] = [gatherer(), gatherer()];
   const { host, signal, appUser } = way;
@@ -77,7 +77,7 @@ export async function run(way: Remote, command: Command, what: string): Promise<
 
 /**
  * Lets `body` flow into a command on the host, through `meter`; `first` is a secret that the command reads as one line
- * before it. @returns what the command said. @throws Failure 1 when it fails.
+ * before it. @returns the command's output. @throws Failure 1 when it fails.
  */
 export async function writeStream(
   { host, signal }: Remote,

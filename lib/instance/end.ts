@@ -13,7 +13,7 @@ import { minuteOf } from './list.ts';
 import { downStep, extendStep } from './steps.ts';
 import { copyOf, instancesFolder, urlOf } from './target.ts';
 
-/** What changes a copy that serves has a lock of its own, so that no deploy of the base is in its way. */
+/** Changes of a live instance have a lock of their own, so that they do not wait for a deploy of the base. */
 function withOwnLock(base: Target): Target {
   return { ...base, paths: { ...base.paths, releases: instancesFolder(base) } };
 }

@@ -37,7 +37,7 @@ export function untilQuestion(wanted: EndTime): Command {
   return sh`{ date '+%F|%H:%M'; ${moment} && date -d "@$moment" '+%s|%Y-%m-%dT%H:%M%:z|%F|%H:%M|%Z|%:z|%A %-d %B %Y'; } 2>/dev/null | fact until`;
 }
 
-/** What the host said. @throws Failure 2 when there is no such moment, or it is over. */
+/** The host's answer. @throws Failure 2 when there is no such moment, or it is over. */
 export function endMoment(facts: Facts, text: string, where: string): Moment {
   const [now = '', answer = ''] = (facts.answers.get('until') ?? '').trim().split('\n');
   const [at = '', iso = '', day, time = '', zone = '', offset = '', longDay = ''] = answer.split('|');

@@ -16,7 +16,7 @@ export type StepsRequest = {
   /** What others who wait read: `action=certificate`. */
   action: string;
   steps: Step[];
-  /** Says why a step failed; undefined: its last lines speak for themselves. `said` is what it printed. */
+  /** Explains why a step failed; undefined: its last lines are enough. `said` is what it printed. */
   explain?(step: Step, said: string[]): Failure | undefined;
 };
 

@@ -70,7 +70,7 @@ export function certbotPlaces({ folder, domains: [name = ''] }: Site, trial: boo
   };
 }
 
-/** What certbot would stumble over, were it cut off in the middle: it would call the next certificate <name>-0001. */
+/** Leftovers of an interrupted certbot, because of which it would call the next certificate <name>-0001. */
 export function removePartialCertificate(site: Site, trial: boolean): Command {
   const { live, archive, renewal } = certbotPlaces(site, trial);
   return lines(

@@ -108,8 +108,8 @@ function caddy(target: Target, site: Site): Proxy {
     tied: sh`if grep -qsxF ${`import ${file}`} ${main}; then echo ours; else echo missing; fi`,
     tie: `echo 'import ${file}' | sudo tee -a ${main} && sudo systemctl reload caddy`,
     // Caddy builds the whole new configuration beside the old one, and keeps the old one when it cannot; `caddy validate`
-    // sees less, and may open logs that are of Caddy's own user. Not by systemctl: Caddy 2.6 never tells systemd that it
-    // refused, and systemd would wait for minutes. By force, so that with the old one put back systemd knows that all is well.
+    // checks less, and may open logs of Caddy's own user. Not through systemctl: Caddy 2.6 never tells systemd that it
+    // refused, and systemd would wait for minutes. With --force, so that systemd gets a success after the old one is restored.
     test: sh`timeout 60 caddy reload --config ${main} --adapter caddyfile --force`,
     reload: sh`: it was taken with the test`,
     sudoers: undefined,

@@ -87,7 +87,7 @@ export function siteSteps(target: Target, facts: Facts): Step[] {
   ];
 }
 
-/** Writes what ops.yml says; the proxy tests and takes it when it reads our file, and else it only lies there, ready to be tied. */
+/** Writes what ops.yml says; the proxy tests and loads it if it includes our file, otherwise the file is only there to be included. */
 export function applySteps(target: Target, state: SiteState): Step[] {
   const { front } = state;
   const isTied = state.tied === 'ours';

@@ -4,7 +4,7 @@ import { lines, sh, type Command } from '../host/sh.ts';
 import type { Step } from '../plan/step.ts';
 import { portsOf, type Colour } from '../release/colours.ts';
 
-/** Prints the colour that serves: green while the file is there, blue when a link says so, else nothing. */
+/** Prints the live colour: green while the file is there, blue when a link says so, else nothing. */
 export function servingColour(root: string): Command {
   return sh`if [ -e ${`${root}/proxy/green`} ]; then echo green; elif [ -L ${`${root}/blue`} ]; then echo blue; fi`;
 }

@@ -20,7 +20,7 @@ export type Facts = {
   folders: string[];
   /** What `current` links to (systemd, process): a release's folder name. */
   linked: string | undefined;
-  /** Which colour serves; undefined: what serves has none. */
+  /** The live colour; undefined: the live release has none. */
   colour: Colour | undefined;
   /** One entry per env file of the target, in its order; undefined: there is none or it cannot be read. */
   envFiles: (string | undefined)[];

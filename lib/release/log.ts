@@ -68,7 +68,7 @@ export type Good = { sha: string; release: string | undefined; line: LogLine | u
 
 /**
  * The good releases, oldest first, the last one live now. A deploy puts its release on top; a rollback takes away what
- * stands above the one it went to, so that rolling back twice goes two releases back and not back and forth.
+ * is above the one it went to, so that rolling back twice goes two releases back and not back and forth.
  */
 export function goodReleases(log: LogLine[]): Good[] {
   return log.reduce(goodAfter, []);
@@ -90,7 +90,7 @@ export function upTo(stack: Good[], was: string): Good[] {
   return at >= 0 ? stack.slice(0, at + 1) : [...stack, { sha: was, release: undefined, line: undefined }];
 }
 
-/** Whether another release serves from this line on; what a person said serves is what the next one replaces. */
+/** Whether another release is live from this line on; one that a person accepted is what the next one replaces. */
 export function putsInPlace(line: LogLine): boolean {
   return ['live', 'accepted'].includes(line.outcome) && !staysAsItIs(line);
 }

@@ -38,7 +38,7 @@ export type Runtime = {
   prepare(change: Change, materials: Materials): Step[];
   /** Makes sure that a release the host had before can still start. */
   verify(change: Change, materials?: Materials): Step[];
-  /** Notes what serves and ends it; its undo starts it again and waits until it is what it was. */
+  /** Records the live release and stops it; its undo starts it again and waits until it is as healthy as before. */
   stop(change: Change, way: WayBack): Step;
   /** Starts the release; its undo takes it away again. */
   start(change: Change): Step;
@@ -62,7 +62,7 @@ export type Runtime = {
   tools: string[];
 };
 
-/** What a switch needs that has the next version beside the one that serves. */
+/** What a switch needs that runs the next version beside the live one. */
 export type Colours = {
   /** Makes the place of the next release; what an earlier attempt left there goes. Its undo takes the candidate away, running or not. */
   start(change: Change, site: Site): Step;

@@ -8,7 +8,7 @@ export type ComposeSettings = {
   project: string;
   /** Services that no deploy stops or recreates, such as redis. */
   accessories: string[];
-  /** The service that `exec` and `migrate` mean unless told. */
+  /** The service that `exec` and `migrate` use by default. */
   service: string;
   /** Values for the ${…} of the compose file besides IMAGE_TAG. Not for secrets. */
   variables: Record<string, string>;

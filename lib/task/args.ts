@@ -157,7 +157,7 @@ function wrong(message: string, advice = 'see --help'): Failure {
   return new Failure(2, message, { advice });
 }
 
-/** As it stands when that is plain, otherwise quoted with what cannot be seen written out. */
+/** Unchanged if it is plain, otherwise quoted, with invisible characters written out. */
 function shown(value: string): string {
   const text = value.length > 60 ? `${value.slice(0, 60)}…` : value;
   return /^[\w@%+=:,./-]+$/.test(text)

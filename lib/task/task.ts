@@ -95,7 +95,7 @@ async function runToEnd<F extends Flags, R extends Reach, C extends boolean>(
 async function printHelp(shape: Shape, name: string) {
   const { help } = await import('./help.ts');
   process.stdout.on('error', () => {});
-  // as its examples type it: a task of an app's own lies elsewhere
+  // as its examples type it: an app's own task is elsewhere
   const [program = taskCommand(name)] = /^npx tsx \S+/.exec(shape.examples[0] ?? '') ?? [];
   process.stdout.write(help(program, shape));
 }
@@ -186,7 +186,7 @@ async function end(exit: number, hosts: Map<string, Promise<Host>>) {
     await new Promise<void>(done => {
       stream.write('', () => done());
     });
-  // Whatever a library left open must not keep the program: all is said, and on the host the keeper watches.
+  // Handles that a library left open must not keep the program running: all is printed, and on the host the keeper watches.
   setTimeout(() => process.exit(exit), 1500).unref();
   await Promise.allSettled([...hosts.values()].map(async host => (await host).close()));
 }

@@ -35,7 +35,7 @@ type Put = (
 ) => Promise<{ bytes: number; sha256: string }>;
 
 /**
- * Brings the store's copies up to date and stores their index. What a run that was cut off has copied is found again and
+ * Brings the store's copies up to date and stores their index. Copies of an interrupted run are found again and
  * read, not copied. Only for who has the target's lock. @throws whatever the bucket or the store says.
  */
 export async function sendBucket(

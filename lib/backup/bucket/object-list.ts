@@ -16,7 +16,7 @@ const lineSchema = v.object({
   key: v.string(),
   bytes: v.pipe(v.number(), v.integer(), v.minValue(0)),
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
-  /** As the bucket told them at that moment. */
+  /** As the bucket reported them at that moment. */
   etag: v.string(),
   modified: v.string(),
   /** It becomes the last part of a key of the store. */

@@ -35,7 +35,7 @@ export type OwnMade = {
   noted: string[];
 };
 
-/** @throws Failure 1 with its last words when the command fails, takes too long, or gives nothing. */
+/** @throws Failure 1 with its last output when the command fails, takes too long, or writes nothing. */
 export async function makeOwn(way: Remote, target: Target, own: AppCommand, scratch: string): Promise<OwnMade> {
   const what = "the app's own backup";
   const late = new Failure(1, `${what} took longer than ${own.seconds} s`, {

@@ -39,7 +39,7 @@ export type Material = {
   scratch: string;
 };
 
-/** Removes what earlier backups that were cut off have left; only for who has the target's lock. @returns what is there. */
+/** Removes what earlier, interrupted backups have left; only for who has the target's lock. @returns what is there. */
 export async function removeUnfinished(store: Store, target: Target): Promise<StoredBackup[]> {
   await store.sweep(prefixOf(target));
   const held = await backupsIn(store, target);

@@ -111,7 +111,7 @@ export function listingBeside(folder: string, part: Part): Command {
 
 /**
  * Reads a pack on standard input and unpacks it into `into` at once, with tar's list beside it and nothing of the pack
- * itself. Only for scratch space: what it is shows afterwards. Says `unpacked`, or `not unpacked` with tar's last words.
+ * itself. Only for scratch space, as it is checked only afterwards. Prints `unpacked`, or `not unpacked` with tar's last messages.
  */
 export function unpackingAtOnce(folder: string, part: Part, into: string): Command {
   const list = listOf(folder, part);

@@ -112,7 +112,7 @@ function shown(bytes: string): string {
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
-/** In words: each by itself when they are few, and otherwise how many. */
+/** As text: each by name when they are few, otherwise their number. */
 export function oddityInWords({ what, count, paths }: Oddity): string[] {
   const named = paths.map(path => path.split('\0')[0] ?? '');
   if (what === 'a setuid or setgid bit')

@@ -49,7 +49,7 @@ export type Sent = {
   vanished: string[];
 };
 
-/** Reads what `sendFiles` told. @throws Failure 1 when it did not tell all, or could not read what is there. */
+/** Reads the report of `sendFiles`. @throws Failure 1 when it is incomplete, or a file could not be read. */
 export function readSent(text: string): Sent {
   const [, count] = /^count (\d+)$/m.exec(text) ?? [];
   const [, bytes] = /^Total bytes written: (\d+)/m.exec(text) ?? [];

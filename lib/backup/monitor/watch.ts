@@ -112,7 +112,7 @@ async function tell(
   const { alerts = [], metrics } = backupOf(target);
   const warn = (line: string) => report.warn(line);
   const memory = way && (await remembered(way, target, concerns, warn));
-  // without the host nobody knows what was told: then a failure is rather told twice than not at all
+  // without the host the last state is unknown: then a failure is rather reported twice than not at all
   const told: Alert[] =
     memory?.told ?? concerns.filter(one => one.bad).map(({ subject }) => ({ subject, what: 'failure' }));
   const well = memory ? memory.known.every(one => one.state === 'good') : !concerns.some(one => one.bad);

@@ -46,7 +46,7 @@ function inFilesPlace(target: Target, text: Command, reads = false): Command {
   return runAs(target, place, text, script(''), reads);
 }
 
-/** Removes what a restore that was cut off has brought and not used. */
+/** Removes what an interrupted restore has staged and not used. */
 export function sweepBrought(target: Target): Command {
   const { database, backup } = target;
   return lines(

@@ -15,7 +15,7 @@ type Exchange = {
 
 /**
  * An exchange and its undo, done by `inTheirPlace` as the owner of the data. How far it came is in the journal until all
- * is back: a disk that is away looks like one on which nothing was begun, or on which all was taken back.
+ * is back: an unmounted disk looks like one on which nothing was begun, or on which all was undone.
  */
 export function swap(
   name: string,

@@ -34,7 +34,7 @@ type OpenOptions = {
   identity: Identity | undefined;
   /** The files are unpacked beside the parts, in `files`; otherwise they are only checked. */
   unpack: boolean;
-  /** Is told every path. */
+  /** Gets every path. */
   finder: Matcher;
   /** Where a dump of Postgres is restored; undefined: it is only unpacked. */
   trial: Trial | undefined;

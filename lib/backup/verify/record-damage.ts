@@ -12,7 +12,7 @@ export type Damage = {
   held: StoredBackup;
   /** The checks made until then. */
   checks: readonly Check[];
-  /** In words, for what no check names. */
+  /** The message, for damage that no check names. */
   says: string;
   by: string;
   where: string;

@@ -91,7 +91,7 @@ async function readPart(held: CompleteBackup, part: Part, signal: AbortSignal, s
 /** What was read of a part already, by store, backup and name: a full pack belongs to many backups. */
 type ReadParts = Map<string, Promise<Check>>;
 
-/** Reads everything of one backup again, and what was said of it by drills, without opening anything. */
+/** Reads all parts of one backup again, and its verdicts, without unpacking anything. */
 export async function reread(one: StoredBackup, known: ReadParts, signal: AbortSignal, say: Say): Promise<Check[]> {
   if (!isComplete(one)) return [{ name: 'listing', good: false, found: one.fault ?? 'it is not whole' }];
   const checks: Check[] = [];

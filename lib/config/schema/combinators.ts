@@ -17,7 +17,7 @@ export function shape<const E extends v.ObjectEntries>(entries: E) {
   return v.pipe(v.custom<object>(isMap, mustBe('a map')), map) as unknown as typeof map;
 }
 
-/** One of two forms, told apart by a look at the value, so that the message is about the form that was meant. */
+/** One of two forms, distinguished by the value, so that the message is about the intended form. */
 export function either<A extends Any, B extends Any>(one: A, other: B, isOther: (value: unknown) => boolean) {
   const union = v.union([one, other]);
   const run: Any['~run'] = (dataset, config) =>

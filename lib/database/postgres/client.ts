@@ -10,7 +10,7 @@ import { lines, script, sh, type Command } from '../../host/sh.ts';
 const backupSessions = 'bookops-backup';
 
 /**
- * Runs a script, in a strict bash of its own, that has these words: `client program words…` runs a program there, `ask` a
+ * Runs a script, in a strict bash of its own, with these functions: `client program words…` runs a program there, `ask` a
  * psql that stops at the first error, `ask_in database` the same elsewhere, and `name_of` says which database is meant.
  */
 export function withClient(target: Target, database: PostgresDatabase, text: Command, gives = false): Command {

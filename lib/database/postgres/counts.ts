@@ -8,7 +8,7 @@ const ours = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`;
 
 /**
- * SQL for psql, whose \\gexec counts each table by a query of its own; the last line says that all was told.
+ * SQL for psql, whose \\gexec counts each table by a query of its own; the last line says that the output is complete.
  * The highest key is reported for tables whose primary key is a single integer.
  */
 export const counting = `SET client_encoding = 'UTF8';

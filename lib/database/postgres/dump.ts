@@ -90,7 +90,7 @@ client pg_dump -Fc -Z0 -w --lock-wait-timeout=${waits.deploy} </dev/null 2>words
   );
 }
 
-/** The words of the program that failed first come last, where they are looked for. `writer` is its place in the pipe. */
+/** The message of the program that failed first comes last, where people look for it. `writer` is its place in the pipe. */
 function complain(place: string, writer: number): Command {
   return sh`if [[ \${codes[${writer}]:-0} != 0 ]]; then
   echo ${`the dump could not be written to ${place}: is its disk full?`} >&2

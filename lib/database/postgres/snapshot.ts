@@ -45,7 +45,7 @@ export function stoppedDump(target: Target, database: PostgresDatabase, id: stri
         sh`may_make`,
         plainDump(file),
         sh`empty_of "$present"`,
-        // a copy that is cut off between its contents and its rights is none
+        // a copy that is interrupted between its contents and its permissions is invalid
         sh`make_like "$making" "$present"`,
         sh`ask -v from="$making" -v to="$kept" >${`${number}.new`} <<<${`ALTER DATABASE :"from" RENAME TO :"to";\n${numberOf('to')}`}`,
         sh`sync ${`${number}.new`}`,

@@ -21,7 +21,7 @@ function named(stamp: string): Command {
 
 /**
  * Restores `file` beside the present database and counts it there. @returns what the present one will be called afterwards.
- * @throws Failure 1 with the server's own words · 7 when it is not what the manifest promises
+ * @throws Failure 1 with the server's own message · 7 when it is not what the manifest promises
  */
 export async function bringDump(
   way: Remote,
@@ -49,7 +49,7 @@ export async function bringDump(
   return Buffer.from(/^aside (.*)$/m.exec(said)?.[1] ?? '', 'base64').toString();
 }
 
-/** Removes what a restore that was cut off has brought and not used. */
+/** Removes what an interrupted restore has staged and not used. */
 export function sweepDumps(target: Target, database: PostgresDatabase): Command {
   return withClient(target, database, lines(renameFunctions, sh`drop_all ${'^_restored_[0-9]{8}T[0-9]{6}Z$'}`));
 }

@@ -77,7 +77,7 @@ fi`,
 }
 
 /**
- * Removes the copies of a database that was put back, or does `otherwise`. The folder goes by one rename, and last: what is
+ * Removes the copies of a restored database, or does `otherwise`. The folder is removed last, in one rename: what is
  * left of an interrupted removal must never be taken for the original bytes.
  */
 export function removeCopies(snapshot: string, otherwise: Command): Command {

@@ -159,7 +159,7 @@ function nameOf(database: SqliteDatabase): { stem: string; end: string } {
   return dot > 0 ? { stem: name.slice(0, dot), end: name.slice(dot) } : { stem: name, end: '' };
 }
 
-/** For `find -name`: what stands before and after an attempt's id. */
+/** For `find -name`: the text before and after an attempt's id. */
 export function snapshotNames(database: SqliteDatabase): { stem: string; end: string } {
   const { stem, end } = nameOf(database);
   return { stem: globless(stem), end: globless(end) };

@@ -29,7 +29,7 @@ export function holdStep({ maintenance }: Target, site: Site, isClosed: boolean)
   };
 }
 
-/** After the record: what visitors write now is never taken back. */
+/** After the record: what visitors write now is never undone. */
 export function letInStep(site: Site): Finish {
   return { title: 'Release requests', run: holdOff(site), closesWindow: true };
 }

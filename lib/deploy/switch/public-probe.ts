@@ -50,7 +50,7 @@ export function whileProbing(target: Target, facts: Facts, id: string, plan: Pla
   };
 }
 
-/** What visitors saw, as the release log has it. `told`: of them, those that got the page of maintenance. */
+/** What visitors saw, as the release log has it. `told`: of them, those that got the maintenance page. */
 export type Visits = { requests: number; told: number; failures: number; longest: number; window: number | undefined };
 
 /** Reads the line that the finishing step prints; undefined for any other line. */

@@ -69,7 +69,7 @@ home_is_ours() { # else sets why and fix
   return 1
 }
 
-# make_scratch: sets run, a folder of our own with room that is kept for what has to be said and undone
+# make_scratch: sets run, a folder of our own with space reserved for messages and undos
 make_scratch() {
   run=$(mktemp -d "$home/bookops.XXXXXXXX") && scratches+=("$run") && : >"$run/out" && mkfifo "$run/pause" || return 1
   # the first is reserved for messages, whatever fills the disk; the second is freed when something fails

@@ -38,7 +38,7 @@ export type Keeper = {
   /** Resolves when step `index` is done; rejects with why it failed. Lines of output go to `say`. */
   done(index: number, say: (line: string) => void): Promise<void>;
   /**
-   * The attempt is good: what closes the window is done, pointers and log line are written, the undos forgotten, the rest
+   * The attempt succeeded: the steps that close the window run, pointers and log line are written, the undos dropped, the rest
    * of `finish` begins. `more` begins with a space.
    */
   commit(current: string, previous: string | undefined, more: string): void;

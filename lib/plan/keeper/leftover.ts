@@ -16,7 +16,7 @@ export type Leftover = {
   rest: string[];
   /** It was decided already, and goes forward. */
   decided: boolean;
-  /** What the undo said that failed last. */
+  /** The output of the undo that failed last. */
   failed: string | undefined;
   /** The server restarted since. */
   rebooted: boolean;

@@ -9,7 +9,7 @@ record() { # record outcome reason more: exactly one line for this attempt; smal
   ((seconds < 0)) && seconds=0 # started before a reboot
   printf -v seconds '%d.%02d' $((seconds / 100)) $((seconds % 100))
   line="$log_head outcome=$1${2:+ reason=\"$2\"}$3 seconds=$seconds"
-  # a line that a full disk cut off does not count
+  # a line that a full disk truncated does not count
   grep -qE -- " id=$run_id .* seconds=[0-9]+\.[0-9]{2}$" "$releases/releases.log" 2>/dev/null && return 0
   [[ -s $releases/releases.log && $(tail -c1 "$releases/releases.log" | od -An -tx1) != ' 0a' ]] && line=$'\n'$line
   printf '%s\n' "$line" >>"$releases/releases.log" && sync -d "$releases/releases.log"

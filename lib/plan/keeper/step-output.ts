@@ -34,7 +34,7 @@ export class StepOutput {
     this.#ended.set(of, []);
   }
 
-  /** Tells what it says until `over`, and first what it has said already. */
+  /** Passes on its output until `over`, beginning with what it has printed already. */
   async hear<T>(of: string, say: (line: string) => void, over: Promise<T>): Promise<T> {
     const before = this.#ended.get(of);
     for (const line of before ?? this.#now) say(line);

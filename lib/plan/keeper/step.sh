@@ -80,7 +80,7 @@ look_after_step() {
     queue=()
   elif ((${#queue[@]})); then
     local next=${queue[0]}
-    say "next $ended" # what is printed from here on is the next one's; that this one is done is told when the next has begun
+    say "next $ended" # output from here on belongs to the next step; that this one is done is reported when the next has begun
     queue=("${queue[@]:1}")
     # shellcheck disable=SC2086
     start_step $next

@@ -49,7 +49,7 @@ export function composeConfig(
     sh`( unset ${unset}`,
     ...set,
     sh`config() { printf %s ${text} | docker compose -p ${project} --project-directory ${folder} --env-file ${before ?? '/dev/null'} -f -${more} --profile '*' config --format json; }`,
-    // the second time for its words, which may stand among those that it always says
+    // the second time for its messages, which may be among those that it always prints
     sh`if out=$(config 2>/dev/null); then printf %s "$out" | fact ${name}; else config 2>&1 >/dev/null | fact ${`${name}-wrong`}; fi )`,
   );
 }
@@ -80,7 +80,7 @@ export async function askDocker(
   return said;
 }
 
-/** @throws Failure 3 in Compose's own words */
+/** @throws Failure 3 with Compose's own message */
 export function modelOf(said: Map<string, string>, name: string, file: string): Model {
   const wrong = said.get(`${name}-wrong`);
   if (wrong === undefined) return readModel(said.get(name) ?? '');
@@ -94,7 +94,7 @@ export function modelOf(said: Map<string, string>, name: string, file: string): 
   });
 }
 
-/** What Compose said, without what it says each time. */
+/** Compose's messages, without those that it always prints. */
 export function wordsOf(said: string): string {
   return said
     .split('\n')

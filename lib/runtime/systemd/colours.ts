@@ -25,7 +25,7 @@ export function systemdColours(target: Target, settings: SystemdSettings): Colou
     const service = serviceOf(settings, release);
     return lines(
       sh`as_root systemctl stop ${service}`,
-      // a boot that begins to start it just now is cut off in its ExecCondition, and that is no failure of anybody's
+      // a boot that is just starting it is stopped in its ExecCondition, and that is no failure
       forgetFailure(service),
       // with what a step was just writing
       sh`rm -f ${[link(colour), file(colour, 'start'), file(colour, 'env')].flatMap(path => [path, `${path}.new`])}`,

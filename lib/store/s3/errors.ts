@@ -6,7 +6,7 @@ import type { S3Settings } from './client.ts';
 
 type Meaning = { exit: ExitCode; says: string; advice: string };
 
-/** What has been seen of an error of the SDK: its name, the status, what the socket said. */
+/** What has been seen of an error of the SDK: its name, the status, the socket's error. */
 function wordsOf(error: unknown): { name: string; status: number | undefined; code: string | undefined } {
   if (!(error instanceof Error)) return { name: '', status: undefined, code: undefined };
   const metadata: unknown = '$metadata' in error ? error.$metadata : undefined;

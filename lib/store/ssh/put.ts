@@ -17,7 +17,7 @@ const patience = 10;
 /** The exit code of “there is one of that name”, as EEXIST has it. */
 const taken = 17;
 
-/** @throws the body's own error; Failure 1 with the far end's last words, or when the name is taken; 4 when the connection is lost. */
+/** @throws the body's own error; Failure 1 with the far end's last output, or when the name is taken; 4 when the connection is lost. */
 export async function putFile(way: Remote, file: string, body: Readable): Promise<{ bytes: number }> {
   const folder = posix.dirname(file);
   const making = `${folder}/${unfinished}${randomBytes(6).toString('hex')}`;
@@ -113,7 +113,7 @@ async function pour({ host, signal }: Remote, receiving: Command, body: Readable
     if ('error' in end) throw end.error;
     if (end.code === taken) throw isTaken();
     if (end.code === 0 && whole) return { bytes: meter.bytes(), sha256: meter.sha256() };
-    await told; // the end of a command may be known before its last words
+    await told; // the end of a command may be known before its last output
     throw new Failure(1, said.trim().split('\n').at(-1) || `exited with ${end.code}`);
   } finally {
     signal.removeEventListener('abort', giveUp);
