@@ -131,7 +131,7 @@ test('a name that leads nowhere, or to another server, is found before the autho
   assert.match(why(none), `create the record: book.test. A ${droplet.ip}`);
   await pebble.leads('book.test', `${droplet.ip}`, '10.255.255.1');
   const half = ended(await certificates('issue'), 1);
-  assert.match(why(half), `book.test leads to 10.255.255.1, and this server is ${droplet.ip}`);
+  assert.match(why(half), `book.test resolves to 10.255.255.1, and this server is ${droplet.ip}`);
   assert.match(why(half), `change the record: book.test. A ${droplet.ip}`);
   const silent = await site.task('certificates', 'issue', '--env', 'production', '--resolver', '127.0.0.1:9');
   assert.match(why(ended(silent, 1)), '--resolver');
@@ -211,7 +211,7 @@ test('an authority that is away, a client that is killed: the old certificate st
   assert.equal([await shown(), await leftovers()], [before, '']);
 
   const cut = site.start('certificates', 'renew', '--force', '--env', 'production', '--resolver', pebble.resolver);
-  await cut.until(/Ask acme/);
+  await cut.until(/Request a certificate from acme/);
   ended(await certificates('renew', '--force'), 5);
   cut.child.kill('SIGKILL');
   await cut.ended;

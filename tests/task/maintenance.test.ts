@@ -56,7 +56,7 @@ test('a preview is a file here, and nothing changes there', async () => {
   ]);
   assert.equal([plain.code, timed.code], [0, 0], plain.stderr + timed.stderr);
   assert.match(read(String(JSON.parse(plain.stdout).file)), 'New &lt;shelves&gt;');
-  const [, file = ''] = /stands in (\S+)\nopen it: \S+ \1, or file:\/\//.exec(timed.stdout) ?? [];
+  const [, file = ''] = /is in (\S+)\nopen it: \S+ \1, or file:\/\//.exec(timed.stdout) ?? [];
   assert.match(read(file), /Expected back: <span>([A-Z]\w+ \d+ \w+ \d{4}, )?\d\d:\d\d UTC<\/span>/);
   assert.equal(there(), []);
 });
