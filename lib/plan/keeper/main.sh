@@ -46,7 +46,7 @@ commit() { # current previous more
 
 # look_after_self: what the keeper cannot go on without, or could not tell anybody
 look_after_self() {
-  if ! kill -0 "$tail" 2>/dev/null; then
+  if ! runs "$tail"; then
     gone="what the server says does not reach $client any more"
   elif [[ $mute ]]; then
     gone='no room was left for what the server has to say'

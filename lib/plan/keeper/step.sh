@@ -54,7 +54,7 @@ launch() {
 look_after_step() {
   local code name
   [[ $running ]] || return 0
-  if step_runs; then
+  if runs "$running"; then
     # visitors may be waiting for the end of the step: it is looked for often, and less so the longer it takes
     if ((now_ - step_began > 30)); then tick=0.1; elif ((now_ - step_began > 5)); then tick=0.03; fi
     if ((now_ - step_began >= limit)); then
@@ -90,9 +90,9 @@ look_after_step() {
 }
 
 # A program that has ended but was not waited for has a number still, so `kill -0` is no proof that it runs.
-step_runs() {
+runs() { # number
   local stat
-  IFS= read -r stat 2>/dev/null <"/proc/$running/stat" && [[ ${stat##*) } != [ZX]* ]]
+  IFS= read -r stat 2>/dev/null <"/proc/$1/stat" && [[ ${stat##*) } != [ZX]* ]]
 }
 
 what_runs() { # the processes of the step's session, each with its state (S sleeps, D waits for a disk, Z has ended) and words
