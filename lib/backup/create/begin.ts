@@ -5,7 +5,7 @@ import { recipientsOf } from '../../target/backup-settings.ts';
 import { copyTools, takeCopyAway } from '../../database/backup-copy.ts';
 import type { Remote } from '../../host/run.ts';
 import { pairs } from '../../log-line.ts';
-import { runtimeOf } from '../../runtime/runtime-of.ts';
+import { remoteOf } from '../../runtime/runtime-of.ts';
 import type { Store } from '../../store/store.ts';
 import type { Context } from '../../task/context.ts';
 import type { StoredBackup } from '../catalog.ts';
@@ -39,13 +39,12 @@ export async function beginBackup(
   target: Target,
   [first]: readonly Store[],
 ): Promise<BackupRun> {
-  const { args, who, signal } = context;
+  const { args, who } = context;
   const { database } = target;
   const { files, command } = backupOf(target);
   const began = performance.now();
-  const host = await context.connect(target.host);
-  const way: Remote = { host, signal, appUser: runtimeOf(target).appUser };
-  const scratch = await openScratch(host, {
+  const way = await remoteOf(target, context);
+  const scratch = await openScratch(way.host, {
     base: baseOn(target),
     alone: { wait: args.wait ?? 1, holder: pairs({ by: who, action: 'backup' }) },
     tools: [

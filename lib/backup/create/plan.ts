@@ -2,9 +2,8 @@
 import { targetName } from '../../target/command.ts';
 import { Failure } from '../../errors.ts';
 import { nameOfDatabase } from '../../database/backup-copy.ts';
-import type { Remote } from '../../host/run.ts';
 import type { Result } from '../../report/result.ts';
-import { runtimeOf } from '../../runtime/runtime-of.ts';
+import { remoteOf } from '../../runtime/runtime-of.ts';
 import type { Store } from '../../store/store.ts';
 import { recipientsOf, type BackupFiles } from '../../target/backup-settings.ts';
 import type { Target } from '../../target/target.ts';
@@ -38,8 +37,7 @@ async function ahead(
   files: BackupFiles,
 ): Promise<string[]> {
   try {
-    const way: Remote = { host: await connect(target.host), signal, appUser: runtimeOf(target).appUser };
-    const excluded = await lookAhead(way, target, files);
+    const excluded = await lookAhead(await remoteOf(target, { connect, signal }), target, files);
     return excluded.map(({ pattern, count }) => `without what ${pattern} matches: ${count || 'nothing there'}`);
   } catch (error) {
     if (!(error instanceof Failure) || error.exit !== 4) throw error;

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { Target } from '../../target/target.ts';
 import { messageOf } from '../../errors.ts';
 import { run } from '../../host/run.ts';
-import { runtimeOf } from '../../runtime/runtime-of.ts';
+import { remoteOf } from '../../runtime/runtime-of.ts';
 import { keyOf, type CompleteBackup } from '../catalog.ts';
 import type { DrillContext } from './prove.ts';
 import { logVerdict, renderVerdict, verdictName, type Verdict } from './verdict.ts';
@@ -18,8 +18,7 @@ export async function recordVerdict(
   const body = Readable.from([Buffer.from(renderVerdict(verdict))]);
   await held.store.put(keyOf(target, held.id, verdictName(verdict)), body);
   try {
-    const way = { host: await connect(target.host), signal, appUser: runtimeOf(target).appUser };
-    await run(way, logVerdict(target, verdict), 'writing drills.log');
+    await run(await remoteOf(target, { connect, signal }), logVerdict(target, verdict), 'writing drills.log');
   } catch (error) {
     // a drill elsewhere is for the day on which the server is gone
     if (!args.here) throw error;

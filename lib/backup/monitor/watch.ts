@@ -92,8 +92,7 @@ function watches(target: Target): boolean {
 
 async function askHost({ connect, signal }: WatchContext, target: Target): Promise<OnHost> {
   try {
-    const host = await connect(target.host);
-    const way: Remote = { host, signal, appUser: undefined };
+    const way = await remoteOn(target.host, { connect, signal });
     const said = await run(way, sh`date +%s; tail -c 100000 ${drillsLog(target)} 2>/dev/null || true`, 'asking');
     const [seconds = '', ...log] = said.split('\n');
     return { way, now: new Date(Number(seconds) * 1000), drills: readDrills(log.join('\n'), target), why: undefined };

@@ -14,7 +14,7 @@ import { bucketIntoFolder } from '../bucket/restore.ts';
 import { indexName } from '../bucket/object-list.ts';
 import type { CompleteBackup } from '../catalog.ts';
 import { verifyRoom } from '../verify/parts.ts';
-import { run, type Remote } from '../../host/run.ts';
+import { remoteOn, run, type Remote } from '../../host/run.ts';
 import { openBackup, toolsToOpen } from '../verify/open.ts';
 import { isOfFiles, packsOf } from '../files/pack-chain.ts';
 import { layersOf, unpacking } from '../files/unpack.ts';
@@ -37,8 +37,8 @@ export async function restoreToFolder(
   const there = (await readdir(folder)).filter(name => name !== scratchName);
   if (there.length)
     throw new Failure(2, `${folder} is not empty: it has ${there[0] ?? ''}`, { advice: 'name a new folder' });
-  const host = await connect(thisMachine);
-  const way: Remote = { host, signal, appUser: undefined };
+  const way = await remoteOn(thisMachine, { connect, signal });
+  const { host } = way;
   const began = performance.now();
   const base = join(folder, scratchName);
   const scratch = await openScratch(host, { base: sh`${base}`, tools: toolsToOpen(held.manifest, identity) });

@@ -12,7 +12,7 @@ import type { Step } from '../../plan/step.ts';
 import { runSteps } from '../../plan/run-steps.ts';
 import { explainWait } from '../../deploy/readiness.ts';
 import { bringDump, exchangeDumps } from '../../database/postgres/swap.ts';
-import { runtimeOf } from '../../runtime/runtime-of.ts';
+import { remoteOf } from '../../runtime/runtime-of.ts';
 import type { Context } from '../../task/context.ts';
 import type { Result } from '../../report/result.ts';
 import type { Identity } from '../encryption.ts';
@@ -50,16 +50,16 @@ export async function restoreToTarget(
   /** Gets the checks that were made. */
   checks: Check[] = [],
 ): Promise<Result> {
-  const { report, signal, who, args } = around;
+  const { report, who, args } = around;
   const wanted = withoutOwn(all, held, report);
   const database = wanted.parts.some(part => part.name.startsWith('database.')) ? target.database : undefined;
   const sqlite = database?.kind === 'sqlite' ? database : undefined;
-  const host = await around.connect(target.host);
+  const way = await remoteOf(target, around);
+  const { host } = way;
   if (args.plan && wanted.parts.some(part => part.name === indexName))
     report.say(`objects that the bucket ${target.backup?.bucket?.from.name ?? ''} does not have are restored first`);
   if (args.plan) return exchange({ target, stamp: stampOf(new Date()), database: sqlite, paths: wanted.paths });
 
-  const way: Remote = { host, signal, appUser: runtimeOf(target).appUser };
   const scratch = await openScratch(host, {
     base: baseOn(target),
     alone: { wait: args.wait ?? 1, holder: pairs({ by: who, action: 'restore', backup: held.id }) },
