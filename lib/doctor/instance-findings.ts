@@ -6,7 +6,7 @@ import { instancesQuestion, readLeases } from '../instance/lease.ts';
 import { span } from '../duration.ts';
 import { instancesTie } from '../proxy/proxies.ts';
 import type { Command } from '../host/sh.ts';
-import type { Facts } from '../release/facts.ts';
+import { answerText, type Facts } from '../release/facts.ts';
 import { failure, good, type Finding, warning } from '../finding.ts';
 
 /** Lines for askFacts. */
@@ -18,7 +18,7 @@ export function instanceFindings(target: Target, facts: Facts): Finding[] {
   const { app, environment, instances } = target;
   if (!instances) return [];
   const { tie } = instancesTie(app, environment, instancesFolder(target));
-  if (facts.answers.get('instances-tied')?.trim() !== 'ours')
+  if (answerText(facts, 'instances-tied') !== 'ours')
     return [failure('instances', 'nginx does not read their sites yet', tie)];
   const marks = readLeases(facts);
   const now = facts.now.getTime() / 1000;

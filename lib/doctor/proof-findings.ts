@@ -6,23 +6,16 @@ import type { Target } from '../target/target.ts';
 import type { Facts } from '../release/facts.ts';
 import { failure, good, warning, type Finding } from '../finding.ts';
 
-export function proofFindings(target: Target, facts: Facts): Finding[] {
-  return [...included(target, facts), ...proven(target, facts)];
-}
-
-/** The next backup would be refused for it. */
-function included(target: Target, facts: Facts): Finding[] {
+export function* proofFindings(target: Target, facts: Facts): Generator<Finding> {
   const files = target.backup?.files;
-  if (!files) return [];
-  const faults = folderFaults(facts.answers.get('include') ?? '', target, files);
-  return faults.map(({ message, advice = '' }) => failure('backup files', message, advice));
-}
+  // the next backup would be refused for it
+  const faults = files ? folderFaults(facts.answers.get('include') ?? '', target, files) : [];
+  for (const { message, advice = '' } of faults) yield failure('backup files', message, advice);
 
-function proven(target: Target, facts: Facts): Finding[] {
   const proof = proofOf(target, facts);
-  if (!proof) return [];
+  if (!proof) return;
   const words = proofInWords(proof, facts.now);
-  if (isProven(target, proof, facts.now) && !proof.failed) return [good('backup', words)];
+  if (isProven(target, proof, facts.now) && !proof.failed) yield good('backup', words);
   // an old one that is proven again stays old
-  return [warning('backup', words, `${taskCommand('backup', target)} && ${taskCommand('drill', target)}`)];
+  else yield warning('backup', words, `${taskCommand('backup', target)} && ${taskCommand('drill', target)}`);
 }

@@ -4,10 +4,9 @@ import { posix } from 'node:path';
 import type { Target } from '../target/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { instancesFolder } from '../instance/target.ts';
-import type { Facts } from '../release/facts.ts';
+import { answerLines, answerWords, type Facts } from '../release/facts.ts';
 import { releasesRights } from '../runtime/release-folder.ts';
 import { failure, good, type Finding } from '../finding.ts';
-import { words } from './answers.ts';
 
 /** A line “who <tab> path” for each place. What the app's user owns on purpose is not among them. */
 export function rightsQuestion(target: Target): Command {
@@ -37,28 +36,17 @@ export function rightsQuestion(target: Target): Command {
 /** Who could become the deploy user, or root, and what ends that. */
 export function rightsFindings(target: Target, facts: Facts): Finding[] {
   const { runtime, paths } = target;
-  const found = (facts.answers.get('writers') ?? '')
-    .split('\n')
-    .filter(Boolean)
-    .map(line => {
-      const [who = '', path = ''] = line.split('\t', 2);
-      return failure(
-        'rights',
-        `${path} can be written by ${who}, and what lies there is run or believed by ${facts.user} or root`,
-        fixOf(path, who),
-      );
-    });
-  if (runtime.kind === 'systemd' && runtime.user !== facts.user && words(facts, 'releases')[0] !== 'missing') {
-    const [mode = '', group = '', ...groups] = words(facts, 'releases-group');
+  const found = answerLines(facts, 'writers').map(line => {
+    const [who = '', path = ''] = line.split('\t', 2);
+    const says = `${path} can be written by ${who}, and what lies there is run or believed by ${facts.user} or root`;
+    return failure('rights', says, fixOf(path, who));
+  });
+  if (runtime.kind === 'systemd' && runtime.user !== facts.user && answerWords(facts, 'releases')[0] !== 'missing') {
+    const [mode = '', group = '', ...groups] = answerWords(facts, 'releases-group');
     const isRight = /^2\d{3}$/.test(mode) && groups.includes(group);
-    if (!isRight && !found.some(({ fix }) => fix === releasesRights(paths.releases, runtime.user)))
-      found.push(
-        failure(
-          'app user',
-          `${runtime.user} could not write into the folders that ${facts.user} makes in ${paths.releases}`,
-          releasesRights(paths.releases, runtime.user),
-        ),
-      );
+    const says = `${runtime.user} could not write into the folders that ${facts.user} makes in ${paths.releases}`;
+    const rights = releasesRights(paths.releases, runtime.user);
+    if (!isRight && !found.some(({ fix }) => fix === rights)) found.push(failure('app user', says, rights));
   }
   return found.length ? found : [good('rights', `nobody but ${facts.user} and root writes what is run or believed`)];
 

@@ -4,9 +4,8 @@ import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { siteState } from '../proxy/site.ts';
-import type { Facts } from '../release/facts.ts';
+import { answerText, answerWords, type Facts } from '../release/facts.ts';
 import { failure, good, type Finding, warning } from '../finding.ts';
-import { words } from './answers.ts';
 
 /** Lines for askFacts. Programs of root are not in everybody's PATH. */
 export function siteDoctorQuestion(target: Target): Command | undefined {
@@ -32,64 +31,50 @@ export function siteDoctorQuestion(target: Target): Command | undefined {
   );
 }
 
-export function siteFindings(target: Target, facts: Facts): Finding[] {
+export function* siteFindings(target: Target, facts: Facts): Generator<Finding> {
   const { site } = target;
-  if (!site) return [];
+  if (!site) return;
   const { proxy } = site;
-  const text = (name: string) => (facts.answers.get(name) ?? '').trim();
+  const text = (name: string) => answerText(facts, name);
   const version = /nginx\/([\d.]+)|^v?(\d+\.[\d.]+)/m.exec(text('proxy'));
-  if (!version) return [failure(proxy, 'is not there', `sudo apt-get install ${proxy}`)];
+  if (!version) return yield failure(proxy, 'is not there', `sudo apt-get install ${proxy}`);
 
   const { front, tied, isApplied } = siteState(target, facts);
   const apply = taskCommand('site apply', target);
-  const found: Finding[] = [
-    text('proxy-active') === 'active'
-      ? good(proxy, version[1] ?? version[2] ?? '')
-      : failure(proxy, `is ${text('proxy-active') || 'not running'}`, `sudo systemctl enable --now ${proxy}`),
-  ];
+  yield text('proxy-active') === 'active'
+    ? good(proxy, version[1] ?? version[2] ?? '')
+    : failure(proxy, `is ${text('proxy-active') || 'not running'}`, `sudo systemctl enable --now ${proxy}`);
   if (front.sudoers && (text('no-proxy-test') || text('no-proxy-reload')))
-    found.push(
-      failure(
-        `${proxy}: sudo`,
-        `${facts.user} may not test and reload it`,
-        `sudo visudo -f /etc/sudoers.d/bookops, with: ${front.sudoers(facts.user)}`,
-      ),
+    yield failure(
+      `${proxy}: sudo`,
+      `${facts.user} may not test and reload it`,
+      `sudo visudo -f /etc/sudoers.d/bookops, with: ${front.sudoers(facts.user)}`,
     );
   if (target.switch === 'hold' && text('njs') !== 'yes')
-    found.push(
-      failure(
-        'nginx: njs',
-        'is not loaded, and the switch hold lets requests wait in it',
-        'sudo apt-get install libnginx-mod-http-js',
-      ),
+    yield failure(
+      'nginx: njs',
+      'is not loaded, and the switch hold lets requests wait in it',
+      'sudo apt-get install libnginx-mod-http-js',
     );
   if (text('no-access-log'))
-    found.push(
-      warning(
-        'access log',
-        `${facts.user} cannot read what ${proxy} logs, and --watch looks at it`,
-        `sudo usermod -aG adm ${facts.user}, then log in again`,
-      ),
+    yield warning(
+      'access log',
+      `${facts.user} cannot read what ${proxy} logs, and --watch looks at it`,
+      `sudo usermod -aG adm ${facts.user}, then log in again`,
     );
   // An ACL or a group may let it in all the same, so this is no failure.
-  for (const folder of words(facts, 'site-shut'))
-    found.push(
-      warning(
-        'site',
-        `${proxy} cannot look into ${folder}: it would never see that maintenance is on`,
-        `sudo chmod o+x ${folder}`,
-      ),
+  for (const folder of answerWords(facts, 'site-shut'))
+    yield warning(
+      'site',
+      `${proxy} cannot look into ${folder}: it would never see that maintenance is on`,
+      `sudo chmod o+x ${folder}`,
     );
-  if (tied === 'missing') found.push(failure('site', `${proxy} does not read ${front.file} yet`, missing()));
-  else if (tied !== 'ours') found.push(failure('site', `${proxy} reads ${tied.leadsTo} in its place`, front.tie));
-  else if (!isApplied) found.push(warning('site', `${proxy} does not serve it as ops.yml says`, apply));
-  else found.push(good('site', `${site.domains.join(', ')} as ops.yml says`));
-  return found;
-
   // A link to a file that is not there would keep nginx from starting.
-  function missing(): string {
-    return facts.answers.has('site0') ? front.tie : `${apply}\nthen: ${front.tie}`;
-  }
+  const tie = facts.answers.has('site0') ? front.tie : `${apply}\nthen: ${front.tie}`;
+  if (tied === 'missing') yield failure('site', `${proxy} does not read ${front.file} yet`, tie);
+  else if (tied !== 'ours') yield failure('site', `${proxy} reads ${tied.leadsTo} in its place`, front.tie);
+  else if (!isApplied) yield warning('site', `${proxy} does not serve it as ops.yml says`, apply);
+  else yield good('site', `${site.domains.join(', ')} as ops.yml says`);
 }
 
 /** The folder and all above it but the root: each must let the proxy through. */

@@ -5,7 +5,7 @@ import { seconds } from '../duration.ts';
 import { Failure } from '../errors.ts';
 import { instancesTie } from '../proxy/proxies.ts';
 import { cronRuns } from '../maintenance/end-time.ts';
-import type { Facts } from '../release/facts.ts';
+import { answerText, type Facts } from '../release/facts.ts';
 import type { Report } from '../report/report.ts';
 import { copyOf, instancesFolder } from './target.ts';
 
@@ -52,7 +52,7 @@ export function verifyPlace(base: Target, facts: Facts): void {
     throw new Failure(1, `no cron runs on ${base.host.name}, so nothing there would end an instance`, {
       advice: 'sudo apt-get install cron on the host',
     });
-  if (facts.answers.get('instances-tied')?.trim() !== 'ours')
+  if (answerText(facts, 'instances-tied') !== 'ours')
     throw new Failure(1, `nginx does not read the sites of instances of ${targetName(base)} yet`, {
       advice: `as root on ${base.host.name}, once: ${instancesTie(base.app, base.environment, instancesFolder(base)).tie}`,
     });

@@ -9,7 +9,7 @@ import type { Host } from '../host/host.ts';
 import { maintenanceQuestion } from '../maintenance/maintenance.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import { instancesTied } from '../proxy/proxies.ts';
-import type { Facts } from '../release/facts.ts';
+import { answerLines, type Facts } from '../release/facts.ts';
 import { instancesFolder, portsNeeded } from './target.ts';
 
 export type Lease = {
@@ -58,12 +58,12 @@ export function instancesQuestion(base: Target): Command {
 
 /** Whether the server is about to take away what is left of a copy. */
 function isGoing(facts: Facts, name: string): boolean {
-  return (facts.answers.get('instances-going') ?? '').split('\n').includes(name);
+  return answerLines(facts, 'instances-going').includes(name);
 }
 
 /** By name. */
 export function readLeases(facts: Facts): Lease[] {
-  return (facts.answers.get('instances') ?? '').split('\n').flatMap(line => {
+  return answerLines(facts, 'instances').flatMap(line => {
     const [, name, end, made, ports, by = '', sha] =
       /^([a-z][a-z0-9-]*) end=(\d+) made=(\d+) ports=([\d,]*) by=(\S*) sha=(\S*)$/.exec(line) ?? [];
     if (!name) return [];

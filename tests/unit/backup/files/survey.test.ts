@@ -217,7 +217,7 @@ test('the doctor says what the next backup would be refused for, all at once, al
     const question = lines(script('fact() { cat; }'), foldersQuestion(nights.target));
     const { stdout } = await nights.way.host.ask(question);
     const facts = { answers: new Map([['include', stdout]]), now: new Date() } as Partial<Facts> as Facts;
-    return proofFindings(nights.target, facts).filter(one => one.check === 'backup files');
+    return [...proofFindings(nights.target, facts)].filter(one => one.check === 'backup files');
   };
   const found = await asked();
   assert.equal(
