@@ -77,17 +77,15 @@ export function readFacts(text: string, target: Target): Facts {
   };
 }
 
-type Answers = Pick<Facts, 'answers'>;
-
 /** What the host answered to a question of that name; '' when it did not. */
-export function answerText({ answers }: Answers, name: string): string {
+export function answerText({ answers }: Facts, name: string): string {
   return (answers.get(name) ?? '').trim();
 }
 
-export function answerLines({ answers }: Answers, name: string): string[] {
+export function answerLines({ answers }: Facts, name: string): string[] {
   return (answers.get(name) ?? '').split('\n').filter(Boolean);
 }
 
-export function answerWords({ answers }: Answers, name: string): string[] {
+export function answerWords({ answers }: Facts, name: string): string[] {
   return (answers.get(name) ?? '').split(/\s+/).filter(Boolean);
 }
