@@ -6,8 +6,7 @@ import { chooseCommit } from '../lib/deploy/artifacts.ts';
 import { releaseAt, sha7 } from '../lib/release/release.ts';
 import { verifyDisk, verifyEnvironment, verifyRanOn } from '../lib/deploy/preflight.ts';
 import { requiredLog } from '../lib/deploy/required-environment.ts';
-import { explainWait } from '../lib/deploy/readiness.ts';
-import { verifyWatchable, watchVisitors } from '../lib/deploy/watch-traffic.ts';
+import { verifyWatchable, watchVisitors, type Went } from '../lib/deploy/watch-traffic.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
@@ -40,13 +39,12 @@ export default task(import.meta.url, {
     const required = await requiredLog(context, target, args.untried);
     if (args.watch) await verifyWatchable(host, target);
     let unproven: string | undefined;
-    let went: { sha: string; was: string | undefined; begun: Date } | undefined;
+    let went: Went | undefined;
 
     const result = await attempt(context, host, target, {
       action: 'deploy',
       required: required.sameHost,
       asks: proofQuestion(target),
-      explain: explainWait(target, sha),
 
       // Pre-flight. No impact yet.
       async choose(facts) {

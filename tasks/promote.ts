@@ -9,7 +9,6 @@ import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { wholeCommit } from '../lib/deploy/artifacts.ts';
 import { releaseAt, sha7 } from '../lib/release/release.ts';
 import { verifyDisk, verifyEnvironment } from '../lib/deploy/preflight.ts';
-import { explainWait } from '../lib/deploy/readiness.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
@@ -46,7 +45,6 @@ export default task(import.meta.url, {
     return attempt(context, host, target, {
       action: 'promote',
       asks: proofQuestion(target),
-      explain: explainWait(target, sha),
 
       async choose(facts) {
         if (facts.current === sha) return { already: sha };

@@ -3,7 +3,6 @@ import { planSameRelease } from '../lib/deploy/plan-release.ts';
 import { attempt } from '../lib/deploy/attempt.ts';
 import { servingOrRefuse } from '../lib/release/serving.ts';
 import { verifyEnvironment } from '../lib/deploy/preflight.ts';
-import { explainWait } from '../lib/deploy/readiness.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
@@ -14,15 +13,12 @@ export default task(import.meta.url, {
   async run(context) {
     const target = await context.target();
     const host = await context.connect(target.host);
-    let sha = '';
     return attempt(context, host, target, {
       action: 'restart',
-      explain: (step, error) => explainWait(target, sha)(step, error),
 
       async choose(facts) {
         const now = servingOrRefuse(target, facts);
         verifyEnvironment(target, facts);
-        sha = now.sha;
         return now;
       },
 

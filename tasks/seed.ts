@@ -3,7 +3,6 @@ import { planSameRelease } from '../lib/deploy/plan-release.ts';
 import { verifyEnvironment } from '../lib/deploy/preflight.ts';
 import { attempt } from '../lib/deploy/attempt.ts';
 import { servingOrRefuse } from '../lib/release/serving.ts';
-import { explainWait } from '../lib/deploy/readiness.ts';
 import { fillSteps, seedOf, verifySeedable } from '../lib/seed/fill.ts';
 import { task } from '../lib/task/task.ts';
 
@@ -24,17 +23,14 @@ export default task(import.meta.url, {
     const { readUsers } = await import('../lib/seed/users.ts');
     const users = await readUsers(context.args.users);
     const host = await context.connect(target.host);
-    let sha = '';
     return attempt(context, host, target, {
       action: 'seed',
-      explain: (step, error) => explainWait(target, sha)(step, error),
 
       // Pre-flight. No impact yet.
       async choose(facts) {
         verifySeedable(target, facts);
         const now = servingOrRefuse(target, facts);
         verifyEnvironment(target, facts);
-        sha = now.sha;
         return now;
       },
 

@@ -1,4 +1,5 @@
 // After a lost connection or a killed keeper: asks the server how the attempt ended, and has it undone or finished.
+import { setTimeout as pause } from 'node:timers/promises';
 import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
@@ -39,7 +40,7 @@ export async function afterLoss(
       if (!(error instanceof Failure) || error.exit === 6) throw error;
       if (error.exit !== 4 && error.exit !== 5) return undefined;
     }
-    await new Promise(resolve => setTimeout(resolve, 700));
+    await pause(700);
   }
   if (holder === undefined) return undefined;
   throw new Failure(4, `${host.name} still works on the attempt: ${holder}`, {

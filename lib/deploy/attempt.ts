@@ -29,31 +29,19 @@ export async function attempt(
   intention: DeployRequest,
 ): Promise<Result> {
   const begun = performance.now();
-  let ready = await prepare(await askFacts(host, target, intention.required, intention.asks));
-  if ('nothing' in ready) return ready.nothing;
-  if (around.args.plan) return shownPlan(target, ready, around.report);
-
-  let wait = around.args.wait ?? 0;
-  let keeper = await open(ready, wait);
-  // Somebody changed the target between the question and the lock. What the log will say was fixed with the lock,
-  // so it is released, and taken again with a new plan; it was our turn, so we always wait a moment for it.
-  while (keeper.stamp !== ready.change.facts.stamp) {
-    await keeper.quit();
-    ready = await prepare(await askFacts(host, target, intention.required, intention.asks));
+  const most = around.args.wait ?? 0;
+  for (let wait = most; ; wait = Math.max(10, most - (performance.now() - begun) / 1000)) {
+    const ready = await prepare(await askFacts(host, target, intention.required, intention.asks));
     if ('nothing' in ready) return ready.nothing;
-    wait = Math.max(10, (around.args.wait ?? 0) - (performance.now() - begun) / 1000);
-    keeper = await open(ready, wait);
+    if (around.args.plan) return shownPlan(target, ready, around.report);
+    const keeper = await open(ready, wait);
+    const aftermath = () => afterLoss(host, target, ready.change.id, () => open(ready, 0), around.signal);
+    if (keeper.stamp === ready.change.facts.stamp)
+      return runPlan({ around, target, intention, ready, keeper, begun, aftermath });
+    // Somebody changed the target between the question and the lock. What the log will say was fixed with the lock,
+    // so it is released, and taken again with a new plan; it was our turn, so we always wait a moment for it.
+    await keeper.quit();
   }
-  const begunWith = ready;
-  return runPlan({
-    around,
-    target,
-    intention,
-    ready: begunWith,
-    keeper,
-    begun,
-    aftermath: () => afterLoss(host, target, begunWith.change.id, () => open(begunWith, 0), around.signal),
-  });
 
   function open({ change }: PreparedDeploy, wait: number): Promise<Keeper> {
     return openKeeper(host, attemptOf(target, change, intention, around.who, wait), happening => {
@@ -69,10 +57,8 @@ export async function attempt(
       const text = 'nothing' in chosen ? chosen.nothing : await servesAlready(facts, chosen.already);
       return { nothing: { text, json: { app, environment, outcome: 'nothing to do', current: facts.current } } };
     }
-    const id = attemptId(
-      facts.now,
-      facts.log.map(line => line.id),
-    );
+    const taken = facts.log.map(line => line.id);
+    const id = attemptId(facts.now, taken);
     const change: Change = { facts, next: chosen, was: serving(target, facts), id, notes: {} };
     return { change, plan: withBootLine(target, facts, await intention.plan(change)) };
   }
@@ -103,15 +89,15 @@ function attemptOf(target: Target, change: Change, { action }: DeployRequest, wh
 }
 
 function shownPlan(target: Target, { change, plan }: PreparedDeploy, report: Report): Result {
+  const bare = { skip: undefined, undo: undefined };
   const steps = [
     ...plan.steps.map(step => ({ title: step.title, skip: step.skip, run: step.run.text, undo: step.undo?.text })),
     {
+      ...bare,
       title: `Record ${sha7(change.next.sha)} as live`,
-      skip: undefined,
       run: 'releases.log, current_release, previous_release',
-      undo: undefined,
     },
-    ...plan.finish.map(step => ({ title: step.title, skip: step.skip, run: step.run.text, undo: undefined })),
+    ...plan.finish.map(step => ({ ...bare, title: step.title, run: step.run.text })),
   ];
   const { dim, bold } = report.paint;
   const text = [

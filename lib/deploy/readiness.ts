@@ -1,9 +1,8 @@
-// The step that waits until a version is ready, and why one never was.
+// The step that waits until a version is ready.
 import type { Target } from '../target/target.ts';
 import type { Probe, Health } from '../target/health-settings.ts';
 import { keepPassed } from '../release/passed-probes.ts';
-import { explainProbes, judgeProbes, waitUntilReady, type AskedHealth } from '../health/probes.ts';
-import type { StepFailed } from '../plan/keeper/step-failed.ts';
+import { judgeProbes, waitUntilReady, type AskedHealth } from '../health/probes.ts';
 import { lines, sh } from '../host/sh.ts';
 import { runtimeOf } from '../runtime/runtime-of.ts';
 import type { Facts } from '../release/facts.ts';
@@ -41,13 +40,4 @@ export function readyStep(
 export function passedBy({ health }: Target, facts: Facts, { name }: Release): Health {
   const probes: Probe[] = facts.passed.get(name) ?? [];
   return { ...health, probes: JSON.stringify(probes) === JSON.stringify(health.probes) ? [] : probes };
-}
-
-/** Why a wait ended without a ready release. */
-export function explainWait(
-  target: Target,
-  sha: string,
-): (step: Step, error: StepFailed) => { message: string; detail: string } | undefined {
-  return (step, { code, answer }) =>
-    code === 70 || code === 71 ? explainProbes(step.probes ?? target.health, sha, code, answer) : undefined;
 }

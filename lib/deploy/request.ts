@@ -2,7 +2,6 @@
 import type { Command } from '../host/sh.ts';
 import type { Keeper } from '../plan/keeper/keeper.ts';
 import type { PlanContext } from '../plan/context.ts';
-import type { StepFailed } from '../plan/keeper/step-failed.ts';
 import type { Plan, Step } from '../plan/step.ts';
 import type { Change } from '../release/change.ts';
 import type { Facts } from '../release/facts.ts';
@@ -22,8 +21,6 @@ export type DeployRequest = {
   asks?: Command | undefined;
   /** What to try when the attempt failed, or failed at that step; default: the logs. */
   advice?: string | ((step: Step | undefined) => string | undefined) | undefined;
-  /** Explains a failed step; undefined: its output is enough. */
-  explain?(step: Step, error: StepFailed): { message: string; detail: string } | undefined;
 };
 
 export type PreparedDeploy = { change: Change; plan: Plan };

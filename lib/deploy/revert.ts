@@ -1,5 +1,6 @@
 // Reverts a deploy after a step failed or was interrupted: the undos, shown one by one, and the message about them.
 import { Failure, messageOf } from '../errors.ts';
+import { explainProbes } from '../health/probes.ts';
 import { StepFailed } from '../plan/keeper/step-failed.ts';
 import type { Step } from '../plan/step.ts';
 import type { Outcome } from '../plan/keeper/keeper.ts';
@@ -8,13 +9,11 @@ import { sha7 } from '../release/release.ts';
 import { targetName, taskCommand } from '../target/command.ts';
 import type { DeployRequest, PlanRun } from './request.ts';
 
-type Reverted = Pick<PlanRun, 'around' | 'target' | 'intention' | 'ready' | 'keeper'>;
-
 /** @returns what is to be thrown. Rejects with the Failure of a connection or a keeper that went meanwhile. */
-export async function revert(run: Reverted, progress: Progress, error: unknown): Promise<unknown> {
-  const { around, intention, ready, keeper } = run;
+export async function revert(run: PlanRun, progress: Progress, error: unknown): Promise<unknown> {
+  const { around, ready, keeper } = run;
   const interrupted = around.signal.aborted;
-  const told = toldOf(error, progress, intention);
+  const told = toldOf(error, progress, run);
   keeper.abort(
     interrupted ? 'aborted' : 'reverted',
     interrupted ? `interrupted during: ${progress.current?.title ?? 'the start'}` : told.reason,
@@ -24,7 +23,7 @@ export async function revert(run: Reverted, progress: Progress, error: unknown):
 }
 
 function endOf(
-  { around, target, intention, ready: { change: { was } } }: Reverted, // prettier-ignore
+  { around, target, intention, ready }: PlanRun,
   progress: Progress,
   outcome: Outcome,
   told: FailureText,
@@ -38,6 +37,7 @@ function endOf(
       advice: `repair what stopped the undo, then: ${taskCommand('recover', target)}; with --plan it shows what is left, and maintenance stays on until then`,
     });
   if (around.signal.aborted) return around.signal.reason;
+  const { was } = ready.change;
   const stays = !was
     ? 'nothing was left behind'
     : back.length
@@ -55,11 +55,14 @@ function adviceAt(step: Step | undefined, { advice }: DeployRequest): string | u
 
 type FailureText = { message: string; reason: string; detail?: string | undefined; advice?: string | undefined };
 
-function toldOf(error: unknown, { current: step, said }: Progress, intention: DeployRequest): FailureText {
+function toldOf(error: unknown, { current: step, said }: Progress, { target, ready }: PlanRun): FailureText {
   if (error instanceof StepFailed && step) {
-    const explained = intention.explain?.(step, error);
+    const { code, answer } = error;
+    if (code === 70 || code === 71) {
+      const why = explainProbes(step.probes ?? target.health, ready.change.next.sha, code, answer);
+      return { ...why, reason: why.message };
+    }
     const tail = said.filter(line => line.trim()).slice(-12);
-    if (explained) return { message: explained.message, reason: explained.message, detail: explained.detail };
     // the name of the command, and tar's last word, tell nothing of the cause
     const last = tail.findLast(line => !/^this failed: |Exiting with failure status/.test(line)) ?? tail.at(-1);
     return {

@@ -16,7 +16,6 @@ import { snapshotOf } from '../release/log.ts';
 import { collectArtifacts, registryPassword } from './artifacts.ts';
 import { sha7 } from '../release/release.ts';
 import { verifyEnvironment } from './preflight.ts';
-import { explainWait } from './readiness.ts';
 import { switchFor } from './switch/switch.ts';
 
 /** `to`: a good release by SHA or name, otherwise the last one before the live one. `from`: only while that SHA is live. */
@@ -36,7 +35,6 @@ export function rollback(
       target.database && !withDatabase && step && (step.probes ?? step.title === `Start ${name}`)
         ? `when the older release does not know the database of today: ${taskCommand('rollback', target)} --with-database`
         : undefined,
-    explain: (step, error) => explainWait(target, sha)(step, error),
 
     async choose(facts) {
       if (from && facts.current !== from)

@@ -10,22 +10,15 @@ import { goodUpTo } from '../release/history.ts';
 import { goodAfter, liveLine } from '../release/log.ts';
 import { pairs } from '../log-line.ts';
 import { sha7 } from '../release/release.ts';
-import type { Finish } from '../plan/step.ts';
 import { shownSteps, type Progress } from '../plan/progress.ts';
 import { revert } from './revert.ts';
 
 /** @returns the result for the task. @throws Failure 1 undone · 4 lost · 6 stuck · 130/143 interrupted and undone */
-export async function runPlan({
-  around,
-  target,
-  intention,
-  ready,
-  keeper,
-  begun,
-  aftermath,
-}: PlanRun): Promise<Result> {
-  const { report, signal } = around;
-  const { change, plan } = ready;
+export async function runPlan(run: PlanRun): Promise<Result> {
+  const { target, intention, keeper, begun } = run;
+  const { app, environment } = target;
+  const { report, signal } = run.around;
+  const { change, plan } = run.ready;
   const { next, was } = change;
   const times: { title: string; seconds: number }[] = [];
   const progress: Progress = { current: undefined, said: [] };
@@ -34,10 +27,11 @@ export async function runPlan({
   let visits: Visits | undefined;
   let unfinished: string | undefined;
 
-  const timed = async (title: string, work: Promise<unknown>) => {
+  const timed = async <T>(title: string, work: Promise<T>): Promise<T> => {
     const from = performance.now();
-    await work;
+    const done = await work;
     times.push({ title, seconds: secondsSince(from) });
+    return done;
   };
 
   keeper.begin(plan.steps, plan.finish);
@@ -55,10 +49,8 @@ export async function runPlan({
           decided = true;
           const window = windowBegan && secondsSince(windowBegan);
           const previous = previousAfter(change, intention);
-          await timed(
-            'Record',
-            (keeper.commit(next.sha, previous, ` ${pairs({ ...change.notes, window })}`.trimEnd()), keeper.recorded()),
-          );
+          keeper.commit(next.sha, previous, ` ${pairs({ ...change.notes, window })}`.trimEnd());
+          await timed('Record', keeper.recorded());
         },
       },
       ...plan.finish.map((step, index) => ({
@@ -68,23 +60,21 @@ export async function runPlan({
             visits ??= readVisits(line);
             say(line);
           };
-          await timed(
-            step.title,
-            keeper.finished(index, hear).then(good => finishedOr(step, good)),
-          );
+          const good = await timed(step.title, keeper.finished(index, hear));
+          if (!good && step.cleanup) report.warn(`${step.title} failed; the release is live anyway`);
+          else if (!good) unfinished = `${sha7(next.sha)} is live, but “${step.title}” failed`;
           if (step.closesWindow) windowEnded = performance.now();
         },
       })),
     ]);
   } catch (error) {
     if (decided || isLoss(error)) return await afterwards(error);
-    let failure: unknown;
-    try {
-      failure = await revert({ around, target, intention, ready, keeper }, progress, error);
-    } catch (lost) {
-      return await afterwards(lost);
-    }
-    throw failure;
+    const failed = await revert(run, progress, error).then(
+      failure => ({ failure }),
+      (lost: unknown) => ({ lost }),
+    );
+    if ('lost' in failed) return await afterwards(failed.lost);
+    throw failed.failure;
   }
   const outcome = await keeper.ended();
   if (unfinished)
@@ -97,8 +87,8 @@ export async function runPlan({
   return {
     text: `${targetName(target)} serves ${sha7(next.sha)}${was && was.sha !== next.sha ? ` (was ${sha7(was.sha)})` : ''} after ${seconds} s${window ? `, ${window} s of them ${meanwhile}` : ''}${visits ? `; visitors: ${toldVisits(visits)}` : ''}`,
     json: {
-      app: target.app,
-      environment: target.environment,
+      app,
+      environment,
       action: intention.action,
       outcome,
       sha: next.sha,
@@ -113,38 +103,24 @@ export async function runPlan({
     },
   };
 
-  function finishedOr(step: Finish, good: boolean): void {
-    if (good) return;
-    if (step.cleanup) report.warn(`${step.title} failed; the release is live anyway`);
-    else unfinished = `${sha7(next.sha)} is live, but “${step.title}” failed`;
-  }
-
   /** The connection or the keeper is gone: what the server made of the attempt, as far as it can be asked. */
   async function afterwards(error: unknown): Promise<Result> {
-    if (!(error instanceof Failure) || (error.exit !== 4 && error.exit !== 6)) throw error;
-    const { app, environment } = target;
+    if (!isLoss(error)) throw error;
     report.warn(`${error.message}; asking the server for the outcome`);
-    const line = await aftermath();
+    const line = await run.aftermath();
     if (line?.outcome === 'live') {
-      const text = `${targetName(target)} serves ${sha7(next.sha)}; the server finished by itself`;
       return {
-        text,
+        text: `${targetName(target)} serves ${sha7(next.sha)}; the server finished by itself`,
         json: { app, environment, action: intention.action, outcome: 'live', sha: next.sha, id: change.id },
       };
     }
     const during = `${error.message}, during: ${progress.current?.title ?? 'the start'}`;
+    const stays = was ? `${sha7(was.sha)} is still live` : 'nothing was left behind';
     if (line && line.outcome !== 'stuck')
-      throw new Failure(
-        1,
-        `${during} (${line.outcome}: ${was ? `${sha7(was.sha)} is still live` : 'nothing was left behind'})`,
-        {
-          advice: `${taskCommand('deploy', target)} when the connection is steady`,
-        },
-      );
-    if (line)
-      throw new Failure(6, `${during}; then an undo failed`, {
-        advice: taskCommand('recover', target),
+      throw new Failure(1, `${during} (${line.outcome}: ${stays})`, {
+        advice: `${taskCommand('deploy', target)} when the connection is steady`,
       });
+    if (line) throw new Failure(6, `${during}; then an undo failed`, { advice: taskCommand('recover', target) });
     throw new Failure(4, during, {
       advice: `the server cannot be asked; as long as it runs it goes back by itself, 10 s after it lost this program at the latest: ${taskCommand('releases', target)} tells how it ended`,
     });
@@ -159,7 +135,7 @@ const recorded: Partial<Record<DeployRequest['action'], string>> = {
 };
 
 /** Whether the attempt continues, or continued, without us. */
-function isLoss(error: unknown): boolean {
+function isLoss(error: unknown): error is Failure {
   return error instanceof Failure && (error.exit === 4 || error.exit === 6);
 }
 

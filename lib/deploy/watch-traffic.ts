@@ -1,4 +1,5 @@
 // Watches traffic for a while after a deploy, and rolls back as soon as it is worse than in the minute before.
+import { setTimeout as pause } from 'node:timers/promises';
 import { taskCommand } from '../target/command.ts';
 import type { Config } from '../config/config.ts';
 import type { Target } from '../target/target.ts';
@@ -27,8 +28,10 @@ export async function verifyWatchable(host: Host, target: Target): Promise<void>
   readTraffic(target, (await host.ask(trafficQuestion(target, [{ from: 0, to: 0 }]))).stdout);
 }
 
+/** What went live, from which SHA, and when that began on the host's clock. */
+export type Went = { sha: string; was: string | undefined; begun: Date };
+
 /**
- * @param went what went live, from which SHA, and when that began on the host's clock
  * @returns the deploy's result with what was seen. @throws Failure 1 when visitors were worse off: the release before serves again.
  * The signal's reason when it was interrupted: the release stays.
  */
@@ -36,11 +39,7 @@ export async function watchVisitors(
   context: PlanContext & { environment: NodeJS.ProcessEnv; config(): Promise<Config> },
   host: Host,
   target: Target,
-  {
-    result,
-    went,
-    seconds,
-  }: { result: Result; went: { sha: string; was: string | undefined; begun: Date }; seconds: number },
+  { result, went, seconds }: { result: Result; went: Went; seconds: number },
 ): Promise<Result> {
   const { before, after, worse, seconds: watched } = await watch(context, host, target, went.begun, seconds);
   if (!worse) {
@@ -55,9 +54,7 @@ export async function watchVisitors(
     throw new Failure(
       1,
       `${sha7(went.sha)} has too many errors: ${worse}; it stays live, as there is no release before it`,
-      {
-        advice: taskCommand('logs', target),
-      },
+      { advice: taskCommand('logs', target) },
     );
   context.report.warn(`${worse}: going back to ${sha7(went.was)}`);
   const back = await attempt(context, host, target, rollback(context, host, target, { to: went.was, from: went.sha }));
@@ -94,7 +91,8 @@ async function watch(
       title: `Watch the access log for ${seconds} s`,
       run: async say => {
         while (seen.seconds < seconds && !seen.worse) {
-          await pause(Math.min(lookEverySeconds, Math.max(0.5, seconds - seen.seconds)), signal);
+          const rest = Math.min(lookEverySeconds, Math.max(0.5, seconds - seen.seconds));
+          await pause(rest * 1000, undefined, { signal }).catch(() => Promise.reject(signal.reason));
           seen = await look();
           say(told(seen.after));
         }
@@ -106,19 +104,4 @@ async function watch(
 
 function told({ requests, errors, slow }: Traffic): string {
   return `${requests} requests, ${errors || 'no'} errors, p95 ${slow.toFixed(2)} s`;
-}
-
-function pause(seconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, seconds * 1000);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
 }

@@ -5,7 +5,6 @@ import { targetName, taskCommand } from '../target/command.ts';
 import { attempt } from '../deploy/attempt.ts';
 import { planNewRelease } from '../deploy/plan-release.ts';
 import { verifyDisk, verifyEnvironment } from '../deploy/preflight.ts';
-import { explainWait } from '../deploy/readiness.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { releaseAt, sha7 } from '../release/release.ts';
@@ -61,7 +60,6 @@ export async function createInstance(
 
   const done = await attempt(context, host, copy, {
     action: 'deploy',
-    explain: explainWait(copy, sha),
     advice: `what a first release leaves is taken away within a minute; then try again: ${taskCommand(`instance up --name ${name}`, base)}`,
 
     async choose(own) {

@@ -3,24 +3,49 @@ import { readFileSync } from 'node:fs';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { bash } from '../host/environment.ts';
+import { exportEnvironment } from '../env/export.ts';
 import { lines, sh, written, type Command } from '../host/sh.ts';
 import { isOthers } from '../release/history.ts';
 import type { Release } from '../release/release.ts';
 import type { Step } from '../plan/step.ts';
-import type { LogQuestion, Materials } from './runtime.ts';
+import type { LogQuestion, Materials, Runtime } from './runtime.ts';
 import type { Change } from '../release/change.ts';
 
 /** What is done inside a folder of the app's, by the user whose files are in it. */
 export const insideFolder = readFileSync(new URL('./release-folder.sh', import.meta.url), 'utf8');
 
+type FolderSettings = { shared: string[]; install: string | undefined };
+
+/** What a runtime does alike whose releases are folders of `user`; undefined: of the user who deploys. */
+export function folderRuntime(
+  target: Target,
+  settings: FolderSettings,
+  user: string | undefined,
+): Pick<Runtime, 'appUser' | 'prepare' | 'verify' | 'migrate' | 'remove' | 'exec'> {
+  const environment = exportEnvironment(target.env.map(one => one.file));
+  const within = ({ folder }: Release, text: Command) =>
+    lines(sh`cd ${folder} || exit 1`, sh`${feedUser(user)} ${bash} -c ${lines(environment, text).text}`);
+  return {
+    appUser: user,
+    prepare: (change, materials) => folderSteps(target, settings, user, change, materials),
+    verify: change => [recheckFolder(change)],
+    migrate: ({ next }, command, _service, seconds) => ({
+      title: 'Migrate the database',
+      run: within(next, written(command)),
+      seconds,
+    }),
+    remove: folders => lines(...folders.map(folder => removeFolder(folder, user))),
+    exec: (release, given) => within(release, sh`exec -- ${asTyped(given)}`),
+  };
+}
+
 /**
- * Steps that unpack, link and install; all as `user`, so that everything in the release is theirs. undefined: the user who
- * deploys. The folder itself is made by the deploy user, for `releases` is nobody else's to write: who may write there
+ * Steps that unpack, link and install; all as `user`, so that everything in the release is theirs. The folder itself is made by the deploy user, for `releases` is nobody else's to write: who may write there
  * could put anything in place of the journal, the log and the pointers. Its group comes from `releases` (setgid).
  */
-export function folderSteps(
+function folderSteps(
   target: Target,
-  settings: { shared: string[]; install: string | undefined },
+  settings: FolderSettings,
   user: string | undefined,
   change: Change,
   materials: Materials,
@@ -37,7 +62,7 @@ export function folderSteps(
         sh`(${user ? sh`umask 002; ` : sh``}mkdir ${next.folder}) 2>"$KEEPER_RUN/why" || fail ${`the folder ${next.folder} cannot be made:`} "$(cat "$KEEPER_RUN/why")"`,
         user !== undefined &&
           sh`as_user ${user} test -w ${next.folder} || fail ${`${user} cannot write into what is made in ${target.paths.releases}, until root has typed: ${releasesRights(target.paths.releases, user)}`}`,
-        sh`${user ? sh`feed_user ${user}` : sh`command`} ${bash} -c ${insideFolder} bash ${next.folder} unpack ${next.sha}`,
+        sh`${feedUser(user)} ${bash} -c ${insideFolder} bash ${next.folder} unpack ${next.sha}`,
       ),
       undo: removeFolder(next.folder, user),
       seconds: 1800,
@@ -68,12 +93,17 @@ export function removeFolder(folder: string, user: string | undefined): Command 
   return lines(clear, sh`rm -rf ${folder}`);
 }
 
-/** The prefix that runs a command as that user. */
-export function asUser(user: string | undefined): Command {
+/** The prefix that runs a command as that user, without standard input. */
+function asUser(user: string | undefined): Command {
   return user ? sh`as_user ${user}` : sh`command`;
 }
 
-export function recheckFolder({ facts, next }: Change): Step {
+/** The same with it. */
+function feedUser(user: string | undefined): Command {
+  return user ? sh`feed_user ${user}` : sh`command`;
+}
+
+function recheckFolder({ facts, next }: Change): Step {
   // REVISION is the last that unpacking writes; other tools write none
   const last = isOthers(facts, next.name) ? next.folder : `${next.folder}/REVISION`;
   return {
@@ -85,12 +115,6 @@ export function recheckFolder({ facts, next }: Change): Step {
 /** Points `current` at the release, or where it pointed before. */
 export function pointCurrent(target: Target, release: Release | undefined): Command {
   return release ? sh`point ${target.paths.current} ${release.folder}` : sh`rm -f ${target.paths.current}`;
-}
-
-/** A command of ops.yml in a release's folder. */
-export function inFolder(release: Release, user: string | undefined, command: string): Command {
-  written(command);
-  return lines(sh`cd ${release.folder} || exit 1`, sh`${asUser(user)} ${bash} -c ${command}`);
 }
 
 /** Words of a person, each as it is; unlike in our own commands, an empty one is a word too. */

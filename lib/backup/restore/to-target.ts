@@ -10,7 +10,6 @@ import { askFacts } from '../../deploy/ask-facts.ts';
 import { pairs } from '../../log-line.ts';
 import type { Step } from '../../plan/step.ts';
 import { runSteps } from '../../plan/run-steps.ts';
-import { explainWait } from '../../deploy/readiness.ts';
 import { bringDump, exchangeDumps } from '../../database/postgres/swap.ts';
 import { remoteOf } from '../../runtime/runtime-of.ts';
 import type { Context } from '../../task/context.ts';
@@ -137,17 +136,14 @@ export async function restoreToTarget(
       const shown = await runSteps(around, host, target, { action: 'restore', steps });
       return args.plan ? shown : { ...shown, text: '' };
     }
-    let sha = '';
     return attempt(around, host, target, {
       action: 'restore',
-      explain: (step, error) => explainWait(target, sha)(step, error),
       advice: held.manifest.release
         ? `the backup is of ${held.manifest.release.slice(0, 7)}: a release that knows its database may be needed first`
         : undefined,
       async choose(facts) {
         const now = serving(target, facts);
         if (!now) throw new Failure(1, `${targetName(target)} has stopped serving just now`);
-        sha = now.sha;
         return now;
       },
       async plan(change) {

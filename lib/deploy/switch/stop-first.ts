@@ -50,6 +50,8 @@ export function oneAfterTheOther(target: Target, given: Change, options: SwitchO
       ? letInStep(site)
       : !on && { title: 'Maintenance off', run: maintenanceOff(maintenance), closesWindow: true as const },
     ...runtime.finalize(change),
+    // the place that the last one had, when there are no colours any more
+    was?.colour && runtime.colours && { title: `Remove ${was.colour}`, run: runtime.colours.stop(was) },
     (changesData || restores) && database && keepSnapshots(target, database, change),
     changesData && prune(target, facts, change),
   ];

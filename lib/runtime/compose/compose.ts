@@ -8,7 +8,6 @@ import { composeColours } from './colours.ts';
 import { composePreparation } from './prepare.ts';
 import { composeFunctions, releaseFolder } from './shell-functions.ts';
 import { asTyped, chosenLines } from '../release-folder.ts';
-import { leaveColour } from '../colours.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Change } from '../../release/change.ts';
 
@@ -100,26 +99,26 @@ dc_services ${change.next.folder} rm -f`
     start: change => {
       const { next, was } = change;
       const again = samePlace(next, was);
-      const up = sh`dc_services ${releaseFolder(next)} up -d --no-deps --no-recreate ${waits}`;
+      const place = releaseFolder(next);
       return {
         title: `Start ${next.name}`,
         // the place of a colour was made with its containers in it
-        run: next.colour
-          ? lines(words, up)
-          : again
-            ? lines(words, sh`start_release ${releaseFolder(next)}`, up)
-            : lines(
-                words,
-                // compose takes its time for each question, and visitors may be waiting: one call makes and starts. A
-                // candidate does not come back after a reboot before it is good.
-                sh`if [ -e ${`${releaseFolder(next)}/replaces`} ]; then with_ids ${releaseFolder(next)} docker start >/dev/null
+        run: lines(
+          words,
+          !next.colour && again && sh`start_release ${place}`,
+          // compose takes its time for each question, and visitors may be waiting: one call makes and starts. A
+          // candidate does not come back after a reboot before it is good.
+          !next.colour &&
+            !again &&
+            sh`if [ -e ${`${place}/replaces`} ]; then with_ids ${place} docker start >/dev/null
 else
-  dc_services ${releaseFolder(next)} up -d --no-deps --quiet-pull
-  note_containers ${releaseFolder(next)}
-  with_ids ${releaseFolder(next)} once_only
+  dc_services ${place} up -d --no-deps --quiet-pull
+  note_containers ${place}
+  with_ids ${place} once_only
 fi`,
-                target.health.probes.length === 0 && up,
-              ),
+          (next.colour || again || !target.health.probes.length) &&
+            sh`dc_services ${place} up -d --no-deps --no-recreate ${waits}`,
+        ),
         // a colour goes with its place
         undo: again || next.colour ? sh`true` : takeAway(change),
       };
@@ -163,7 +162,6 @@ fi`,
 [ -z "$old" ] || once_only $old`,
         ),
       },
-      ...(next.colour ? [] : leaveColour(colours, was)),
     ],
 
     remove: folders => lines(words, ...folders.map(folder => sh`forget_images ${folder}; rm -rf ${folder}`)),

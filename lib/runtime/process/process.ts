@@ -3,17 +3,9 @@ import type { Target } from '../../target/target.ts';
 import type { ProcessSettings } from '../../target/runtime-settings.ts';
 import { exportEnvironment } from '../../env/export.ts';
 import { bash, isThere } from '../../host/environment.ts';
-import { lines, script, sh, type Command } from '../../host/sh.ts';
+import { lines, sh, type Command } from '../../host/sh.ts';
 import type { Release } from '../../release/release.ts';
-import {
-  asTyped,
-  chosenLines,
-  folderSteps,
-  inFolder,
-  pointCurrent,
-  recheckFolder,
-  removeFolder,
-} from '../release-folder.ts';
+import { chosenLines, folderRuntime, pointCurrent } from '../release-folder.ts';
 import type { Runtime } from '../runtime.ts';
 
 export function processRuntime(target: Target, settings: ProcessSettings): Runtime {
@@ -109,7 +101,7 @@ done`,
     );
 
   return {
-    appUser: undefined,
+    ...folderRuntime(target, settings, undefined),
     tools: ['setsid', 'tar', 'gzip'],
     facts: () =>
       lines(
@@ -117,8 +109,6 @@ done`,
         sh`pid=$(supervisor) || pid=''
 { [[ ! $pid ]] || { echo "$pid"; stat -c %Y ${file('pid')}; }; } 2>/dev/null | fact process; wc -l 2>/dev/null <${file('exits')} | fact exits`,
       ),
-    prepare: (change, materials) => folderSteps(target, settings, undefined, change, materials),
-    verify: change => [recheckFolder(change)],
 
     stop: (change, way) => {
       const was = change.was ?? change.next;
@@ -135,16 +125,9 @@ done`,
       undo: lines(words, sh`stop_app`, pointCurrent(target, change.was)),
     }),
 
-    migrate: (change, command, _service, seconds) => ({
-      title: 'Migrate the database',
-      run: sh`cd ${change.next.folder} || exit 1\n${bash} -c ${lines(environment, script(command)).text}`,
-      seconds,
-    }),
-
     liveness: vitals,
     colours: undefined,
     finalize: () => [],
-    remove: folders => lines(...folders.map(folder => removeFolder(folder, undefined))),
 
     logs: (question, release, one) => {
       const { follow, lines: most, grep } = question;
@@ -156,13 +139,5 @@ done`,
         : sh`tail -n ${from} ${log}`;
       return chosenLines(source, question);
     },
-
-    exec: (release, given) =>
-      inFolder(
-        release,
-        undefined,
-        sh`${environment}
-exec -- ${asTyped(given)}`.text,
-      ),
   };
 }

@@ -1,27 +1,15 @@
 // The systemd runtime: a folder per release owned by the app's user, `current` swapped by rename, one unit.
 import type { Target } from '../../target/target.ts';
 import type { SystemdSettings } from '../../target/runtime-settings.ts';
-import { exportEnvironment } from '../../env/export.ts';
-import { bash } from '../../host/environment.ts';
-import { lines, script, sh, type Command } from '../../host/sh.ts';
+import { lines, sh, type Command } from '../../host/sh.ts';
 import { servingColour } from '../../proxy/traffic.ts';
 import type { Release } from '../../release/release.ts';
-import {
-  asTyped,
-  chosenLines,
-  folderSteps,
-  inFolder,
-  pointCurrent,
-  recheckFolder,
-  removeFolder,
-} from '../release-folder.ts';
-import { leaveColour } from '../colours.ts';
+import { chosenLines, folderRuntime, pointCurrent } from '../release-folder.ts';
 import type { Runtime } from '../runtime.ts';
 import { forgetFailure, serviceOf, startAtBoot, systemdColours } from './colours.ts';
 
 export function systemdRuntime(target: Target, settings: SystemdSettings): Runtime {
   const { unit, user } = settings;
-  const environment = exportEnvironment(target.env.map(one => one.file));
   const colours = systemdColours(target, settings);
   const blueGreen = target.switch === 'blue-green';
   const journal = [`${unit}.service`, ...(blueGreen ? [`${unit}@blue.service`, `${unit}@green.service`] : [])];
@@ -60,14 +48,11 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
     );
 
   return {
-    appUser: user,
+    ...folderRuntime(target, settings, user),
     tools: ['systemctl', 'tar', 'gzip'],
 
     facts: () =>
       sh`systemctl show -p LoadState -p ActiveState -p SubState -p NRestarts -p ActiveEnterTimestamp -p User ${unit}${blueGreen ? sh`@"$({ ${servingColour(target.root)}; } | grep . || echo blue)"` : sh``}.service 2>&1 | fact unit`,
-
-    prepare: (change, materials) => folderSteps(target, settings, user, change, materials),
-    verify: change => [recheckFolder(change)],
 
     stop: (change, way) => {
       const was = change.was ?? change.next;
@@ -84,23 +69,14 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
       return {
         title: `Start ${change.next.name}`,
         run: lines(!change.next.colour && pointCurrent(target, change.next), startUnit(service)),
-        undo: change.next.colour
-          ? sh`as_root systemctl stop ${service}`
-          : lines(sh`as_root systemctl stop ${service}`, pointCurrent(target, change.was)),
+        undo: lines(sh`as_root systemctl stop ${service}`, !change.next.colour && pointCurrent(target, change.was)),
         seconds: 180,
       };
     },
 
-    migrate: (change, command, _service, seconds) => ({
-      title: 'Migrate the database',
-      run: sh`cd ${change.next.folder} || exit 1\nfeed_user ${user} ${bash} -c ${lines(environment, script(command)).text}`,
-      seconds,
-    }),
-
     liveness: vitals,
     colours,
-    finalize: ({ next, was }) => (next.colour ? [startAtBoot(target, settings, next, was)] : leaveColour(colours, was)),
-    remove: folders => lines(...folders.map(folder => removeFolder(folder, user))),
+    finalize: ({ next, was }) => (next.colour ? [startAtBoot(target, settings, next, was)] : []),
 
     // -q: a unit that never wrote anything is no failure, and the hint about groups is the doctor's
     logs: question => {
@@ -116,13 +92,5 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
         question,
       );
     },
-
-    exec: (release, given) =>
-      inFolder(
-        release,
-        user,
-        sh`${environment}
-exec -- ${asTyped(given)}`.text,
-      ),
   };
 }
