@@ -11,16 +11,8 @@ import { sourceOf, type Problem } from '../yaml/problems.ts';
 import { faultsWithin } from './rules/target.ts';
 import { clashes } from './rules/conflicts.ts';
 import { type Draft } from './rules/draft.ts';
-import {
-  alertIn,
-  faults,
-  fileSchema,
-  hostIn,
-  settingsIn,
-  settingsSchema,
-  storeIn,
-  type WrittenStore,
-} from './schema/file.ts';
+import { alert, store } from './schema/backup.ts';
+import { faults, fileSchema, host, settingsSchema, soundIn, type WrittenStore } from './schema/file.ts';
 import { unknown as unknownName } from './rules/unknown-name.ts';
 import { get, positionOf, plain, textAt, without, type Tree } from '../yaml/tree.ts';
 import { readYaml } from '../yaml/yaml.ts';
@@ -37,9 +29,9 @@ export async function loadConfig(file: string): Promise<Config> {
   const folder = dirname(resolve(file));
   const written = faultsOf(tree);
   problems.push(...written.problems);
-  const hosts = namedIn(written.sound, 'hosts', hostIn);
-  const stores = namedIn(written.sound, 'stores', storeIn);
-  const alerts = namedIn(written.sound, 'alerts', alertIn);
+  const hosts = namedIn(written.sound, 'hosts', value => soundIn(host, value));
+  const stores = namedIn(written.sound, 'stores', value => soundIn(store, value));
+  const alerts = namedIn(written.sound, 'alerts', value => soundIn(alert, value));
   const drafts = draftsIn(written.sound, folder, problems);
   for (const draft of drafts) {
     const environments = drafts.filter(other => other.app === draft.app).map(other => other.environment);
@@ -49,9 +41,9 @@ export async function loadConfig(file: string): Promise<Config> {
   problems.push(...clashes(drafts, { hosts, source }), ...emptyParts(tree), ...strayStores(tree, stores, hosts));
   source.refuse(distinct(problems));
 
-  const servers = new Map([...hosts].map(([name, host]) => [name, buildHost(name, host, folder)]));
-  const places = new Map([...stores].map(([name, store]) => [name, buildStore(name, store, folder, servers)]));
-  const told = new Map([...alerts].map(([name, alert]) => [name, buildAlert(name, alert, folder)]));
+  const servers = new Map([...hosts].map(([name, one]) => [name, buildHost(name, one, folder)]));
+  const places = new Map([...stores].map(([name, one]) => [name, buildStore(name, one, folder, servers)]));
+  const told = new Map([...alerts].map(([name, one]) => [name, buildAlert(name, one, folder)]));
   const built = drafts.map(draft => {
     const name = draft.settings.host ?? '';
     const target = buildTarget(draft, servers.get(name) ?? buildHost(name, 'local', folder), places, told);
@@ -105,7 +97,7 @@ function draftsIn(tree: Tree, folder: string, problems: Problem[]): Draft[] {
     for (const [environment, key] of environments?.kind === 'map' ? environments.keys : []) {
       const merged = settingsTree(tree, app, environment, folder);
       const value = plain(merged);
-      const settings = settingsIn(value);
+      const settings = soundIn(settingsSchema, value);
       const path = `apps.${app}.environments.${environment}`;
       if (settings) drafts.push({ app, environment, at: key.at, path, settings, tree: merged });
       // Whole but for the merge: what was sound in each layer is not sound together.
@@ -132,11 +124,8 @@ function emptyParts(tree: Tree): Problem[] {
   }
   const preferred = get(tree, 'default_app');
   const word = textAt(preferred);
-  if (preferred && word !== undefined && !names.includes(word)) {
-    const meant = didYouMean(word, names);
-    const hint = meant ? `, did you mean ${meant}?` : `; known: ${names.join(', ')}`;
-    found.push({ at: preferred.at, path: 'default_app', text: `unknown app ${word}${hint}` });
-  }
+  if (preferred && word !== undefined && !names.includes(word))
+    found.push({ at: preferred.at, path: 'default_app', text: unknownName('app', word, names) });
   return found;
 }
 

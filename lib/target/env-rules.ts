@@ -13,7 +13,7 @@ export type KeyRule = {
   oneOf?: string[];
   /** A regular expression the whole value must match. */
   pattern?: string;
-  number?: { min?: number; max?: number; whole?: boolean };
+  number?: { min?: number | undefined; max?: number | undefined; whole?: boolean | undefined };
   minLength?: number;
   /** Refuse values with changeme, change_me, replace, example, default, your-, placeholder, secret-key … (any case). */
   placeholder?: 'refuse';

@@ -12,18 +12,11 @@ export function buildEnvFile(file: Section<'env'>[number]): EnvFile {
 
 function ruleOf(rule: NonNullable<Section<'env'>[number]['keys']>[string]): KeyRule {
   if (typeof rule === 'string') return { required: rule === 'required' };
-  const { min, max, whole } = rule.number ?? {};
   return {
     required: rule.required ?? true,
     ...(rule.one_of && { oneOf: rule.one_of.map(String) }),
     ...(rule.pattern !== undefined && { pattern: rule.pattern }),
-    ...(rule.number && {
-      number: {
-        ...(min !== undefined && { min }),
-        ...(max !== undefined && { max }),
-        ...(whole !== undefined && { whole }),
-      },
-    }),
+    ...(rule.number && { number: rule.number }),
     ...(rule.min_length !== undefined && { minLength: rule.min_length }),
     ...(rule.placeholder && { placeholder: rule.placeholder }),
   };

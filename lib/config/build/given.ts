@@ -1,4 +1,6 @@
-// Helpers of the builders of settings: settings that the rules require, and values as text.
+// What the builders of settings share: settings that the rules require, values as text, and where a secret is.
+import type { SecretReference } from '../../secret.ts';
+import { local } from '../merge.ts';
 import type { Settings } from '../schema/file.ts';
 
 export type Section<K extends keyof Settings> = NonNullable<Settings[K]>;
@@ -12,4 +14,9 @@ export function given<T>(value: T | undefined): T {
 
 export function texts(values: Record<string, string | number | boolean>): Record<string, string> {
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)]));
+}
+
+/** A relative file is below `folder`. */
+export function secretAt(reference: SecretReference, folder: string): SecretReference {
+  return 'env' in reference ? reference : { file: local(reference.file, folder) };
 }

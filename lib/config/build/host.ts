@@ -5,7 +5,7 @@ import type { WrittenHost } from '../schema/file.ts';
 
 export function buildHost(name: string, host: WrittenHost, folder: string): HostSettings {
   if (host === 'local') return { name, kind: 'local' };
-  const list = (keys: string | string[] | undefined) => (typeof keys === 'string' ? [keys] : (keys ?? []));
+  const list = (keys: string | string[] = []) => [keys].flat();
   return {
     name,
     kind: 'ssh',

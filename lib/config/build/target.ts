@@ -11,7 +11,6 @@ import type { StoreSettings, AlertSettings } from '../../target/backup-settings.
 import type { Probe } from '../../target/health-settings.ts';
 import type { Database } from '../../target/database-settings.ts';
 import type { HostSettings } from '../../target/host-settings.ts';
-import type { SecretReference } from '../../secret.ts';
 import { given, texts, type Section } from './given.ts';
 import { buildSite } from './site.ts';
 import { buildBackup } from './backup.ts';
@@ -73,9 +72,8 @@ function databaseOf({ sqlite, postgres, as, exclusive, ...rest }: Section<'datab
 }
 
 function instancesOf({ ports, domain, memory, cpus, data, env }: Section<'instances'>): Instances {
-  const range = rangeOf(ports);
   return {
-    ports: given(range),
+    ports: given(rangeOf(ports)),
     domain: domain.replace(/^\*\./, ''),
     limits: { memory: given(memory), cpus: given(cpus) },
     data: given(data),
@@ -89,6 +87,7 @@ function seedOf({ command, reset, service, seconds: most, guards }: Section<'see
 
 function runtimeOf(settings: Settings): Target['runtime'] {
   const { runtime, compose, systemd, process } = settings;
+  const registry = compose?.registry;
   if (runtime === 'compose')
     return {
       kind: 'compose',
@@ -97,7 +96,11 @@ function runtimeOf(settings: Settings): Target['runtime'] {
       accessories: compose?.accessories ?? [],
       service: given(compose?.service),
       variables: texts(compose?.variables ?? {}),
-      registry: registryOf(compose?.registry),
+      registry: registry && {
+        server: given(registry.server),
+        username: given(registry.username),
+        password: given(registry.password),
+      },
       stopSeconds: given(compose?.stop_seconds),
     };
   if (runtime === 'systemd')
@@ -112,24 +115,12 @@ function runtimeOf(settings: Settings): Target['runtime'] {
   return { kind: 'process', start: given(process?.start), shared: process?.shared ?? [], install: process?.install };
 }
 
-function registryOf(registry: Section<'compose'>['registry']) {
-  if (!registry) return undefined;
-  const password: SecretReference = given(registry.password);
-  return { server: given(registry.server), username: given(registry.username), password };
-}
-
 function migrationOf(migrate: Settings['migrate']): Target['migrate'] {
   if (migrate === undefined || typeof migrate === 'string') return undefined;
   const { preset, service } = migrate;
   return { command: given(migrate.command), preset, service, seconds: given(migrate.seconds) };
 }
 
-function probeOf(probe: NonNullable<Section<'health'>['probes']>[number]): Probe {
-  return {
-    name: probe.name,
-    url: given(probe.url),
-    status: given(probe.status),
-    json: probe.json ?? {},
-    header: probe.header,
-  };
+function probeOf({ name, url, status, json, header }: NonNullable<Section<'health'>['probes']>[number]): Probe {
+  return { name, url: given(url), status: given(status), json: json ?? {}, header };
 }

@@ -1,6 +1,7 @@
 // The keys of ops.yml for backups: stores, alerts, and what a backup contains.
 import * as v from 'valibot';
 import {
+  oneOf,
   age,
   askedPath,
   bucketName,
@@ -22,7 +23,7 @@ import {
   whole,
   yes,
 } from './values.ts';
-import { about, either, password, shape, variables } from './combinators.ts';
+import { about, either, optional, password, shape, variables } from './combinators.ts';
 
 const storeKind = <K extends string>(kind: K) => v.literal(kind, 'must be path, ssh or s3');
 const isKind = (kind: string) => (value: unknown) =>
@@ -36,13 +37,13 @@ const storeElsewhere = either(
   shape({
     kind: about('A bucket of anything that speaks S3', storeKind('s3')),
     bucket: about('The bucket', bucketName),
-    endpoint: about('Its address; without it, the one of AWS for the region', v.optional(url)),
-    region: about('Its region (default us-east-1, which most others take too)', v.optional(line)),
-    prefix: about('What the keys begin with', v.optional(rootPath)),
-    path_style: about('The bucket is in the path and not in the name (default: with an endpoint)', v.optional(yes)),
-    storage_class: about(
+    endpoint: optional('Its address; without it, the one of AWS for the region', url),
+    region: optional('Its region (default us-east-1, which most others take too)', line),
+    prefix: optional('What the keys begin with', rootPath),
+    path_style: optional('The bucket is in the path and not in the name (default: with an endpoint)', yes),
+    storage_class: optional(
       "The class of all objects from 128 kB on, such as STANDARD_IA (default: the bucket's own)",
-      v.optional(storageClass),
+      storageClass,
     ),
     key: about('Where the access key is', password),
     secret: about('Where its secret is', password),
@@ -75,83 +76,68 @@ export const alert = either(
 );
 const drill = shape({
   start: about('The command that starts the app from what was restored', command),
-  env: about(
+  env: optional(
     'All that it gets of an environment; {port}, {database} and {files} stand for those of the drill',
-    v.optional(variables(scalar)),
+    variables(scalar),
   ),
   ready: about('The path that must answer 2xx', askedPath),
-  seconds: about('How long it may take until then (default 60)', v.optional(whole(1, 3600))),
-  shared: about('What it may see of shared/ as it is, such as node_modules', v.optional(list(insidePath))),
+  seconds: optional('How long it may take until then (default 60)', whole(1, 3600)),
+  shared: optional('What it may see of shared/ as it is, such as node_modules', list(insidePath)),
 });
-const kept = (what: string) =>
-  about(`Of how many ${what} one good backup stays (default 0)`, v.optional(whole(0, 1000)));
+const kept = (what: string) => optional(`Of how many ${what} one good backup stays (default 0)`, whole(0, 1000));
 export const backup = shape({
-  stores: about('Names under stores: each gets every backup', v.optional(list(name))),
-  files: about(
+  stores: optional('Names under stores: each gets every backup', list(name)),
+  files: optional(
     'Folders and files to back up',
-    v.optional(
-      shape({
-        include: about('Paths inside the root', v.optional(list(rootPath))),
-        exclude: about(
-          'What to leave out: names or paths with * and ?; with / at its end only folders, with / before it only at the top',
-          v.optional(list(line)),
-        ),
-        as: about('The user who may read and write them, through sudo', v.optional(user)),
-        full_every: about(
-          'How often a full backup of them is made; in between, incremental ones (default 7d)',
-          v.optional(age),
-        ),
-      }),
-    ),
+    shape({
+      include: optional('Paths inside the root', list(rootPath)),
+      exclude: optional(
+        'What to leave out: names or paths with * and ?; with / at its end only folders, with / before it only at the top',
+        list(line),
+      ),
+      as: optional('The user who may read and write them, through sudo', user),
+      full_every: optional('How often a full backup of them is made; in between, incremental ones (default 7d)', age),
+    }),
   ),
-  mode: about(
+  mode: optional(
     'packs (incremental), or tarball: every backup is complete by itself (default packs)',
-    v.optional(v.picklist(['packs', 'tarball'], 'must be packs or tarball')),
+    oneOf('packs', 'tarball'),
   ),
-  encrypt: about(
+  encrypt: optional(
     'Who can open backups: they leave the server encrypted with age',
-    v.optional(
-      shape({
-        recipients: about(
-          'Public keys: age1…, ssh-ed25519 …; [] when there is nothing to encrypt any more',
-          list(recipient),
-        ),
-        identity: about('Where the key that opens them is; restore and drill need it', v.optional(password)),
-      }),
-    ),
+    shape({
+      recipients: about(
+        'Public keys: age1…, ssh-ed25519 …; [] when there is nothing to encrypt any more',
+        list(recipient),
+      ),
+      identity: optional('Where the key that opens them is; restore and drill need it', password),
+    }),
   ),
-  bucket: about(
+  bucket: optional(
     'A bucket that the app keeps its uploads in',
-    v.optional(
-      shape({
-        from: about('A name under stores, of kind s3', name),
-        prefix: about('Only what is below it', v.optional(rootPath)),
-      }),
-    ),
+    shape({
+      from: about('A name under stores, of kind s3', name),
+      prefix: optional('Only what is below it', rootPath),
+    }),
   ),
-  command: about(
+  command: optional(
     "The app's own command that makes a backup",
-    v.optional(
-      shape({
-        run: about('Its words; on the host in the root, or in the service', list(line)),
-        service: about('compose: the service it runs in', v.optional(name)),
-        writes: about('The file or folder it writes, inside the root; - for what it prints', v.optional(result)),
-        as: about('The user who runs it and may read what it writes, through sudo', v.optional(user)),
-        seconds: about('How long it may take (default 600)', v.optional(whole(1, 86_400))),
-      }),
-    ),
+    shape({
+      run: about('Its words; on the host in the root, or in the service', list(line)),
+      service: optional('compose: the service it runs in', name),
+      writes: optional('The file or folder it writes, inside the root; - for what it prints', result),
+      as: optional('The user who runs it and may read what it writes, through sudo', user),
+      seconds: optional('How long it may take (default 600)', whole(1, 86_400)),
+    }),
   ),
-  keep: about(
+  keep: optional(
     'How many stay when backups are pruned (default: 14 days and 8 weeks in a folder, 30 days and 6 months elsewhere)',
-    v.optional(shape({ daily: kept('days'), weekly: kept('weeks'), monthly: kept('months') })),
+    shape({ daily: kept('days'), weekly: kept('weeks'), monthly: kept('months') }),
   ),
-  alerts: about('Names under alerts: who gets failures and recoveries', v.optional(list(name))),
-  expected_every: about('How far apart backups are meant to be, such as 24h', v.optional(age)),
-  proven_within: about(
-    'A deploy wants a backup that a drill has proven and that is no older, such as 7d',
-    v.optional(age),
-  ),
-  metrics: about('A file on the host that the node exporter of Prometheus reads', v.optional(metricsFile)),
-  references: about('SQL whose rows are paths inside the root: files that must be there', v.optional(command)),
-  drill: about('How a drill starts the app', v.optional(drill)),
+  alerts: optional('Names under alerts: who gets failures and recoveries', list(name)),
+  expected_every: optional('How far apart backups are meant to be, such as 24h', age),
+  proven_within: optional('A deploy wants a backup that a drill has proven and that is no older, such as 7d', age),
+  metrics: optional('A file on the host that the node exporter of Prometheus reads', metricsFile),
+  references: optional('SQL whose rows are paths inside the root: files that must be there', command),
+  drill: optional('How a drill starts the app', drill),
 });

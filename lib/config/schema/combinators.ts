@@ -6,6 +6,7 @@ export type Any = v.GenericSchema;
 type Key = v.GenericSchema<string, string>;
 
 export const about = <S extends Any>(text: string, schema: S) => v.pipe(schema, v.description(text));
+export const optional = <S extends Any>(text: string, schema: S) => about(text, v.optional(schema));
 
 /** A map with these keys only. Each unknown key becomes an issue of its own, whose message lists the known ones for "did you mean". */
 export function shape<const E extends v.ObjectEntries>(entries: E) {

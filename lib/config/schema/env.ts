@@ -1,32 +1,27 @@
 // The keys of ops.yml for environment files: a rule per key, and rules about several.
 import * as v from 'valibot';
-import { either, shape, about, notText, variables, has } from './combinators.ts';
+import { about, either, has, notText, optional, shape, variables } from './combinators.ts';
 import { yes, list, scalar, plainText, isPattern, mustBe, whole, variable, line, hostPath } from './values.ts';
 
 const keyRule = either(
   v.picklist(['required', 'optional'], 'must be required, optional, or a map of rules'),
   shape({
-    required: about('Default true', v.optional(yes)),
-    one_of: about('The values allowed', v.optional(list(scalar))),
-    pattern: about(
+    required: optional('Default true', yes),
+    one_of: optional('The values allowed', list(scalar)),
+    pattern: optional(
       'A regular expression the whole value must match',
-      v.optional(v.pipe(plainText, v.check(isPattern, 'is not a regular expression'))),
+      v.pipe(plainText, v.check(isPattern, 'is not a regular expression')),
     ),
-    number: about(
+    number: optional(
       'The value is a number in this range',
-      v.optional(
-        shape({
-          min: v.optional(v.number(mustBe('a number'))),
-          max: v.optional(v.number(mustBe('a number'))),
-          whole: v.optional(yes),
-        }),
-      ),
+      shape({
+        min: v.optional(v.number(mustBe('a number'))),
+        max: v.optional(v.number(mustBe('a number'))),
+        whole: v.optional(yes),
+      }),
     ),
     min_length: v.optional(whole(1, 10_000)),
-    placeholder: about(
-      'Refuse values such as changeme or your-key',
-      v.optional(v.literal('refuse', 'can only be: refuse')),
-    ),
+    placeholder: optional('Refuse values such as changeme or your-key', v.literal('refuse', 'can only be: refuse')),
   }),
   notText,
 );
@@ -40,6 +35,6 @@ const crossCheck = either(
 
 export const envFile = shape({
   file: about('The file on the host', hostPath),
-  keys: about('A rule per key: required, optional, or a map', v.optional(variables(keyRule))),
-  checks: about('Rules about several keys', v.optional(list(crossCheck))),
+  keys: optional('A rule per key: required, optional, or a map', variables(keyRule)),
+  checks: optional('Rules about several keys', list(crossCheck)),
 });

@@ -1,6 +1,6 @@
 // The keys of ops.yml for the site: domains, routes, and maintenance.
-import * as v from 'valibot';
 import {
+  oneOf,
   domain,
   duration,
   email,
@@ -16,52 +16,46 @@ import {
   whole,
   yes,
 } from './values.ts';
-import { about, either, mapOf, namedMap, notText, shape } from './combinators.ts';
+import { about, either, mapOf, namedMap, notText, optional, shape } from './combinators.ts';
 
 export const maintenance = shape({
-  flag: about('The file the proxy tests (default maintenance/MAINTENANCE_ON)', v.optional(hostPath)),
-  page: about('The page shown meanwhile: a file on this machine', v.optional(path)),
+  flag: optional('The file the proxy tests (default maintenance/MAINTENANCE_ON)', hostPath),
+  page: optional('The page shown meanwhile: a file on this machine', path),
 });
 
 const upstream = either(
   whole(1, 65_535),
   shape({
     port: about('The port on the server, and that of the blue one', whole(1, 65_535)),
-    green: about('switch blue-green: the port of the other one', v.optional(whole(1, 65_535))),
-    variable: about('switch blue-green: the variable that tells the app its port', v.optional(variable)),
+    green: optional('switch blue-green: the port of the other one', whole(1, 65_535)),
+    variable: optional('switch blue-green: the variable that tells the app its port', variable),
   }),
   notText,
 );
 const route = either(
   name,
   shape({
-    to: about('A name under upstreams', v.optional(name)),
-    folder: about('A folder on the host, served as it is', v.optional(proxyPath)),
-    cache: about('How long the proxy keeps what it was answered', v.optional(duration)),
-    api: about('Maintenance is told as JSON here', v.optional(yes)),
-    timeout: about('Longest silence of an answer (default 60s)', v.optional(duration)),
-    body_limit: about('Largest request, such as 200m', v.optional(requestSize)),
+    to: optional('A name under upstreams', name),
+    folder: optional('A folder on the host, served as it is', proxyPath),
+    cache: optional('How long the proxy keeps what it was answered', duration),
+    api: optional('Maintenance is told as JSON here', yes),
+    timeout: optional('Longest silence of an answer (default 60s)', duration),
+    body_limit: optional('Largest request, such as 200m', requestSize),
   }),
   notText,
 );
 export const site = shape({
-  proxy: about(
-    'The proxy in front (default nginx)',
-    v.optional(v.picklist(['nginx', 'caddy'], 'must be nginx or caddy')),
-  ),
-  domains: about('The names visitors type; the first one names the certificate', v.optional(list(domain))),
-  tls: about(
-    'certbot, or off for a site that something else encrypts (default certbot)',
-    v.optional(v.picklist(['certbot', 'off'], 'must be certbot or off')),
-  ),
-  email: about('Where the certificate authority writes to', v.optional(email)),
-  acme: about('The ACME directory of another certificate authority than Let’s Encrypt', v.optional(url)),
-  hsts: about('Tell browsers to come by https only (default true with tls)', v.optional(yes)),
-  noindex: about('X-Robots-Tag: noindex (default: everywhere but in production)', v.optional(yes)),
-  basic_auth: about('A password file (htpasswd) on the host', v.optional(proxyPath)),
-  body_limit: about('Largest request (default 10m)', v.optional(requestSize)),
-  upstreams: about('What the app listens on: a name and a port each', v.optional(namedMap(upstream))),
-  routes: about('Which path goes where; the longest wins', v.optional(mapOf(routePath, route))),
-  drain: about('switch blue-green: how long old connections may go on (default 30s)', v.optional(duration)),
-  hold: about('switch hold: how long a request waits at most (default 30s)', v.optional(duration)),
+  proxy: optional('The proxy in front (default nginx)', oneOf('nginx', 'caddy')),
+  domains: optional('The names visitors type; the first one names the certificate', list(domain)),
+  tls: optional('certbot, or off for a site that something else encrypts (default certbot)', oneOf('certbot', 'off')),
+  email: optional('Where the certificate authority writes to', email),
+  acme: optional('The ACME directory of another certificate authority than Let’s Encrypt', url),
+  hsts: optional('Tell browsers to come by https only (default true with tls)', yes),
+  noindex: optional('X-Robots-Tag: noindex (default: everywhere but in production)', yes),
+  basic_auth: optional('A password file (htpasswd) on the host', proxyPath),
+  body_limit: optional('Largest request (default 10m)', requestSize),
+  upstreams: optional('What the app listens on: a name and a port each', namedMap(upstream)),
+  routes: optional('Which path goes where; the longest wins', mapOf(routePath, route)),
+  drain: optional('switch blue-green: how long old connections may go on (default 30s)', duration),
+  hold: optional('switch hold: how long a request waits at most (default 30s)', duration),
 });

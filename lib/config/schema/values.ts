@@ -13,6 +13,10 @@ function kindOf(value: unknown): string {
 }
 export const mustBe = (what: string) => (issue: v.BaseIssue<unknown>) => `must be ${what}, not ${kindOf(issue.input)}`;
 export const plainText = v.string(mustBe('text'));
+export const oneOf = <const W extends string[]>(...words: W) =>
+  v.picklist(words, `must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}`);
+const matching = (form: RegExp, says: string, of: v.GenericSchema<string, string> = plainText) =>
+  v.pipe(of, v.regex(form, says));
 export const line = v.pipe(
   plainText,
   v.check(text => text.trim() !== '', 'is empty'),
@@ -22,12 +26,9 @@ export const command = v.pipe(
   plainText,
   v.check(text => text.trim() !== '' && !text.includes('\0'), 'is empty'),
 );
-export const name = v.pipe(
-  plainText,
-  v.regex(
-    /^[a-z0-9][a-z0-9_-]{0,62}$/,
-    'must be a name: a-z, 0-9, - and _, beginning with a letter or digit, at most 63',
-  ),
+export const name = matching(
+  /^[a-z0-9][a-z0-9_-]{0,62}$/,
+  'must be a name: a-z, 0-9, - and _, beginning with a letter or digit, at most 63',
 );
 /** On this machine; on the host and in a release, `..` could lead out of the app's own folder. */
 export const path = v.pipe(
@@ -87,22 +88,18 @@ export const age = v.pipe(
 export const yes = v.boolean(mustBe('true or false'));
 export const scalar = v.union([v.string(), v.number(), v.boolean()], mustBe('text, a number, true or false'));
 export const list = <S extends v.GenericSchema>(item: S) => v.array(item, mustBe('a list'));
-export const user = v.pipe(line, v.regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'must be the name of a user on the host'));
-export const variable = v.pipe(
-  plainText,
-  v.regex(/^[A-Za-z_]\w{0,127}$/, 'must be the name of a variable, such as PORT'),
-);
-export const address = v.pipe(
+export const user = matching(/^[a-z_][a-z0-9_-]{0,31}$/, 'must be the name of a user on the host', line);
+export const variable = matching(/^[A-Za-z_]\w{0,127}$/, 'must be the name of a variable, such as PORT');
+export const address = matching(
+  /^(\w[\w.-]*@)?(\w[\w.-]*|\[[0-9a-fA-F:.]+\])(:\d{1,5})?$/,
+  'must be user@host, user@host:port, or an alias of ~/.ssh/config',
   line,
-  v.regex(
-    /^(\w[\w.-]*@)?(\w[\w.-]*|\[[0-9a-fA-F:.]+\])(:\d{1,5})?$/,
-    'must be user@host, user@host:port, or an alias of ~/.ssh/config',
-  ),
 );
-export const jumps = v.pipe(line, v.regex(/^[\w@.:[\],][\w@.:[\],-]*$/, 'must be as after ssh -J: user@host:port'));
-export const publicKey = v.pipe(
+export const jumps = matching(/^[\w@.:[\],][\w@.:[\],-]*$/, 'must be as after ssh -J: user@host:port', line);
+export const publicKey = matching(
+  /^(ssh|ecdsa|sk)-[\w@.-]+ [A-Za-z0-9+/]{20,}={0,3}( .*)?$/,
+  'must be a public key: ssh-ed25519 AAAA…',
   line,
-  v.regex(/^(ssh|ecdsa|sk)-[\w@.-]+ [A-Za-z0-9+/]{20,}={0,3}( .*)?$/, 'must be a public key: ssh-ed25519 AAAA…'),
 );
 export function isPattern(text: string): boolean {
   try {
@@ -117,18 +114,16 @@ function isWebAddress(text: string): boolean {
   const { username, password: secret } = new URL(text);
   return !username && !secret;
 }
-export const branch = v.pipe(
+export const branch = matching(
+  /^(?!.*(\.\.|@\{|\/\/|\.lock$|\/$))[^-/\s~^:?*[\\][^\s~^:?*[\\]*$/,
+  'must be a branch, tag or commit',
   line,
-  v.regex(/^(?!.*(\.\.|@\{|\/\/|\.lock$|\/$))[^-/\s~^:?*[\\][^\s~^:?*[\\]*$/, 'must be a branch, tag or commit'),
 );
 
 /** What may stand in a proxy's configuration: nothing that could end a word, open a block or name a variable. */
-export const domain = v.pipe(
-  plainText,
-  v.regex(
-    /^(?=.{1,253}$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
-    'must be a domain such as book.example.org, in lower case (xn--… for other letters)',
-  ),
+export const domain = matching(
+  /^(?=.{1,253}$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+  'must be a domain such as book.example.org, in lower case (xn--… for other letters)',
 );
 export const routePath = v.pipe(
   plainText,
@@ -138,18 +133,16 @@ export const routePath = v.pipe(
   ),
   v.check(text => !/(^|\/)\.{1,2}(\/|$)/.test(text), 'must not contain . or .. as a part'),
 );
-export const proxyPath = v.pipe(
+export const proxyPath = matching(
+  /^[A-Za-z0-9/._@+-]+$/,
+  'must be a path of letters, digits and . _ @ + - only: the proxy reads it',
   hostPath,
-  v.regex(/^[A-Za-z0-9/._@+-]+$/, 'must be a path of letters, digits and . _ @ + - only: the proxy reads it'),
 );
 
-export const requestSize = v.pipe(plainText, v.regex(/^[1-9]\d{0,5}[kmg]$/, 'must be a size such as 10m'));
-export const wildcard = v.pipe(
-  plainText,
-  v.regex(
-    /^\*\.(?=.{1,200}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
-    'must be a domain with * for the name of the copy, such as *.staging.example.org',
-  ),
+export const requestSize = matching(/^[1-9]\d{0,5}[kmg]$/, 'must be a size such as 10m');
+export const wildcard = matching(
+  /^\*\.(?=.{1,200}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+  'must be a domain with * for the name of the copy, such as *.staging.example.org',
 );
 export const portRange = v.pipe(
   plainText,
@@ -166,9 +159,9 @@ export const oneLineValue = v.pipe(
     "must be one line without control characters, and none with a ` beside a ' or a \\ at its end: no environment file can carry that",
   ),
 );
-export const bucketName = v.pipe(
-  plainText,
-  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/, 'must be the name of a bucket: letters, digits and . _ -'),
+export const bucketName = matching(
+  /^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/,
+  'must be the name of a bucket: letters, digits and . _ -',
 );
 export const storageClass = v.pipe(
   plainText,
@@ -190,21 +183,18 @@ export const recipient = v.pipe(
     'must be a public key that age takes: age1…, ssh-ed25519 … or ssh-rsa …',
   ),
 );
-export const email = v.pipe(
-  plainText,
-  v.regex(/^[A-Za-z0-9._%+-]+@([a-z0-9-]+\.)+[a-z]{2,}$/, 'must be an e-mail address'),
-);
+export const email = matching(/^[A-Za-z0-9._%+-]+@([a-z0-9-]+\.)+[a-z]{2,}$/, 'must be an e-mail address');
 
 /** Whom the machine's own sendmail knows: an address, or a user of the machine. */
-export const mailbox = v.pipe(
-  plainText,
-  v.regex(/^[A-Za-z0-9_][A-Za-z0-9._%+-]{0,63}(@[A-Za-z0-9][A-Za-z0-9.-]{0,252})?$/, 'must be an e-mail address'),
+export const mailbox = matching(
+  /^[A-Za-z0-9_][A-Za-z0-9._%+-]{0,63}(@[A-Za-z0-9][A-Za-z0-9.-]{0,252})?$/,
+  'must be an e-mail address',
 );
 export const metricsFile = v.pipe(
   hostPath,
   v.check(text => /[^/]\.prom$/.test(text), 'must end in .prom, or the node exporter does not read it'),
 );
 /** A path of a URL that is asked on the machine itself. */
-export const askedPath = v.pipe(line, v.regex(/^\/[!-~]*$/, 'must be a path such as /health'));
+export const askedPath = matching(/^\/[!-~]*$/, 'must be a path such as /health', line);
 
 export const isMap = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
