@@ -1,7 +1,6 @@
 // Proves a backup: restores it into scratch space, opens it, counts it, and records a dated verdict.
 import { choose } from '../lib/backup/catalog.ts';
-import { proveBackup } from '../lib/backup/drill/prove.ts';
-import { recordVerdict } from '../lib/backup/drill/record-verdict.ts';
+import { proveBackup, recordVerdict } from '../lib/backup/drill/prove.ts';
 import { afterwards } from '../lib/backup/monitor/watch.ts';
 import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
 import { notingDamage } from '../lib/backup/verify/record-damage.ts';

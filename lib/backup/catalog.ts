@@ -1,8 +1,7 @@
 // The backups of a target in a store, read from its listing: each complete, damaged, or unfinished.
 import { taskCommand, type TargetName } from '../target/command.ts';
 import { Failure } from '../errors.ts';
-import { mostText, boundedText } from '../store/bounded-text.ts';
-import type { Store } from '../store/store.ts';
+import { getText, largestText, type Store } from '../store/store.ts';
 import { isBackupId, manifestName, partOf, prefixOf, readManifest, timeOf, type Manifest } from './manifest.ts';
 import { isVerdictName, readVerdict, type Verdict } from './drill/verdict.ts';
 
@@ -88,9 +87,9 @@ async function look(store: Store, target: TargetName, id: string, keys: StoredBa
   const written = keys.find(one => name(one) === manifestName);
   if (!written) return { ...held, fault: 'it was never finished' };
   // what is listed as so large is not even asked for
-  if (written.bytes > mostText) return { ...held, fault: `its manifest is larger than ${mostText / 1e6} MB` };
+  if (written.bytes > largestText) return { ...held, fault: `its manifest is larger than ${largestText / 1e6} MB` };
   try {
-    const manifest = readManifest(await boundedText(store, keyOf(target, id, manifestName)), { ...target, id });
+    const manifest = readManifest(await getText(store, keyOf(target, id, manifestName)), { ...target, id });
     held.manifest = manifest;
     held.time = new Date(manifest.time);
     const odd = manifest.parts.find(part => keys.find(one => name(one) === part.name)?.bytes !== part.bytes);
@@ -105,7 +104,7 @@ async function look(store: Store, target: TargetName, id: string, keys: StoredBa
   const newest = keys.map(name).filter(isVerdictName).toSorted().at(-1);
   if (newest) {
     try {
-      const verdict = readVerdict(await boundedText(store, keyOf(target, id, newest)));
+      const verdict = readVerdict(await getText(store, keyOf(target, id, newest)));
       if (verdict?.backup === id) held.verdict = verdict;
     } catch (error) {
       // a verdict that is none proves nothing, and the backup is no worse

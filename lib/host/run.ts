@@ -38,6 +38,39 @@ export function measure(progress: (bytes: number) => void = () => {}): Measure {
   return { stream: meter, bytes: () => bytes, sha256: () => hash.digest('hex') };
 }
 
+/** Reads a stream to its end and keeps nothing else of it. */
+export async function readThrough(
+  body: Readable,
+  signal?: AbortSignal,
+  progress?: (bytes: number) => void,
+): Promise<{ bytes: number; sha256: string }> {
+  const meter = measure(progress);
+  const nowhere = new Writable({ write: (_piece, _encoding, done) => done() });
+  await pipeline(body, meter.stream, nowhere, { signal });
+  return { bytes: meter.bytes(), sha256: meter.sha256() };
+}
+
+/** No path, no key of a bucket and no name in a list of tar's is as long. */
+const longest = 1_000_000;
+
+/** Splits a stream at each byte `end`, some records at a time. @throws Failure 1 when one has no end, with the stream's `name` */
+export async function* recordsOf(body: AsyncIterable<Buffer>, end: number, name: string): AsyncGenerator<Buffer[]> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const piece of body) {
+    const text = Buffer.concat([rest, piece]);
+    const found: Buffer[] = [];
+    let from = 0;
+    for (let at = text.indexOf(end); at >= 0; at = text.indexOf(end, from)) {
+      found.push(text.subarray(from, at));
+      from = at + 1;
+    }
+    rest = text.subarray(from);
+    if (rest.length > longest) throw new Failure(1, `${name} has a line without an end`);
+    yield found;
+  }
+  if (rest.length) throw new Failure(1, `${name} is not what was promised: it ends within a line`);
+}
+
 /**
  * The output of a command on the host. The stream ends without an error only when the command succeeds; otherwise it fails with its
  * last output, so that nobody can take a part for the whole. `hear` gets what it wrote to standard error.

@@ -1,12 +1,13 @@
 // Tests a store with objects under probe/: whether the next backup will be stored, found, read back and, later, removed.
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { failure, good, warning, type Finding } from '../finding.ts';
 import { Failure, messageOf } from '../errors.ts';
 import { secondsSince } from '../duration.ts';
 import { sha256 } from '../host/checksum.ts';
-import type { Store } from './store.ts';
+import { readThrough } from '../host/run.ts';
+import { putText, type Store } from './store.ts';
 
 const MiB = 1024 * 1024;
 /** More than a store of kind s3 sends in one piece, so that it needs two. */
@@ -36,7 +37,7 @@ export async function probeStore(store: Store): Promise<Finding[]> {
     await store.put(key, Readable.from(pieces(body)));
     tried.push(key);
     const stored = performance.now();
-    if ((await sumOf(await store.get(key))) !== sha256(body))
+    if ((await readThrough(await store.get(key))).sha256 !== sha256(body))
       return failure(check, 'what is read is not what was written', `no backup in ${store.name} can be relied on`);
     return good(check, `${bytes} bytes in ${secondsSince(began, stored)} s, and back in ${secondsSince(stored)} s`);
   };
@@ -45,7 +46,7 @@ export async function probeStore(store: Store): Promise<Finding[]> {
     if (!(await attempt('storing', roundTrip('storing', small, 1000)))) return findings;
     await attempt('listing', () => listed(store, small));
     await attempt('overwriting', async () => {
-      const refused = await store.put(small, Readable.from([Buffer.from('other')])).then(
+      const refused = await putText(store, small, 'other').then(
         () => false,
         () => true,
       );
@@ -111,12 +112,6 @@ async function removed(store: Store, keys: readonly string[]): Promise<Finding> 
       `backups can be taken, but not pruned with this key; ${keys.join(' and ')} stay`,
     );
   }
-}
-
-async function sumOf(body: Readable): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const piece of body) hash.update(piece);
-  return hash.digest('hex');
 }
 
 function* pieces(body: Buffer): Generator<Buffer> {

@@ -1,5 +1,6 @@
-// The interface of every kind of store: put, get, list and remove whole objects.
-import type { Readable } from 'node:stream';
+// The interface of every kind of store: put, get, list and remove whole objects; and texts in one, with a size limit.
+import { Readable } from 'node:stream';
+import { Failure } from '../errors.ts';
 import type { Finding } from '../finding.ts';
 import type { Host } from '../host/host.ts';
 import type { HostSettings } from '../target/host-settings.ts';
@@ -43,3 +44,26 @@ export function folderAbove(prefix: string): string {
 
 /** `connect` is the task's own, so that one connection serves a host and a store on it, and ends with the task. */
 export type StoreContext = S3Around & { connect: (settings: HostSettings) => Promise<Host> };
+
+/**
+ * Most bytes of a text of ours: manifests (with 100,000 tables about 7 MB), verdicts, RESTORE.md. What is
+ * larger is not read to its end: a store may list and return anything.
+ */
+export const largestText = 8_000_000;
+
+/** @throws Failure 7 when there is no such object, or when it is larger than `largestText`. */
+export async function getText(store: Store, key: string): Promise<string> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  // leaving the loop ends the stream
+  for await (const piece of (await store.get(key)) as AsyncIterable<Buffer>) {
+    bytes += piece.length;
+    if (bytes > largestText) throw new Failure(7, `${key} in ${store.name} is larger than ${largestText / 1e6} MB`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString();
+}
+
+export async function putText(store: Store, key: string, text: string): Promise<void> {
+  await store.put(key, Readable.from([Buffer.from(text)]));
+}

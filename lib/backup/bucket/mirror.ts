@@ -1,6 +1,7 @@
 // Incremental backup of a bucket: each object is copied to the store once, and the index of a backup names the copy of each object.
 import type { Say } from '../../report/items.ts';
-import { Readable, Writable } from 'node:stream';
+import { seldom } from '../../report/transfer-progress.ts';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
@@ -11,7 +12,7 @@ import type { Store } from '../../store/store.ts';
 import { copiesOf, copyName, indexName, readIndex, renderLine, type IndexLine } from './object-list.ts';
 import { isComplete, type StoredBackup } from '../catalog.ts';
 import { fetchPart } from '../verify/parts.ts';
-import { measure, writeStream, type Remote } from '../../host/run.ts';
+import { measure, readThrough, writeStream, type Remote } from '../../host/run.ts';
 import type { Manifest, Part } from '../manifest.ts';
 
 /** Objects on their way at once: of many small ones each costs several round trips. */
@@ -20,30 +21,17 @@ const tries = 3;
 
 type BucketFacts = NonNullable<Manifest['bucket']>;
 
-type MirrorRequest = {
-  target: Target;
-  source: AppBucket;
-  /** On the host, for the index while it grows. */
-  scratch: string;
-};
-/** Stores what a command on the host prints. */
-type Put = (
-  name: Part['name'],
-  command: Command,
-  atMost: undefined,
-  raw: string,
-) => Promise<{ bytes: number; sha256: string }>;
-
 /**
  * Brings the store's copies up to date and stores their index. Copies of an interrupted run are found again and
- * read, not copied. Only for who has the target's lock. @throws whatever the bucket or the store says.
+ * read, not copied. Only for who has the target's lock. `scratch` is on the host, for the index while it grows; `put` stores
+ * what a command there prints. @throws whatever the bucket or the store says.
  */
 export async function sendBucket(
   way: Remote,
   store: Store,
-  { target, source, scratch }: MirrorRequest,
+  { target, source, scratch }: { target: Target; source: AppBucket; scratch: string },
   before: readonly StoredBackup[],
-  put: Put,
+  put: (name: string, command: Command, atMost: undefined, raw: string) => Promise<{ bytes: number; sha256: string }>,
   say: Say,
 ): Promise<{ part: Part; facts: BucketFacts }> {
   const copies = copiesOf(target);
@@ -53,7 +41,7 @@ export async function sendBucket(
   const { prefix = '' } = target.backup?.bucket ?? {};
   const facts: BucketFacts = { from: source.name, prefix, objects: 0, bytes: 0, copied: 0, noted: [] };
   const note = (what: string) => void (facts.noted.length < 1000 && facts.noted.push(what));
-  let told = Date.now();
+  const tell = seldom(say);
 
   const keep = async (one: ListedObject): Promise<IndexLine | undefined> => {
     if (way.signal.aborted) throw way.signal.reason;
@@ -97,9 +85,7 @@ export async function sendBucket(
         yield Buffer.from(batch);
         batch = '';
       }
-      if (Date.now() - told < 5000) continue;
-      told = Date.now();
-      say(`${facts.objects} objects, ${facts.copied} of them copied`);
+      tell(() => `${facts.objects} objects, ${facts.copied} of them copied`);
     }
     if (batch) yield Buffer.from(batch);
   }
@@ -159,10 +145,7 @@ async function adopt(
 ): Promise<KnownCopies | undefined> {
   const headers = await source.headersOf(key);
   if (!headers) return undefined;
-  const meter = measure();
-  const nowhere = new Writable({ write: (_piece, _encoding, done) => done() });
-  await pipeline(await store.get(copy), meter.stream, nowhere);
-  return { bytes: meter.bytes(), sha256: meter.sha256(), headers };
+  return { ...(await readThrough(await store.get(copy))), headers };
 }
 
 /** Works on several at once and gives the results in the order of the items. */

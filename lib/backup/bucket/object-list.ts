@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { sha256 } from '../../host/checksum.ts';
 import * as v from 'valibot';
 import { Failure } from '../../errors.ts';
-import { lines, script, sh, type Command } from '../../host/sh.ts';
+import { lines, script, sh } from '../../host/sh.ts';
 import type { ListedObject } from '../../store/s3/app-bucket.ts';
 import { asDamage } from '../verify/damage.ts';
-import { readStream, type Remote } from '../../host/run.ts';
+import { readStream, recordsOf, type Remote } from '../../host/run.ts';
 import { prefixOf, type Part } from '../manifest.ts';
 
 export const indexName = 'bucket-index.jsonl.zst';
@@ -59,9 +59,6 @@ export function readLine(written: string): IndexLine {
   throw new Failure(7, `the index of the bucket has a line that cannot be read: ${written.slice(0, 100)}`);
 }
 
-/** Of one line; a key has 1,024 bytes at most, and a piece of a stream has up to 64 kB. */
-const mostPieces = 100;
-
 /**
  * Reads the index that was fetched into `folder` on the host, line by line, never more than was promised.
  * @throws Failure 7 when it is not, to the byte, what was written.
@@ -71,27 +68,17 @@ export async function* readIndex(way: Remote, folder: string, part: Part): Async
   const command = lines(script('set -o pipefail'), sh`zstd -dqc ${file} | head -c ${part.rawBytes + 1}`);
   const hash = createHash('sha256');
   let bytes = 0;
-  let rest: Buffer[] = [];
-  for await (const piece of unpacked(way, command)) {
-    hash.update(piece);
-    bytes += piece.length;
-    let from = 0;
-    for (let end = piece.indexOf(10); end >= 0; end = piece.indexOf(10, from)) {
-      yield readLine(Buffer.concat([...rest, piece.subarray(from, end)]).toString());
-      rest = [];
-      from = end + 1;
-    }
-    if (from < piece.length) rest.push(piece.subarray(from));
-    if (rest.length > mostPieces) throw new Failure(7, 'the index of the bucket has a line without an end');
-  }
-  if (rest.length || bytes !== part.rawBytes || hash.digest('hex') !== part.rawSha256)
-    throw new Failure(7, 'the index of the bucket is not what was written');
-}
-
-async function* unpacked(way: Remote, command: Command): AsyncGenerator<Buffer> {
   try {
-    for await (const piece of readStream(way, command, 'unpacking the index of the bucket')) yield Buffer.from(piece);
+    const unpacked = readStream(way, command, 'unpacking the index of the bucket');
+    for await (const found of recordsOf(unpacked, 10, 'the index of the bucket'))
+      for (const line of found) {
+        hash.update(line).update('\n');
+        bytes += line.length + 1;
+        yield readLine(line.toString());
+      }
   } catch (error) {
     throw asDamage(error);
   }
+  if (bytes !== part.rawBytes || hash.digest('hex') !== part.rawSha256)
+    throw new Failure(7, 'the index of the bucket is not what was written');
 }

@@ -1,5 +1,6 @@
 // Restores the objects of a bucket from a backup: as files in a folder here, or back into the bucket that the app uses.
 import type { Say } from '../../report/items.ts';
+import { seldom } from '../../report/transfer-progress.ts';
 import { createWriteStream } from 'node:fs';
 import { appendFile, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -76,8 +77,6 @@ async function checked(
   return end;
 }
 
-export type PutBackResult = { put: number; aside: number; removed: number };
-
 /**
  * Puts back what the bucket does not have, or has otherwise; what is replaced is put aside in the bucket first.
  * `exact`: what came later goes aside too.
@@ -85,20 +84,15 @@ export type PutBackResult = { put: number; aside: number; removed: number };
 export async function bucketBack(
   way: Remote,
   held: CompleteBackup,
-  {
-    folder,
-    part,
-    source,
-    stamp,
-    exact,
-  }: { folder: string; part: Part; source: AppBucket; stamp: string; exact: boolean },
+  request: { folder: string; part: Part; source: AppBucket; stamp: string; exact: boolean },
   say: Say,
-): Promise<PutBackResult> {
+): Promise<{ put: number; aside: number; removed: number }> {
+  const { folder, part, source, stamp, exact } = request;
   const there = new Map<string, string>();
   const looks = ({ etag, bytes }: { etag: string; bytes: number }) => `${etag} ${bytes}`;
   for await (const one of source.list()) there.set(one.key, looks(one));
-  const done: PutBackResult = { put: 0, aside: 0, removed: 0 };
-  let told = Date.now();
+  const done = { put: 0, aside: 0, removed: 0 };
+  const tell = seldom(say);
   const put = async (line: IndexLine) => {
     if (way.signal.aborted) throw way.signal.reason;
     const now = there.get(line.key);
@@ -110,9 +104,7 @@ export async function bucketBack(
     }
     await source.put(line.key, await checked(held, line), line.bytes, line.headers);
     done.put++;
-    if (Date.now() - told < 5000) return;
-    told = Date.now();
-    say(`${done.put} objects restored`);
+    tell(() => `${done.put} objects restored`);
   };
   for await (const _ of inOrder(readIndex(way, folder, part), atOnce, put));
   if (exact)

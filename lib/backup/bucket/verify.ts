@@ -1,11 +1,10 @@
 // Compares the copies of a bucket's objects with a backup's index: all present with their sizes, and some read again.
 import type { Check } from '../../finding.ts';
-import { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { Item } from '../../report/report.ts';
+import type { Item, Say } from '../../report/items.ts';
+import { seldom } from '../../report/transfer-progress.ts';
 import { copiesOf, readIndex, type IndexLine } from './object-list.ts';
 import type { CompleteBackup } from '../catalog.ts';
-import { measure, type Remote } from '../../host/run.ts';
+import { readThrough, type Remote } from '../../host/run.ts';
 import type { Manifest, Part } from '../manifest.ts';
 
 type BucketFacts = NonNullable<Manifest['bucket']>;
@@ -21,24 +20,19 @@ export function bucketItems(
   note: (...found: Check[]) => void,
 ): Item[] {
   let chosen: IndexLine[] = [];
-  return [
-    {
-      title: `Look for the ${facts.objects} objects of the bucket ${facts.from} in ${held.store.name}`,
-      run: async () => {
-        const found = await lookFor(way, held, folder, part, sample);
-        chosen = found.chosen;
-        note(...judge(facts, found));
-      },
+  const looking: Item = {
+    title: `Look for the ${facts.objects} objects of the bucket ${facts.from} in ${held.store.name}`,
+    run: async () => {
+      const found = await lookFor(way, held, folder, part, sample);
+      chosen = found.chosen;
+      note(...judge(facts, found));
     },
-    ...(sample && facts.objects
-      ? [
-          {
-            title: `Read ${sample < facts.objects ? `${sample} of them` : 'all of them'} again`,
-            run: async (say: (line: string) => void) => note(await reread(way, held, chosen, say)),
-          },
-        ]
-      : []),
-  ];
+  };
+  const reading: Item = {
+    title: `Read ${sample < facts.objects ? `${sample} of them` : 'all of them'} again`,
+    run: async say => note(await reread(way, held, chosen, say)),
+  };
+  return sample && facts.objects ? [looking, reading] : [looking];
 }
 
 type Found = { count: number; bytes: number; odd: string[]; chosen: IndexLine[] };
@@ -76,28 +70,14 @@ function judge(facts: BucketFacts, { count, bytes, odd }: Found): Check[] {
   ];
 }
 
-async function reread(
-  way: Remote,
-  held: CompleteBackup,
-  chosen: IndexLine[],
-  say: (line: string) => void,
-): Promise<Check> {
+async function reread(way: Remote, held: CompleteBackup, chosen: IndexLine[], say: Say): Promise<Check> {
   const odd: string[] = [];
-  let told = Date.now();
+  const tell = seldom(say);
   for (const [index, { key, copy, sha256 }] of chosen.entries()) {
-    const meter = measure();
-    const nowhere = new Writable({ write: (_piece, _encoding, done) => done() });
-    const body = await held.store.get(`${copiesOf(held.manifest)}${copy}`);
-    await pipeline(body, meter.stream, nowhere, { signal: way.signal });
-    if (meter.sha256() !== sha256) odd.push(`${key} (its copy ${copy.slice(0, 12)}…) has a different checksum`);
-    if (Date.now() - told < 5000) continue;
-    told = Date.now();
-    say(`${index} of ${chosen.length} read`);
+    const found = await readThrough(await held.store.get(`${copiesOf(held.manifest)}${copy}`), way.signal);
+    if (found.sha256 !== sha256) odd.push(`${key} (its copy ${copy.slice(0, 12)}…) has a different checksum`);
+    tell(() => `${index} of ${chosen.length} read`);
   }
-  const good = !odd.length;
-  return {
-    name: 'objects read again',
-    good,
-    found: good ? `${chosen.length}, as they were` : odd.slice(0, 5).join('; '),
-  };
+  const found = odd.length ? odd.slice(0, 5).join('; ') : `${chosen.length}, as they were`;
+  return { name: 'objects read again', good: !odd.length, found };
 }

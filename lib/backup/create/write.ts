@@ -1,14 +1,12 @@
 // Writes one backup to one store: the parts as a stream, then the manifest, which is read back.
 import { taskCommand } from '../../target/command.ts';
 import type { Say } from '../../report/items.ts';
-import { Readable, PassThrough } from 'node:stream';
+import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
-import type { Command } from '../../host/sh.ts';
 import type { AppBucket } from '../../store/s3/app-bucket.ts';
-import { boundedText } from '../../store/bounded-text.ts';
-import type { Store } from '../../store/store.ts';
+import { getText, putText, type Store } from '../../store/store.ts';
 import type { Snapshot } from '../../database/copy-between-deploys.ts';
 import { sendBucket } from '../bucket/mirror.ts';
 import { backupsIn, isComplete, isFinished, keyOf, type StoredBackup } from '../catalog.ts';
@@ -64,8 +62,9 @@ export async function writeBackup(
 ): Promise<Manifest> {
   const { target, id, now, snapshot, survey, scratch } = material;
   const recipients = recipientsOf(target);
-  const sending: Send = (name, command, atMost, raw) =>
-    send(way, store, material, { name: storedName(name, recipients), command, atMost, raw }, say);
+  // copies of a bucket are shared by backups with and without encryption, and so is the index that names them
+  const put = putting(way, store, material, say);
+  const sending: Send = (name, ...rest) => put(storedName(name, recipients), ...rest);
   const parts: Part[] = [];
   const tools: Record<string, string> = {};
   let files: Manifest['files'] = null;
@@ -85,8 +84,6 @@ export async function writeBackup(
   }
 
   const own = material.own && (await sendOwn(material.own, sending));
-  // copies of a bucket are shared by backups with and without encryption, and so is the index that names them
-  const put: Send = (name, command, atMost, raw) => send(way, store, material, { name, command, atMost, raw }, say);
   const bucket = material.source && (await sendBucket(way, store, { ...material, source: material.source }, before, put, say)); // prettier-ignore
   for (const more of [own, bucket]) if (more) parts.push(more.part);
 
@@ -115,40 +112,31 @@ export async function writeBackup(
   const written = renderManifest(manifest);
   const key = keyOf(target, id, manifestName);
   holds();
-  await store.put(key, Readable.from([Buffer.from(written)]));
+  await putText(store, key, written);
   // if the store does not return what was written, the backup is not in it
-  const back = await boundedText(store, key);
+  const back = await getText(store, key);
   readManifest(back, { ...target, id });
   if (back !== written) throw new Failure(7, `${store.name} returned a different manifest than was written`);
   return manifest;
 }
 
-async function send(
-  way: Remote,
-  store: Store,
-  { target, id }: Material,
-  {
-    name,
-    command,
-    atMost,
-    raw,
-  }: { name: Part['name']; command: Command; atMost: number | undefined; raw: string | undefined },
-  say: Say,
-): ReturnType<Send> {
-  let said = '';
-  const meter = measure(progress(name, atMost === undefined ? undefined : { bytes: atMost, atMost: true }, say));
-  const body = new PassThrough();
-  const flow = readStream(way, command, `reading for ${name}`, errors => (said = errors));
-  // the store gets the end of the stream only when the command has succeeded
-  const flowing = pipeline(flow, meter.stream, body);
-  flowing.catch(() => {});
-  const { bytes } = await store.put(keyOf(target, id, name), body, atMost).catch((error: unknown) => {
-    throw packingFault(error);
-  });
-  await flowing;
-  if (bytes !== meter.bytes())
-    throw new Failure(7, `${store.name} says that ${name} has ${bytes} bytes, and ${meter.bytes()} were sent`);
-  const sha256 = meter.sha256();
-  verifyPacked(name, said, sha256, raw);
-  return { name, bytes, sha256, said };
+function putting(way: Remote, store: Store, { target, id }: Material, say: Say): Send {
+  return async (name, command, atMost, raw) => {
+    let said = '';
+    const meter = measure(progress(name, atMost === undefined ? undefined : { bytes: atMost, atMost: true }, say));
+    const body = new PassThrough();
+    const flow = readStream(way, command, `reading for ${name}`, errors => (said = errors));
+    // the store gets the end of the stream only when the command has succeeded
+    const flowing = pipeline(flow, meter.stream, body);
+    flowing.catch(() => {});
+    const { bytes } = await store.put(keyOf(target, id, name), body, atMost).catch((error: unknown) => {
+      throw packingFault(error);
+    });
+    await flowing;
+    if (bytes !== meter.bytes())
+      throw new Failure(7, `${store.name} says that ${name} has ${bytes} bytes, and ${meter.bytes()} were sent`);
+    const sha256 = meter.sha256();
+    verifyPacked(name, said, sha256, raw);
+    return { name, bytes, sha256, said };
+  };
 }

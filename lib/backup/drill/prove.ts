@@ -1,14 +1,16 @@
-// One drill: restores a backup into scratch space, opens it, counts it, starts the app from it; the result is its verdict.
+// One drill: restores a backup into scratch space, opens it, counts it, starts the app from it; its verdict is kept beside the backup and in drills.log.
 import { secondsSince } from '../../duration.ts';
 import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';
 import { thisMachine } from '../../target/host-settings.ts';
-import { Failure } from '../../errors.ts';
+import { Failure, messageOf } from '../../errors.ts';
 import { trialOf } from '../../database/postgres/restore-test.ts';
-import { remoteOn } from '../../host/run.ts';
+import { remoteOn, run } from '../../host/run.ts';
+import { remoteOf } from '../../runtime/runtime-of.ts';
+import { putText } from '../../store/store.ts';
 import type { Context } from '../../task/context.ts';
 import { fewObjects } from '../bucket/verify.ts';
-import type { CompleteBackup } from '../catalog.ts';
+import { keyOf, type CompleteBackup } from '../catalog.ts';
 import { identityFor } from '../encryption.ts';
 import { matcher } from '../restore/selection.ts';
 import { baseAnywhere, baseOn, openScratch } from '../scratch.ts';
@@ -16,7 +18,7 @@ import { openBackup, toolsToOpen } from '../verify/open.ts';
 import { verifyRoom } from '../verify/parts.ts';
 import { withBad } from '../verify/record-damage.ts';
 import { appChecks } from './app-checks.ts';
-import type { Verdict } from './verdict.ts';
+import { logVerdict, renderVerdict, verdictName, type Verdict } from './verdict.ts';
 
 export type DrillContext = Pick<Context, 'connect' | 'environment' | 'report' | 'signal' | 'who'> & {
   args: { here: boolean; all: boolean };
@@ -71,4 +73,21 @@ export async function proveBackup(
     checks: bad ? withBad(checks, bad.message) : checks,
   };
   return { verdict, bad };
+}
+
+/** @throws Failure when it cannot be written; on the host only when the drill was there */
+export async function recordVerdict(
+  { args, connect, report, signal }: DrillContext,
+  target: Target,
+  held: CompleteBackup,
+  verdict: Verdict,
+): Promise<void> {
+  await putText(held.store, keyOf(target, held.id, verdictName(verdict)), renderVerdict(verdict));
+  try {
+    await run(await remoteOf(target, { connect, signal }), logVerdict(target, verdict), 'writing drills.log');
+  } catch (error) {
+    // a drill elsewhere is for the day on which the server is gone
+    if (!args.here) throw error;
+    report.warn(`the verdict is not in drills.log: ${messageOf(error)}`);
+  }
 }

@@ -8,7 +8,6 @@ import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { inTheirPlace } from './tar-stream.ts';
 import { run, type Remote } from '../../host/run.ts';
 import { leavesOut, readPatterns, type Pattern } from '../../target/exclude-patterns.ts';
-import { leftOutBy } from './find-excludes.ts';
 
 /** How many paths a pattern of ops.yml leaves out, and not how much is in them. */
 export type Excluded = { pattern: string; count: number };
@@ -42,7 +41,6 @@ export async function lookAhead(way: Remote, target: Target, files: BackupFiles)
 ${looking}
 } | sort -z | uniq -zc | tr '\\0' '\\n' | sed -e 's/^ *\\([0-9]*\\) -/excluded \\1 /' -e 's/^ *[0-9]* +//'`), 'looking at the files'); // prettier-ignore
   verifyFolders(said, target, files);
-  verifyStores(said, target, files, patterns);
   return countsIn(said, patterns);
 }
 
@@ -51,6 +49,15 @@ export function countsIn(said: string, patterns: readonly Pattern[]): Excluded[]
     pattern: text,
     count: Number(new RegExp(`^excluded (\\d+) ${index}$`, 'm').exec(said)?.[1] ?? 0),
   }));
+}
+
+/** Words for `find` that hold for what is left out, and print `-` and the pattern's number for it. */
+export function leftOutBy(patterns: readonly Pattern[]): Command {
+  const one = ({ globs, foldersOnly }: Pattern, index: number) => {
+    const paths = globs.flatMap((glob, at) => [...(at ? ['-o'] : []), '-path', glob]);
+    return sh`${foldersOnly ? ['-type', 'd'] : []} '(' ${paths} ')' -printf ${`-${index}\\0`}`;
+  };
+  return patterns.map(one).reduce((all, next) => sh`${all} -o ${next}`);
 }
 
 /** The same look for the doctor, without counting what patterns leave out. Nothing is asked of Docker for it. */
@@ -62,18 +69,15 @@ export function foldersQuestion(target: Target): Command | undefined {
   return sh`${as} ${bash} -c ${text} 2>/dev/null | tr '\\0' '\\n' | sed 's/^+//'`;
 }
 
-/** All that is wrong with the folders, those first whose data may be gone. */
-export function folderFaults(said: string, target: Target, files: BackupFiles): Failure[] {
-  const patterns = readPatterns(files.exclude, target.root, files.include);
-  return [...oddFolders(said, target, files), ...storesWithin(said, target, files, patterns)];
-}
-
-/** @throws Failure for the first that is missing (1: data may be gone) or a link (3) */
+/** @throws Failure for the first that is missing (1: data may be gone), a link, or has a store in it (3) */
 export function verifyFolders(said: string, target: Target, files: BackupFiles): void {
-  for (const fault of oddFolders(said, target, files)) throw fault;
+  for (const fault of folderFaults(said, target, files)) throw fault;
 }
 
-function oddFolders(said: string, { root, host }: Target, { include }: BackupFiles): Failure[] {
+/** All that is wrong with the folders, those first whose data may be gone. */
+export function folderFaults(said: string, target: Target, { include, exclude }: BackupFiles): Failure[] {
+  const { root, host } = target;
+  const patterns = readPatterns(exclude, root, include);
   const missing = [...said.matchAll(/^missing (\d+)$/gm)].map(([, index]) => {
     const path = include[Number(index)] ?? '';
     return new Failure(1, `${root}/${path} does not exist, and backup.files.include names it`, { advice: `make the folder on ${host.name}, or take it out of ops.yml` }); // prettier-ignore
@@ -82,7 +86,13 @@ function oddFolders(said: string, { root, host }: Target, { include }: BackupFil
     const path = include[Number(index)] ?? '';
     return new Failure(3, `${root}/${path} is a link, to ${to}: what it leads to would not be in the backup`, { advice: adviceForLink(root, path, to) }); // prettier-ignore
   });
-  return [...missing, ...links];
+  // ops.yml is checked for this by its names; links show only here
+  const stores = [...said.matchAll(/^store (\d+) (\d+) (.*)$/gm)].flatMap(([, store, index, below = '']) => {
+    const path = include[Number(index)] ?? '';
+    if (patterns.some(pattern => leavesOut(pattern, `${path}${below}`, true))) return [];
+    return new Failure(3, `${root}/${path} has the store ${storesHere(target)[Number(store)] ?? ''} in it, and would grow each night`, { advice: `give the store a folder elsewhere, or leave it out: backup.files.exclude: [${path}${below}]` }); // prettier-ignore
+  });
+  return [...missing, ...links, ...stores];
 }
 
 /** Stores that could lie in what is backed up, also those of others; folders of this machine when the target is on it. */
@@ -90,19 +100,6 @@ function storesHere({ backup, host }: Target): string[] {
   return [...(backup?.stores ?? []), ...(backup?.otherStores ?? [])].flatMap(store => {
     if (store.kind === 'path') return host.kind === 'local' ? [store.folder] : [];
     return store.kind === 'ssh' && store.host.name === host.name ? [store.folder] : [];
-  });
-}
-
-/** ops.yml is checked for this by its names; links show only here. @throws Failure 3 */
-export function verifyStores(said: string, target: Target, files: BackupFiles, patterns: readonly Pattern[]): void {
-  for (const fault of storesWithin(said, target, files, patterns)) throw fault;
-}
-
-function storesWithin(said: string, target: Target, { include }: BackupFiles, patterns: readonly Pattern[]): Failure[] {
-  return [...said.matchAll(/^store (\d+) (\d+) (.*)$/gm)].flatMap(([, store = '', index = '', below = '']) => {
-    const path = include[Number(index)] ?? '';
-    if (patterns.some(pattern => leavesOut(pattern, `${path}${below}`, true))) return [];
-    return new Failure(3, `${target.root}/${path} has the store ${storesHere(target)[Number(store)] ?? ''} in it, and would grow each night`, { advice: `give the store a folder elsewhere, or leave it out: backup.files.exclude: [${path}${below}]` }); // prettier-ignore
   });
 }
 

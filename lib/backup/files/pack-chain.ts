@@ -1,8 +1,5 @@
 // The archives that contain the files of a backup: a full pack, and the changes that are unpacked over it.
 import type { Check } from '../../finding.ts';
-import { StringDecoder } from 'node:string_decoder';
-import { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import {
@@ -15,7 +12,7 @@ import {
 } from './inspect-archive.ts';
 import type { CompleteBackup } from '../catalog.ts';
 import { asDamage } from '../verify/damage.ts';
-import { readStream, type Remote } from '../../host/run.ts';
+import { readStream, recordsOf, type Remote } from '../../host/run.ts';
 import { partOf, plainName, type Part } from '../manifest.ts';
 
 /** `full` may belong to an earlier backup; `changes` and `gone` come together, or not at all. */
@@ -151,52 +148,26 @@ async function listArchive(
     sh`if [ -e ${list} ]; then cat ${list}; exit; fi`,
     sh`zstd -dqc ${`${folder}/${plainName(part)}`} | ${byTar(part, listingFlags)}`,
   );
-  const decoder = new StringDecoder('utf8');
-  let rest = '';
   let bytes = 0;
-  const look = eachPiece(piece => {
-    const found = (rest + decoder.write(piece)).split('\n');
-    rest = found.pop() ?? '';
-    for (const line of found) {
+  for await (const found of recordsOf(readStream(way, command, 'listing the files'), 10, 'the list of the files'))
+    for (const line of found.map(String)) {
       if (isOfTarItself(line)) continue;
       const entry = see(line);
       if (entry.kind === 'file') bytes += entry.bytes;
       if (bytes > part.rawBytes) throw new Failure(7, 'the archive unpacks to more than its manifest promises');
       each(entry);
     }
-  });
-  await pipeline(readStream(way, command, 'listing the files'), look, { signal: way.signal });
-  if (rest !== '') throw new Failure(1, 'the list of the files ends within a line');
 }
 
 async function readGone(way: Remote, folder: string, part: Part, each: (path: Buffer) => void): Promise<void> {
   const file = `${folder}/${plainName(part)}`;
   const command = lines(script('set -o pipefail'), sh`zstd -dqc ${file} | head -c ${part.rawBytes + 1}`);
-  let rest = Buffer.alloc(0);
+  const name = 'the list of what is gone';
   let bytes = 0;
-  const look = eachPiece(piece => {
-    bytes += piece.length;
-    rest = Buffer.concat([rest, piece]);
-    let from = 0;
-    for (let end = rest.indexOf(0); end >= 0; end = rest.indexOf(0, from)) {
-      each(rest.subarray(from, end));
-      from = end + 1;
+  for await (const found of recordsOf(readStream(way, command, 'listing what is gone'), 0, name))
+    for (const path of found) {
+      bytes += path.length + 1;
+      each(path);
     }
-    rest = rest.subarray(from);
-  });
-  await pipeline(readStream(way, command, 'listing what is gone'), look, { signal: way.signal });
-  if (bytes !== part.rawBytes || rest.length) throw new Failure(1, 'the list of what is gone is not what was promised');
-}
-
-function eachPiece(take: (piece: Buffer) => void): Writable {
-  return new Writable({
-    write(piece: Buffer, _encoding, done) {
-      try {
-        take(piece);
-        done();
-      } catch (error) {
-        done(error instanceof Error ? error : new Error(String(error)));
-      }
-    },
-  });
+  if (bytes !== part.rawBytes) throw new Failure(1, `${name} is not what was promised`);
 }

@@ -1,16 +1,15 @@
 // Lists the files of a backup: one pass of `find`, by the same rule as a restore, so that nothing is stored that cannot be restored.
-import { Readable, Transform } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import type { Target } from '../../target/target.ts';
 import type { BackupFiles } from '../../target/backup-settings.ts';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { readable, refusedFile } from './inspect-archive.ts';
 import { inTheirPlace } from './tar-stream.ts';
-import { countsIn, verifyFolders, verifying, verifyStores, type Excluded } from './included-folders.ts';
-import { readStream, run, writeStream, type Remote } from '../../host/run.ts';
+import { countsIn, leftOutBy, verifyFolders, verifying, type Excluded } from './included-folders.ts';
+import { readStream, recordsOf, run, writeStream, type Remote } from '../../host/run.ts';
 import { finishInventory, readInventory, type Inventory } from './inventory.ts';
 import { readPatterns, type Pattern } from '../../target/exclude-patterns.ts';
-import { leftOutBy } from './find-excludes.ts';
 
 /** How many files and folders there are and what they hold; `noted` is for people. */
 export type Survey = Inventory & { noted: string[]; excluded: Excluded[] };
@@ -66,45 +65,32 @@ echo "deep $(tr -cd '\\0' <deep | wc -c) $(tr '\\0' '\\n' <deep | head -n 1 | he
 
 type Oddity = { what: string; count: number; paths: string[] };
 
-/** Reads what `odd` has, two records for a link and what is no file, and passes on the lines of those that may come along. */
-class Judge extends Transform {
-  readonly found = new Map<string, Oddity>();
-  #rest = Buffer.alloc(0);
-  #line: Buffer | undefined;
-
-  override _transform(piece: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#rest = Buffer.concat([this.#rest, piece]);
-    let from = 0;
-    for (let end = this.#rest.indexOf(0); end >= 0; end = this.#rest.indexOf(0, from)) {
-      this.#see(this.#rest.subarray(from, end));
-      from = end + 1;
-    }
-    this.#rest = this.#rest.subarray(from);
-    done();
-  }
-
-  #see(record: Buffer): void {
-    const [mark] = record.toString('latin1', 0, 1);
-    const rest = record.subarray(1);
-    if (mark === '!') return this.#note('a setuid or setgid bit', rest.toString('latin1'), undefined);
-    if (mark === '?') return void (this.#line = Buffer.from(rest));
-    const line = this.#line ?? Buffer.alloc(0);
-    const tab = line.lastIndexOf(9);
-    const path = line.toString('latin1', 0, tab);
-    const letter = line.toString('latin1', tab + 1, tab + 2);
-    const to = letter === 'l' ? rest.toString('latin1') : undefined;
-    const refused = refusedFile(letter, path, to);
-    if (refused) return this.#note(refused.what, path, to);
-    if (path.length > mostBytes) return this.#note('a path of more than 4,095 bytes', path, undefined);
-    this.push(Buffer.concat([line, Buffer.from([0])]));
-  }
-
-  #note(what: string, path: string, to: string | undefined): void {
-    const known = this.found.get(what) ?? { what, count: 0, paths: [] };
-    this.found.set(what, known);
+/** Reads what `odd` has, two records for a link and what is no file: gives the lines of those that may come along, and notes the others in `found`. */
+async function* judge(odd: Readable, found: Map<string, Oddity>): AsyncGenerator<Buffer> {
+  const note = (what: string, path: string, to?: string) => {
+    const known = found.get(what) ?? { what, count: 0, paths: [] };
+    found.set(what, known);
     known.count++;
     if (known.paths.length < mostNamed) known.paths.push(`${shown(path)}${to === undefined ? '' : `\0${shown(to)}`}`);
-  }
+  };
+  let line: Buffer = Buffer.alloc(0);
+  for await (const records of recordsOf(odd, 0, 'the list of odd files'))
+    for (const record of records) {
+      const mark = record.toString('latin1', 0, 1);
+      const rest = record.subarray(1);
+      if (mark === '!') note('a setuid or setgid bit', rest.toString('latin1'));
+      else if (mark === '?') line = rest;
+      else {
+        const tab = line.lastIndexOf(9);
+        const path = line.toString('latin1', 0, tab);
+        const letter = line.toString('latin1', tab + 1, tab + 2);
+        const to = letter === 'l' ? rest.toString('latin1') : undefined;
+        const refused = refusedFile(letter, path, to);
+        if (refused) note(refused.what, path, to);
+        else if (path.length > mostBytes) note('a path of more than 4,095 bytes', path);
+        else yield Buffer.concat([line, Buffer.from([0])]);
+      }
+    }
 }
 
 function shown(bytes: string): string {
@@ -141,23 +127,29 @@ export async function lookThrough(
     throw unreadable(error, files);
   });
   verifyFolders(said, target, files);
-  verifyStores(said, target, files, patterns);
-  const judge = new Judge();
+  const found = new Map<string, Oddity>();
   const bytes = Number(/^odd (\d+)$/m.exec(said)?.[1] ?? 0);
   const odd = bytes ? readStream(way, sh`cat ${`${place.scratch}/odd`}`, what) : Readable.from([]);
-  const counted = await writeStream(way, finishInventory(place.scratch, files.include), odd, judge, what);
-  const oddities = [...judge.found.values()];
+  const links = Readable.from(judge(odd, found), { objectMode: false });
+  const { output } = await writeStream(
+    way,
+    finishInventory(place.scratch, files.include),
+    links,
+    new PassThrough(),
+    what,
+  );
+  const oddities = [...found.values()];
   const [, deep = '0', first = ''] = /^deep (\d+) (.*)$/m.exec(said) ?? [];
   if (deep !== '0')
     oddities.push({ what: 'a path of more than 4,095 bytes', count: Number(deep), paths: [shown(first.replace(/\t.*/, ''))] }); // prettier-ignore
-  const links = judge.found.get('a link that points outside the root');
-  for (const found of links ? counted.output.matchAll(/^alone (\d+)$/gm) : []) {
-    const path = files.include[Number(found[1])] ?? '';
-    if (!links?.paths.some(one => one.startsWith(`${path}/`))) continue;
-    throw new Failure(3, `nothing of ${target.root}/${path} can be backed up: it only has links that point outside the root, such as ${links.paths[0]?.replace('\0', ' to ') ?? ''}`, { advice: 'bring the files into the root, or name what the links lead to in the backup of another app' }); // prettier-ignore
+  const outside = found.get('a link that points outside the root')?.paths ?? [];
+  for (const [, index] of output.matchAll(/^alone (\d+)$/gm)) {
+    const path = files.include[Number(index)] ?? '';
+    if (!outside.some(one => one.startsWith(`${path}/`))) continue;
+    throw new Failure(3, `nothing of ${target.root}/${path} can be backed up: it only has links that point outside the root, such as ${outside[0]?.replace('\0', ' to ') ?? ''}`, { advice: 'bring the files into the root, or name what the links lead to in the backup of another app' }); // prettier-ignore
   }
   return {
-    ...readInventory(counted.output),
+    ...readInventory(output),
     noted: oddities.flatMap(oddityInWords),
     excluded: countsIn(said, patterns),
   };

@@ -1,8 +1,8 @@
 // Records damage found before or outside of a drill (listing, `backups verify`, restore): a verdict beside the backup and in drills.log.
 import type { Check } from '../../finding.ts';
-import { Readable } from 'node:stream';
 import type { Target } from '../../target/target.ts';
 import { messageOf } from '../../errors.ts';
+import { putText } from '../../store/store.ts';
 import type { Report } from '../../report/report.ts';
 import { Damaged, keyOf, type StoredBackup } from '../catalog.ts';
 import { run, type Remote } from '../../host/run.ts';
@@ -42,7 +42,7 @@ export async function noteDamage(
   const time = new Date().toISOString();
   const verdict: Verdict = { version: 1, backup: id, store: store.name, time, where, by, good: false, restoreSeconds: 0, checks }; // prettier-ignore
   try {
-    await store.put(keyOf(target, id, verdictName(verdict)), Readable.from([Buffer.from(renderVerdict(verdict))]));
+    await putText(store, keyOf(target, id, verdictName(verdict)), renderVerdict(verdict));
   } catch (error) {
     report.warn(`the verdict is not beside ${id} in ${store.name}: ${messageOf(error)}`);
   }

@@ -3,22 +3,19 @@ import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';
 import { targetName, taskCommand } from '../../target/command.ts';
 import { Failure } from '../../errors.ts';
-import { measure, remoteOn } from '../../host/run.ts';
+import { readThrough, remoteOn } from '../../host/run.ts';
 import type { Result } from '../../report/result.ts';
-import type { Store } from '../../store/store.ts';
+import { getText, type Store } from '../../store/store.ts';
 import { size } from '../../size.ts';
 import type { Context } from '../../task/context.ts';
 import { isFinished, type CompleteBackup, keyOf, type StoredBackup, isComplete } from '../catalog.ts';
 import { backupsOf } from '../settings.ts';
 import { otherSum, telling } from './parts.ts';
 import { noteDamage } from './record-damage.ts';
-import { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { Say } from '../../report/items.ts';
 import type { Part } from '../manifest.ts';
 import { isVerdictName, readVerdict } from '../drill/verdict.ts';
 import { neededFor } from '../files/pack-chain.ts';
-import { boundedText } from '../../store/bounded-text.ts';
 
 /**
  * @param which an id or its beginning; undefined: all of them
@@ -81,10 +78,9 @@ export async function verifyBackups(
 
 /** Reads one part and forgets it. */
 async function readPart(held: CompleteBackup, part: Part, signal: AbortSignal, say: Say): Promise<Check> {
-  const meter = measure(telling(part, say));
-  const nowhere = new Writable({ write: (_piece, _encoding, done) => done() });
-  await pipeline(await held.store.get(keyOf(held.manifest, held.id, part.name)), meter.stream, nowhere, { signal });
-  const good = meter.bytes() === part.bytes && meter.sha256() === part.sha256;
+  const body = await held.store.get(keyOf(held.manifest, held.id, part.name));
+  const { bytes, sha256 } = await readThrough(body, signal, telling(part, say));
+  const good = bytes === part.bytes && sha256 === part.sha256;
   return { name: part.name, good, found: good ? `${part.bytes} bytes` : otherSum };
 }
 
@@ -115,6 +111,6 @@ export async function reread(one: StoredBackup, known: ReadParts, signal: AbortS
 }
 
 async function rereadVerdict({ store, id }: CompleteBackup, key: string, name: string): Promise<Check> {
-  const good = readVerdict(await boundedText(store, key))?.backup === id;
+  const good = readVerdict(await getText(store, key))?.backup === id;
   return { name, good, found: good ? 'as it was written' : 'it is not what was written' };
 }

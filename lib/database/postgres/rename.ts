@@ -98,5 +98,23 @@ fi`,
     if [[ \${one:0:\${#stem}} == "$stem" && \${one:\${#stem}} =~ $1 ]]; then drop "$present" "$one"; fi
   done
 }`,
+  // give_back KEPT AWAY: makes KEPT the present one again, from wherever that was interrupted; what has its name becomes AWAY.
+  // Needs number, that of KEPT as it was noted: '' when KEPT was never whole, and then nothing came after it.
+  sh`give_back() {
+  if has "$1"; then
+    number=$(number_of "$1" "$1")
+    if has "$present" && ! has "$2"; then
+      move "$1" "$present" "$2"
+    elif ! has "$2"; then
+      # nobody can rename the database that they are in
+      ask_in "$1" -v name="$2" <<<'CREATE DATABASE :"name" TEMPLATE template0;'
+    fi
+    move "$2" "$1" "$present"
+  fi
+  if [[ ! $number ]]; then return 0; fi
+  local now
+  now=$(number_of "$present" "$present")
+  [[ $now == "$number" ]] || { echo "the database called $present is not the one with the number $number, which was there before" >&2; exit 1; }
+}`,
   sh`empty_of() { ask -v from="$1" <<<${leave} >/dev/null; }`,
 );

@@ -66,22 +66,13 @@ export number`,
           sh`trap ${sh`[ $? = 0 ] || echo ${unsure} >&2`.text} EXIT`,
           sh`look "$present" "$kept" "$failed"`,
           sh`if has "$kept"; then
-  number=$(number_of "$kept" "$kept")
   if has "$fresh"; then drop "$kept" "$fresh"; fi
-  if has "$present"; then
-    if has "$failed"; then drop "$kept" "$failed"; fi
-    move "$kept" "$present" "$failed"
-  elif ! has "$failed"; then
-    # nobody can rename the database that they are in
-    ask_in "$kept" -v name="$failed" <<<'CREATE DATABASE :"name" TEMPLATE template0;'
+  if has "$present" && has "$failed"; then
+    drop "$kept" "$failed"
+    look "$kept"
   fi
-  move "$failed" "$kept" "$present"
-fi`,
-          // without a number the copy was never whole, so nothing came after it
-          sh`if [[ $number ]]; then
-  now=$(number_of "$present" "$present")
-  [[ $now == "$number" ]] || { echo "the copy of the database with the number $number is not the one called $present" >&2; exit 1; }
-fi`,
+fi
+give_back "$kept" "$failed"`,
           sh`trap - EXIT`,
           // copies that cannot be removed are no reason to keep the app stopped
           sh`look "$present"

@@ -78,23 +78,9 @@ export number`,
         database,
         lines(
           named(stamp),
-          sh`look "$present" "$restored" "$aside"`,
-          sh`if has "$aside"; then
-  number=$(number_of "$aside" "$aside")
-  # the present one is the restored one, unless that has its own name still
-  if has "$present" && ! has "$restored"; then
-    move "$aside" "$present" "$restored"
-  elif ! has "$restored"; then
-    # nobody can rename the database that they are in
-    ask_in "$aside" -v name="$restored" <<<'CREATE DATABASE :"name" TEMPLATE template0;'
-  fi
-  move "$restored" "$aside" "$present"
-fi`,
-          // without a number nothing was begun
-          sh`if [[ $number ]]; then
-  now=$(number_of "$present" "$present")
-  [[ $now == "$number" ]] || { echo "the database called $present is not the one with the number $number, which was there before" >&2; exit 1; }
-fi`,
+          // the present one is the restored one, unless that has its own name still
+          sh`look "$present" "$restored" "$aside"
+give_back "$aside" "$restored"`,
         ),
       ),
     ),

@@ -14,12 +14,13 @@ export function folderStore(name: string, folder: string): Store {
     return join(folder, key);
   };
 
-  async function* walk(below: string): AsyncGenerator<{ path: string; own: boolean }> {
+  /** Every file whose path begins with `prefix`, and its own name. */
+  async function* walk(prefix: string, below = folderAbove(prefix)): AsyncGenerator<{ path: string; name: string }> {
     const entries = await opendir(join(folder, below)).catch(missingAsNothing);
     for await (const entry of entries ?? []) {
       const path = below === '' ? entry.name : `${below}/${entry.name}`;
-      if (entry.isDirectory()) yield* walk(path);
-      else if (entry.isFile()) yield { path, own: entry.name.startsWith('.') };
+      if (entry.isDirectory()) yield* walk(prefix, path);
+      else if (entry.isFile() && path.startsWith(prefix)) yield { path, name: entry.name };
     }
   }
 
@@ -56,8 +57,8 @@ export function folderStore(name: string, folder: string): Store {
     },
 
     async *list(prefix) {
-      for await (const { path, own } of walk(folderAbove(prefix))) {
-        if (own || !path.startsWith(prefix)) continue;
+      for await (const { path, name: own } of walk(prefix)) {
+        if (own.startsWith('.')) continue;
         const found = await stat(join(folder, path)).catch(missingAsNothing);
         if (found) yield { key: path, bytes: found.size };
       }
@@ -66,21 +67,17 @@ export function folderStore(name: string, folder: string): Store {
     async remove(key) {
       const file = place(key);
       await rm(file, { force: true });
-      // an empty folder is nothing that this store has; others are not empty and stay
-      for (let at = dirname(file); at !== folder && at.startsWith(folder); at = dirname(at))
-        if (
-          !(await rmdir(at).then(
-            () => true,
-            () => false,
-          ))
-        )
-          return;
+      try {
+        for (let at = dirname(file); at !== folder && at.startsWith(folder); at = dirname(at)) await rmdir(at);
+      } catch {
+        // an empty folder is nothing that this store has; others are not empty and stay
+      }
     },
 
     async sweep(prefix) {
       let count = 0;
-      for await (const { path } of walk(folderAbove(prefix))) {
-        if (!path.startsWith(prefix) || !isUnfinished(path)) continue;
+      for await (const { path, name: own } of walk(prefix)) {
+        if (!own.startsWith(unfinished)) continue;
         await rm(join(folder, path), { force: true });
         count++;
       }
@@ -89,15 +86,10 @@ export function folderStore(name: string, folder: string): Store {
 
     async examine(prefix, needed) {
       let count = 0;
-      for await (const { path } of walk(folderAbove(prefix)))
-        if (path.startsWith(prefix) && isUnfinished(path)) count++;
+      for await (const { name: own } of walk(prefix)) if (own.startsWith(unfinished)) count++;
       return [room(await free(), needed, folder), leftovers(count)];
     },
   };
-}
-
-function isUnfinished(path: string): boolean {
-  return path.slice(path.lastIndexOf('/') + 1).startsWith(unfinished);
 }
 
 /** Under its name at once and never over another; where a disk knows no second name for a file, by a look before. */

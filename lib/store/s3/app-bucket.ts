@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import type { BucketSource } from '../../target/backup-settings.ts';
 import { Failure } from '../../errors.ts';
-import { openClient, type S3Around } from './client.ts';
+import { clientFor, type S3Around } from './client.ts';
 import { isMissing, s3Failure } from './errors.ts';
 import { partSize, upload, type Headers } from './upload.ts';
 
@@ -31,12 +31,21 @@ const asideBegins = '.before-restore-';
 export function s3Source({ from, prefix }: BucketSource, around: S3Around): AppBucket {
   const { name, bucket: Bucket } = from;
   const root = [from.prefix, prefix].filter(Boolean).map(part => `${part}/`).join(''); // prettier-ignore
-  let opened: ReturnType<typeof open> | undefined;
-  const use = () => (opened ??= open());
-  const open = async () => ({ s3: await import('@aws-sdk/client-s3'), client: await openClient(from, around) });
+  const use = clientFor(from, around);
   const at = (key: string) => ({ Bucket, Key: `${root}${key}` });
   const stopped = (error: unknown, what: string) =>
     around.signal.aborted ? around.signal.reason : s3Failure(error, `the bucket ${name} ${what}`, from);
+
+  /** undefined: there is no such object. */
+  const ask = async <T>(what: string, work: (opened: Awaited<ReturnType<typeof use>>) => Promise<T>) => {
+    const opened = await use();
+    try {
+      return await work(opened);
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw stopped(error, what);
+    }
+  };
 
   return {
     name,
@@ -58,27 +67,17 @@ export function s3Source({ from, prefix }: BucketSource, around: S3Around): AppB
       }
     },
 
-    async read(key) {
-      const { s3, client } = await use();
-      try {
+    read: key =>
+      ask(`does not give ${JSON.stringify(key)}`, async ({ s3, client }) => {
         const found = await client.send(new s3.GetObjectCommand(at(key)));
         if (!(found.Body instanceof Readable)) throw new TypeError('the SDK gave no stream');
         return { body: found.Body, bytes: found.ContentLength ?? 0, headers: headersIn(found) };
-      } catch (error) {
-        if (isMissing(error)) return undefined;
-        throw stopped(error, `does not give ${JSON.stringify(key)}`);
-      }
-    },
+      }),
 
-    async headersOf(key) {
-      const { s3, client } = await use();
-      try {
-        return headersIn(await client.send(new s3.HeadObjectCommand(at(key))));
-      } catch (error) {
-        if (isMissing(error)) return undefined;
-        throw stopped(error, `does not tell of ${JSON.stringify(key)}`);
-      }
-    },
+    headersOf: key =>
+      ask(`does not tell of ${JSON.stringify(key)}`, async ({ s3, client }) =>
+        headersIn(await client.send(new s3.HeadObjectCommand(at(key)))),
+      ),
 
     async put(key, body, bytes, headers) {
       let broken: unknown;
@@ -104,12 +103,9 @@ export function s3Source({ from, prefix }: BucketSource, around: S3Around): AppB
     },
 
     async remove(key) {
-      const { s3, client } = await use();
-      try {
-        await client.send(new s3.DeleteObjectCommand(at(key)));
-      } catch (error) {
-        if (!isMissing(error)) throw stopped(error, `does not remove ${JSON.stringify(key)}`);
-      }
+      await ask(`does not remove ${JSON.stringify(key)}`, ({ s3, client }) =>
+        client.send(new s3.DeleteObjectCommand(at(key))),
+      );
     },
 
     asideOf: stamp => `${Bucket}/${root}${asideBegins}${stamp}/`,

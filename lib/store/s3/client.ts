@@ -8,11 +8,16 @@ export type S3Settings = Extract<StoreSettings, { kind: 's3' }>;
 /** `signal` ends an upload that is under way, and its parts are taken away. */
 export type S3Around = { environment: NodeJS.ProcessEnv; signal: AbortSignal };
 
-/** @throws Failure 3 when a secret is not where ops.yml says. */
-export async function openClient(settings: S3Settings, { environment, signal }: S3Around): Promise<S3Client> {
+/** Gives the SDK and a client, made when they are used first. @throws Failure 3 when a secret is not where ops.yml says. */
+export function clientFor(settings: S3Settings, around: S3Around): () => ReturnType<typeof openClient> {
+  let opened: ReturnType<typeof openClient> | undefined;
+  return () => (opened ??= openClient(settings, around));
+}
+
+async function openClient(settings: S3Settings, { environment, signal }: S3Around) {
   const [key, secret] = [await readSecret(settings.key, environment), await readSecret(settings.secret, environment)];
-  const { S3Client: Client } = await import('@aws-sdk/client-s3');
-  const client = new Client({
+  const s3 = await import('@aws-sdk/client-s3');
+  const client = new s3.S3Client({
     region: settings.region,
     ...(settings.endpoint === undefined ? {} : { endpoint: settings.endpoint }),
     forcePathStyle: settings.pathStyle,
@@ -25,7 +30,7 @@ export async function openClient(settings: S3Settings, { environment, signal }: 
     requestHandler: { connectionTimeout: 10_000, socketTimeout: 60_000 },
   });
   endWith(client, signal);
-  return client;
+  return { s3, client };
 }
 
 /** What goes out at once: TLS makes a second copy of it, and of a whole part that would be as much memory again. */

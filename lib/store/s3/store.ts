@@ -3,7 +3,7 @@ import { PassThrough, Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ListMultipartUploadsCommandOutput, StorageClass } from '@aws-sdk/client-s3';
 import { Failure } from '../../errors.ts';
-import { openClient, type S3Around, type S3Settings } from './client.ts';
+import { clientFor, type S3Around, type S3Settings } from './client.ts';
 import { examineBucket } from './checks.ts';
 import { isEmpty, isMissing, s3Failure } from './errors.ts';
 import { partSize, upload } from './upload.ts';
@@ -12,13 +12,7 @@ import { verifyKey, type Store } from '../store.ts';
 export function s3Store(settings: S3Settings, around: S3Around): Store {
   const { signal } = around;
   const { name, bucket: Bucket } = settings;
-  let opened: ReturnType<typeof open> | undefined;
-  const use = () => (opened ??= open());
-  const open = async () => ({
-    s3: await import('@aws-sdk/client-s3'),
-    client: await openClient(settings, around),
-  });
-
+  const use = clientFor(settings, around);
   // the SDK's type has Amazon's classes only, and others have their own
   const headers = settings.storageClass === undefined ? {} : { StorageClass: settings.storageClass as StorageClass };
   const root = settings.prefix === '' ? '' : `${settings.prefix}/`;

@@ -1,8 +1,7 @@
 // A store that is a folder on a host, over ssh, like `user@host:/path` for rsync, with nothing there but bash and coreutils.
 import { posix } from 'node:path';
-import { StringDecoder } from 'node:string_decoder';
 import { taskCommand } from '../../target/command.ts';
-import { readStream, run, remoteOn } from '../../host/run.ts';
+import { readStream, recordsOf, run, remoteOn } from '../../host/run.ts';
 import type { StoreSettings } from '../../target/backup-settings.ts';
 import type { Finding } from '../../finding.ts';
 import { Failure } from '../../errors.ts';
@@ -39,6 +38,14 @@ export function sshStore(
   const free = async () =>
     Number(await run(await reach(), sh`df -PB1 ${folder} | awk 'NR==2 {print $4}'`, 'asking for its room'));
 
+  const ask = async (command: Command, doing: string, failed: string) => {
+    try {
+      return await run(await reach(), command, doing);
+    } catch (error) {
+      throw refused(error, failed);
+    }
+  };
+
   return {
     name,
     free,
@@ -59,33 +66,21 @@ export function sshStore(
 
     async get(key) {
       const file = place(key);
-      const what = `${key} cannot be read from the store ${name}`;
-      try {
-        const way = await reach();
-        const there = sh`if [ -f ${file} ]; then echo yes; else why=$(stat ${file} 2>&1); case $why in *'Permission denied'*) printf '%s\\n' "$why" >&2; exit 1 ;; esac; fi`;
-        if ((await run(way, there, `looking for ${key}`)).trim() === 'yes')
-          return readStream(way, sh`cat ${file}`, `reading ${key} from ${name}`);
-      } catch (error) {
-        throw refused(error, what);
-      }
+      const there = sh`if [ -f ${file} ]; then echo yes; else why=$(stat ${file} 2>&1); case $why in *'Permission denied'*) printf '%s\\n' "$why" >&2; exit 1 ;; esac; fi`;
+      const said = await ask(there, `looking for ${key}`, `${key} cannot be read from the store ${name}`);
+      if (said.trim() === 'yes') return readStream(await reach(), sh`cat ${file}`, `reading ${key} from ${name}`);
       throw new Failure(7, `the store ${name} has no ${key}`, { advice: `look into ${folder} on ${host.name}` });
     },
 
     async *list(prefix) {
-      const decoder = new StringDecoder('utf8');
-      let rest = '';
       try {
         const command = find(prefix, sh`! -name ${'.*'}`, sh`-printf '%s %p\\0'`);
-        for await (const piece of readStream(await reach(), command, `looking through ${folder}`)) {
-          const found = (rest + decoder.write(piece)).split('\0');
-          rest = found.pop() ?? '';
-          // no name on a disk is that long
-          if (rest.length > 100_000) throw new Failure(1, 'its listing cannot be read');
-          for (const one of found) {
+        const listing = readStream(await reach(), command, `looking through ${folder}`);
+        for await (const found of recordsOf(listing, 0, 'its listing'))
+          for (const one of found.map(String)) {
             const [, bytes = '', path = ''] = /^(\d+) \.\/(.*)$/s.exec(one) ?? [];
             yield { key: path, bytes: Number(bytes) };
           }
-        }
       } catch (error) {
         throw refused(error, `the store ${name} cannot be listed`);
       }
@@ -101,11 +96,7 @@ export function sshStore(
         above !== '.' && sh`rmdir -p --ignore-fail-on-non-empty -- ${above} 2>/dev/null`,
         script('exit 0'),
       );
-      try {
-        await run(await reach(), command, `removing ${key}`);
-      } catch (error) {
-        throw refused(error, `${key} cannot be deleted from the store ${name}`);
-      }
+      await ask(command, `removing ${key}`, `${key} cannot be deleted from the store ${name}`);
     },
 
     async sweep(prefix) {
@@ -115,11 +106,7 @@ export function sshStore(
 ${find(prefix, sh`-name ${`${unfinished}*`}`, sh`-delete -printf x`)}
 } | wc -c`,
       );
-      try {
-        return Number(await run(await reach(), command, 'sweeping'));
-      } catch (error) {
-        throw refused(error, `unfinished uploads cannot be aborted in the store ${name}`);
-      }
+      return Number(await ask(command, 'sweeping', `unfinished uploads cannot be aborted in the store ${name}`));
     },
 
     async examine(prefix, needed): Promise<Finding[]> {

@@ -11,7 +11,7 @@ import { noteDamage } from '../../../../lib/backup/verify/record-damage.ts';
 import { readDrills, standingProofs } from '../../../../lib/backup/drill/last-proven.ts';
 import { isVerdictName } from '../../../../lib/backup/drill/verdict.ts';
 import { Failure } from '../../../../lib/errors.ts';
-import { mostText } from '../../../../lib/store/bounded-text.ts';
+import { largestText } from '../../../../lib/store/store.ts';
 import { folderStore } from '../../../../lib/store/folder/store.ts';
 import type { Store } from '../../../../lib/store/store.ts';
 import { failure } from '../../../support/failing.ts';
@@ -74,7 +74,7 @@ test('what a store gives without an end is damage of that backup, and never read
     };
     const held = await backupsIn(endless, target);
     assert.is(held.length, 3);
-    assert.ok(given < mostText + 1_000_000, `${given} bytes of ${key} were read`);
+    assert.ok(given < largestText + 1_000_000, `${given} bytes of ${key} were read`);
     assert.is(isComplete(held[0] as StoredBackup), isWholeStill, key);
     assert.ok(held.slice(1).every(isComplete));
     if (isWholeStill) assert.is(held[0]?.verdict, undefined);
