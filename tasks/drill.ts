@@ -1,9 +1,7 @@
 // Proves a backup: restores it into scratch space, opens it, counts it, and records a dated verdict.
-import { choose } from '../lib/backup/catalog.ts';
 import { proveBackup, recordVerdict } from '../lib/backup/drill/prove.ts';
 import { afterwards } from '../lib/backup/monitor/watch.ts';
-import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
-import { notingDamage } from '../lib/backup/verify/record-damage.ts';
+import { chooseBackup } from '../lib/backup/verify/record-damage.ts';
 import { Failure } from '../lib/errors.ts';
 import { remoteOn } from '../lib/host/run.ts';
 import { targetName, taskCommand } from '../lib/target/command.ts';
@@ -26,16 +24,11 @@ export default task(import.meta.url, {
   ended: (context, end) => afterwards(context, 'drill', end),
 
   async run(context) {
-    const { args, positionals, report, who } = context;
-    const [id] = positionals;
+    const { report, who } = context;
     const target = await context.target();
     const { app, environment } = target;
-    const at = args.at === undefined ? undefined : readAt(args.at);
-    const stores = await openStores(target, context, args.store);
-    const all = await backupsOf(stores, target);
     const met = { by: who, where: 'another machine', found: 'drill' } as const;
-    const onHost = () => remoteOn(target.host, context);
-    const held = await notingDamage(target, met, () => choose(all, { id, at }, target), onHost, report);
+    const held = await chooseBackup(context, target, met, () => remoteOn(target.host, context));
 
     const { verdict, bad } = await proveBackup(context, target, held);
     await recordVerdict(context, target, held, verdict);

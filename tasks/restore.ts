@@ -3,13 +3,11 @@ import { targetName } from '../lib/target/command.ts';
 import type { Check } from '../lib/finding.ts';
 import { resolve } from 'node:path';
 import { identityFor } from '../lib/backup/encryption.ts';
-import { choose } from '../lib/backup/catalog.ts';
 import { remoteOn } from '../lib/host/run.ts';
 import { confirmRestore } from '../lib/backup/restore/confirm.ts';
 import { restoreToFolder } from '../lib/backup/restore/to-folder.ts';
 import { restoreToTarget } from '../lib/backup/restore/to-target.ts';
-import { noteDamage, notingDamage } from '../lib/backup/verify/record-damage.ts';
-import { backupsOf, openStores, readAt } from '../lib/backup/settings.ts';
+import { chooseBackup, noteDamage } from '../lib/backup/verify/record-damage.ts';
 import { selectionOf } from '../lib/backup/restore/selection.ts';
 import { Failure } from '../lib/errors.ts';
 import { span } from '../lib/duration.ts';
@@ -43,17 +41,12 @@ export default task(import.meta.url, {
   },
 
   async run(context) {
-    const { args, positionals, report, who } = context;
+    const { args, report, who } = context;
     const checks: Check[] = [];
-    const [which] = positionals;
     const target = await context.target();
-    const at = args.at === undefined ? undefined : readAt(args.at);
-    const stores = await openStores(target, context, args.store);
-    const all = await backupsOf(stores, target);
-    const choosing = () => choose(all, { id: which, at }, target);
     const met = { by: who, where: 'another machine', found: 'restore' } as const;
     const onItsHost = args.to === undefined ? () => remoteOn(target.host, context) : undefined;
-    const held = args.plan ? choosing() : await notingDamage(target, met, choosing, onItsHost, report);
+    const held = await chooseBackup(context, target, args.plan ? undefined : met, onItsHost);
     const wanted = selectionOf(target, held, args.only);
     const identity = args.plan ? undefined : await identityFor(target, held, context.environment);
     const age = span((Date.now() - held.time.getTime()) / 1000);

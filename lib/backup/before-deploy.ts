@@ -7,16 +7,12 @@ import { messageOf } from '../errors.ts';
 import { remoteOn, run } from '../host/run.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
 import { inItsPlace, snapshotNames } from '../database/sqlite/snapshot.ts';
-import { parseLog, type LogLine } from '../release/log.ts';
+import { parseLog } from '../release/log.ts';
 import { sha7 } from '../release/release.ts';
 import type { Report } from '../report/report.ts';
 import type { Result } from '../report/result.ts';
 import { size } from '../size.ts';
 import type { Context } from '../task/context.ts';
-
-export type BeforeDeployContext = Pick<Context, 'connect' | 'report' | 'signal'> & {
-  args: { store: string | undefined };
-};
 
 export type BeforeDeploy = {
   /** Of the attempt: `20261120-120004`. */
@@ -29,6 +25,10 @@ export type BeforeDeploy = {
   release: string | undefined;
   /** What that deploy put live. */
   next: string | undefined;
+};
+
+export type BeforeDeployContext = Pick<Context, 'connect' | 'report' | 'signal'> & {
+  args: { store: string | undefined };
 };
 
 /** Whether a word could be the id of one. */
@@ -73,10 +73,8 @@ function readBeforeDeploy(said: string): BeforeDeploy[] {
       const [, bytes, seconds, file = ''] = /^snapshot (\d+) ([\d.]+) (\/.*)$/.exec(line) ?? [];
       const [id] = /\d{8}-\d{6}(-\d+)?(?=[^/]*$)/.exec(file) ?? [];
       if (id === undefined) return [];
-      const of: LogLine | undefined = log.findLast(one => one.snapshot === file);
-      return [
-        { id, time: new Date(Number(seconds) * 1000), bytes: Number(bytes), file, release: of?.was, next: of?.sha },
-      ];
+      const { was: release, sha: next } = log.findLast(one => one.snapshot === file) ?? {};
+      return [{ id, time: new Date(Number(seconds) * 1000), bytes: Number(bytes), file, release, next }];
     })
     .toSorted((one, other) => other.time.getTime() - one.time.getTime());
 }
@@ -95,16 +93,8 @@ export function rowOf(one: BeforeDeploy, now: Date, host: string): string[] {
 }
 
 export function dataOf(one: BeforeDeploy) {
-  const { id, time, bytes, file, release, next } = one;
-  return {
-    kind: 'before deploy',
-    id,
-    time: time.toISOString(),
-    bytes,
-    file,
-    release: release ?? null,
-    next: next ?? null,
-  };
+  const { time, release = null, next = null } = one;
+  return { kind: 'before deploy', ...one, time: time.toISOString(), release, next };
 }
 
 export function shownSnapshot(one: BeforeDeploy, target: Target, report: Report): Result {

@@ -34,7 +34,10 @@ echo "codes \${PIPESTATUS[*]}")`,
   );
 }
 
-/** The end of such a text: it succeeds when all programs did. */
-export const packedWell: Command = script(
-  'for code in "${codes[@]}"; do ((code == 0)) || { echo "packing exited with $code" >&2; exit 1; }; done',
-);
+/** A file, packed so; it succeeds when all programs did. */
+export function packedFile(file: string, recipients: readonly string[], compressed = false): Command {
+  return lines(
+    packing(sh`<${file}`, { recipients, tells: 'sum', compressed }),
+    script('for code in "${codes[@]}"; do ((code == 0)) || { echo "packing exited with $code" >&2; exit 1; }; done'),
+  );
+}

@@ -5,8 +5,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
-import { lines, sh, type Command } from '../../host/sh.ts';
-import { packedWell, packing } from '../../host/packing.ts';
+import { sh, type Command } from '../../host/sh.ts';
+import { packedFile } from '../../host/packing.ts';
 import type { AppBucket, ListedObject } from '../../store/s3/app-bucket.ts';
 import type { Store } from '../../store/store.ts';
 import { copiesOf, copyName, indexName, readIndex, renderLine, type IndexLine } from './object-list.ts';
@@ -100,12 +100,7 @@ export async function sendBucket(
     'writing the index',
   );
   const raw = { rawBytes: meter.bytes(), rawSha256: meter.sha256() };
-  const { bytes, sha256 } = await put(
-    indexName,
-    lines(packing(sh`<${file}`, { recipients: [], tells: 'sum' }), packedWell),
-    undefined,
-    raw.rawSha256,
-  );
+  const { bytes, sha256 } = await put(indexName, packedFile(file, []), undefined, raw.rawSha256);
   return { part: { name: indexName, bytes, sha256, ...raw }, facts };
 }
 

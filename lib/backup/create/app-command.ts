@@ -9,7 +9,7 @@ import { serving } from '../../release/serving.ts';
 import { askFacts } from '../../deploy/ask-facts.ts';
 import type { Item } from '../../report/report.ts';
 import { runtimeOf } from '../../runtime/runtime-of.ts';
-import { packedWell, packing } from '../../host/packing.ts';
+import { packedFile } from '../../host/packing.ts';
 import { whileOpening } from '../verify/damage.ts';
 import { readSent, sendFiles } from '../files/tar-stream.ts';
 import { run, type Remote } from '../../host/run.ts';
@@ -66,10 +66,7 @@ export async function makeOwn(way: Remote, target: Target, own: AppCommand, scra
     return {
       own,
       name: 'app.zst',
-      send: lines(
-        packing(sh`<${file}`, { recipients: recipientsOf(target), tells: 'sum', compressed: true }),
-        packedWell,
-      ),
+      send: packedFile(file, recipientsOf(target), true),
       raw,
       atMost: raw.rawBytes,
       noted: [],

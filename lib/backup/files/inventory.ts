@@ -2,7 +2,6 @@
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
-import { packedWell, packing } from '../../host/packing.ts';
 import { sha256Of } from '../../host/checksum.ts';
 
 /**
@@ -94,11 +93,6 @@ export function readComparison(text: string): Comparison | undefined {
     changed: number(text, 'changed'),
     gone: { bytes: number(text, 'gone'), sha256 },
   };
-}
-
-/** The list of what is gone, packed, on standard output. */
-export function sendGone(scratch: string, recipients: readonly string[]): Command {
-  return lines(packing(sh`<${`${scratch}/gone`}`, { recipients, tells: 'sum' }), packedWell);
 }
 
 const mostVanished = 200;

@@ -3,6 +3,7 @@ import type { Say } from '../../report/items.ts';
 import type { Target } from '../../target/target.ts';
 import { type BackupFiles, recipientsOf } from '../../target/backup-settings.ts';
 import { span } from '../../duration.ts';
+import { packedFile } from '../../host/packing.ts';
 import type { Command } from '../../host/sh.ts';
 import { chooseBase, type Base } from './choose-base.ts';
 import type { StoredBackup } from '../catalog.ts';
@@ -14,7 +15,6 @@ import {
   keepInventory,
   listAll,
   readComparison,
-  sendGone,
   type Comparison,
 } from './inventory.ts';
 import type { Manifest, Part } from '../manifest.ts';
@@ -109,7 +109,12 @@ async function packChanges(
   const command = sendFiles(target, files, `${scratch}/list`, recipients);
   const { said, ...stored } = await send('changes.tar.zst', command, archived({ bytes: changed, count: survey.count }));
   const sent = readSent(said);
-  const { said: _, ...list } = await send('gone.zst', sendGone(scratch, recipients), undefined, gone.sha256);
+  const { said: _, ...list } = await send(
+    'gone.zst',
+    packedFile(`${scratch}/gone`, recipients),
+    undefined,
+    gone.sha256,
+  );
   return {
     parts: [
       { ...stored, rawBytes: sent.rawBytes, rawSha256: null },

@@ -60,19 +60,13 @@ export function sweepBrought(target: Target): Command {
 /** Brings the database from the scratch folder beside the present one, owned and readable as that one is. */
 export function bringDatabase({ target, stamp }: Replacement, database: SqliteDatabase, from: string): Command {
   const fresh = `${database.file}.restored-${stamp}`;
-  const folders = [posix.dirname(database.file), database.snapshots];
-  return sh`${runAs(
-    target,
-    { as: database.as, folders, scratch: database.snapshots },
-    lines(
-      sh`mkdir -p ${posix.dirname(database.file)}`,
-      sh`cat >${fresh}`,
-      sh`if [ -e ${database.file} ]; then chmod --reference=${database.file} ${fresh}; chown --reference=${database.file} ${fresh} 2>/dev/null || true; else chmod 600 ${fresh}; fi`,
-      sh`sync ${fresh}`,
-    ),
-    script(''),
-    true,
-  )} <${from}`;
+  const keeping = lines(
+    sh`mkdir -p ${posix.dirname(database.file)}`,
+    sh`cat >${fresh}`,
+    sh`if [ -e ${database.file} ]; then chmod --reference=${database.file} ${fresh}; chown --reference=${database.file} ${fresh} 2>/dev/null || true; else chmod 600 ${fresh}; fi`,
+    sh`sync ${fresh}`,
+  );
+  return sh`${inItsPlace(target, database, keeping, script(''), true)} <${from}`;
 }
 
 /** Unpacks paths of checked archives in the scratch folder, beside the folders that they will replace. */

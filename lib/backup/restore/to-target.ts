@@ -71,8 +71,6 @@ export async function restoreToTarget(
     // a dump is tried beside the present database itself
     const how = { parts: wanted.parts, identity, unpack: false, finder: found, trial: undefined };
     await openBackup(way, held, scratch.folder, report, checks, how);
-    const [none] = found.missing();
-    if (none !== undefined) throw new Failure(2, `the backup has no ${none}`);
     const aside: string[] = [];
     const facts = held.manifest.database;
     await report.show([

@@ -50,7 +50,7 @@ export function toolsToOpen({ database }: Manifest, identity: Identity | undefin
 
 /**
  * Fetches the parts into `folder` on the host and holds them against the manifest; notes what it found in `checks`.
- * @throws Failure 7 at the first that is not as promised.
+ * @throws Failure 7 at the first that is not as promised, 2 when it lacks a file that is meant.
  */
 export async function openBackup(
   way: Remote,
@@ -140,6 +140,8 @@ export async function openBackup(
     if (checks.every(check => check.good)) checks.push({ name: 'it can be opened', good: false, found: error.message });
     throw (await stillThere(held)) ? error : gone(held);
   }
+  const [none] = finder.missing();
+  if (none !== undefined) throw new Failure(2, `the backup has no ${none}`);
 }
 
 async function openCopy(way: Remote, folder: string, part: Part, facts: Manifest['database']): Promise<Check[]> {

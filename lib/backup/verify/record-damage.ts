@@ -4,7 +4,9 @@ import type { Target } from '../../target/target.ts';
 import { messageOf } from '../../errors.ts';
 import { putText } from '../../store/store.ts';
 import type { Report } from '../../report/report.ts';
-import { Damaged, keyOf, type StoredBackup } from '../catalog.ts';
+import type { Context } from '../../task/context.ts';
+import { choose, Damaged, keyOf, type CompleteBackup, type StoredBackup } from '../catalog.ts';
+import { backupsOf, openStores, readAt } from '../settings.ts';
 import { run, type Remote } from '../../host/run.ts';
 import { logVerdict, renderVerdict, verdictName, type Verdict } from '../drill/verdict.ts';
 
@@ -54,18 +56,27 @@ export async function noteDamage(
   }
 }
 
-/** Chooses a backup; damage is recorded, as by `reread`, before its failure is thrown. */
-export async function notingDamage<T>(
+type ChoosingContext = Pick<Context, 'connect' | 'environment' | 'positionals' | 'report' | 'signal'> & {
+  args: { at: string | undefined; store: string | undefined };
+};
+
+/**
+ * The backup that a person means. Damage that its listing shows is recorded, as by `reread`, before its failure is thrown;
+ * `met` undefined: nothing is written.
+ */
+export async function chooseBackup(
+  context: ChoosingContext,
   target: Target,
-  met: Pick<Damage, 'by' | 'where' | 'found'>,
-  choosing: () => T,
+  met: Pick<Damage, 'by' | 'where' | 'found'> | undefined,
   onHost: (() => Promise<Remote>) | undefined,
-  report: Pick<Report, 'warn'>,
-): Promise<T> {
+): Promise<CompleteBackup> {
+  const { args, positionals, report } = context;
+  const at = args.at === undefined ? undefined : readAt(args.at);
+  const all = await backupsOf(await openStores(target, context, args.store), target);
   try {
-    return choosing();
+    return choose(all, { id: positionals[0], at }, target);
   } catch (error) {
-    if (!(error instanceof Damaged)) throw error;
+    if (!(error instanceof Damaged) || !met) throw error;
     const { held } = error;
     const checks = [{ name: 'listing', good: false, found: held.fault ?? 'it is not whole' }];
     await noteDamage(target, { ...met, held, checks, says: '' }, onHost, report);

@@ -1,6 +1,6 @@
 // A complete dump of a Postgres database: checked by pg_dump's exit code, counts from the same snapshot, and its list of contents.
 import { recipientsOf } from '../../target/backup-settings.ts';
-import { packedWell, packing } from '../../host/packing.ts';
+import { packedFile } from '../../host/packing.ts';
 import { readRest, betweenDeploys, type Snapshot } from '../copy-between-deploys.ts';
 import { checksumStream } from '../../host/checksum.ts';
 import type { Target } from '../../target/target.ts';
@@ -122,9 +122,6 @@ export function readDump(text: string, target: Target, folder: string): Snapshot
     bytes: Number(word('bytes')),
     sha256: word('sha256'),
     tools: { postgres: facts.server, pg_dump: word('pg_dump') },
-    send: lines(
-      packing(sh`<${`${folder}/${part}`}`, { recipients: recipientsOf(target), tells: 'sum', compressed: true }),
-      packedWell,
-    ),
+    send: packedFile(`${folder}/${part}`, recipientsOf(target), true),
   };
 }

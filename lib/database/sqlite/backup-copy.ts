@@ -6,15 +6,14 @@ import { Failure } from '../../errors.ts';
 import { sqlite3 } from '../../host/environment.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
 import { inItsPlace, passingCopy } from './snapshot.ts';
-import { runAs } from '../../host/run-as.ts';
 import { recipientsOf } from '../../target/backup-settings.ts';
-import { packedWell, packing } from '../../host/packing.ts';
+import { packedFile } from '../../host/packing.ts';
 import { readRest, betweenDeploys, type Snapshot } from '../copy-between-deploys.ts';
 import { sha256Of } from '../../host/checksum.ts';
 import { readTables } from '../row-counts.ts';
 
 /** The copy is beside the snapshots of deploys, where its owner may write; the next backup removes a leftover one. */
-export function copyFile(database: SqliteDatabase, id: string): string {
+function copyFile(database: SqliteDatabase, id: string): string {
   return `${database.snapshots}/.backup-${id}.db`;
 }
 
@@ -46,15 +45,6 @@ export function removeBackupCopies(target: Target, database: SqliteDatabase): Co
 
 function removal({ snapshots }: SqliteDatabase): Command {
   return sh`rm -f ${snapshots}/.backup-*`;
-}
-
-function sendCopy(target: Target, database: SqliteDatabase, id: string): Command {
-  const file = copyFile(database, id);
-  return runAs(
-    target,
-    { as: database.as, folders: [database.snapshots], scratch: database.snapshots },
-    lines(packing(sh`<${file}`, { recipients: recipientsOf(target), tells: 'sum' }), packedWell),
-  );
 }
 
 const tableList = `SELECT 'SELECT ''table '' || json_array(' || quote(name) || ', (SELECT count(*) FROM ' || word || '), ' || CASE WHEN sql LIKE '%WITHOUT%ROWID%' THEN 'NULL' ELSE '(SELECT max(rowid) FROM ' || word || ')' END || ');'
@@ -90,6 +80,6 @@ export function readSnapshot(text: string, target: Target, database: SqliteDatab
     bytes: Number(word('bytes')),
     sha256: word('sha256'),
     tools: { sqlite: word('sqlite') },
-    send: sendCopy(target, database, id),
+    send: inItsPlace(target, database, packedFile(copyFile(database, id), recipientsOf(target))),
   };
 }

@@ -1,4 +1,5 @@
 // The exact bytes of a stopped SQLite database: how they are kept and restored. No copy is removed before the database was compared with it.
+import { posix } from 'node:path';
 import type { SqliteDatabase } from '../../target/database-settings.ts';
 import { isThere } from '../../host/environment.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
@@ -17,8 +18,8 @@ export function restoredFile({ file }: SqliteDatabase): string {
 }
 
 function partsOf({ file }: SqliteDatabase, snapshot: string): { part: string; copy: string }[] {
-  const name = file.slice(file.lastIndexOf('/') + 1);
-  return databaseEnds.map(end => ({ part: `${file}${end}`, copy: `${exactCopy(snapshot)}/${name}${end}` }));
+  const copy = `${exactCopy(snapshot)}/${posix.basename(file)}`;
+  return databaseEnds.map(end => ({ part: `${file}${end}`, copy: `${copy}${end}` }));
 }
 
 /** Makes the folder, completely or not at all: the undo must never find half a copy, not even after a power cut. */
@@ -65,7 +66,7 @@ fi`,
     ...beside.map(({ part, copy }) => sh`if is_there ${copy}; then put_back ${copy} ${part}; else rm -f ${part}; fi`),
     // the folder of a lock, of a writer that was killed; the sqlite3 command does not know it
     sh`rm -rf ${`${file}.lock`}`,
-    sh`sync ${file.slice(0, file.lastIndexOf('/'))}`,
+    sh`sync ${posix.dirname(file)}`,
     main && sh`cmp ${main.copy} ${main.part} >&2`,
     ...beside.map(
       ({ part, copy }) => sh`if is_there ${copy}; then cmp ${copy} ${part} >&2; elif is_there ${part}; then exit 1; fi`,

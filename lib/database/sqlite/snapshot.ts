@@ -1,4 +1,5 @@
 // A SQLite database during a change: a checked snapshot (VACUUM INTO), the exact bytes to restore when the change fails, and what is kept of them.
+import { posix } from 'node:path';
 import type { Target } from '../../target/target.ts';
 import type { SqliteDatabase } from '../../target/database-settings.ts';
 import { bash, sqlite3 } from '../../host/environment.ts';
@@ -8,8 +9,8 @@ import { runAs } from '../../host/run-as.ts';
 
 /** `backups/before-deploy/prod-20261120-120004.db`, the form arsvent's own scripts write. */
 export function snapshotFile(database: SqliteDatabase, id: string): string {
-  const { stem, end } = nameOf(database);
-  return `${database.snapshots}/${stem}-${id}${end}`;
+  const { name, ext } = posix.parse(database.file);
+  return `${database.snapshots}/${name}-${id}${ext}`;
 }
 
 /**
@@ -89,7 +90,7 @@ fi`,
 export function copyDatabase(target: Target, database: SqliteDatabase, to: string): Command {
   return inItsPlace(
     target,
-    { ...database, snapshots: to.slice(0, to.lastIndexOf('/')) },
+    { ...database, snapshots: posix.dirname(to) },
     lines(
       sh`[ -e ${database.file} ] || { echo ${`there is no database ${database.file} yet`} >&2; exit 1; }`,
       sh`rm -f ${to}`,
@@ -107,10 +108,14 @@ export function checkedCopy(database: SqliteDatabase, file: string): Command {
 export function passingCopy(database: SqliteDatabase, file: string): Command {
   return lines(
     sh`${sqlite3} -cmd '.timeout 5000' ${database.file} ${`VACUUM INTO '${file.replaceAll("'", "''")}'`}`,
-    sh`verdict=$(${sqlite3} ${file} 'PRAGMA integrity_check')`,
-    sh`[ "$verdict" = ok ] || { echo "the snapshot is damaged: $verdict" >&2; exit 1; }`,
+    verifyIntegrity(file),
     sh`chmod 600 ${file}`,
   );
+}
+
+function verifyIntegrity(file: string): Command {
+  return sh`verdict=$(${sqlite3} ${file} 'PRAGMA integrity_check')
+[ "$verdict" = ok ] || { echo "the snapshot is damaged: $verdict" >&2; exit 1; }`;
 }
 
 export function restoreCopy(target: Target, database: SqliteDatabase, snapshot: string): Command {
@@ -120,14 +125,13 @@ export function restoreCopy(target: Target, database: SqliteDatabase, snapshot: 
     database,
     lines(
       sh`[ -e ${snapshot} ] || { echo ${`the snapshot ${snapshot} no longer exists`} >&2; exit 1; }`,
-      sh`verdict=$(${sqlite3} ${snapshot} 'PRAGMA integrity_check')`,
-      sh`[ "$verdict" = ok ] || { echo "the snapshot is damaged: $verdict" >&2; exit 1; }`,
+      verifyIntegrity(snapshot),
       sh`cp --reflink=auto ${snapshot} ${fresh}`,
       sh`sync ${fresh}`,
       sh`if [ -e ${database.file} ]; then chmod --reference=${database.file} ${fresh}; chown --reference=${database.file} ${fresh} 2>/dev/null || true; fi`,
       sh`mv -fT ${fresh} ${database.file}`,
       sh`rm -f ${`${database.file}-wal`} ${`${database.file}-shm`} ${`${database.file}-journal`}`,
-      sh`sync ${database.file.slice(0, database.file.lastIndexOf('/'))}`,
+      sh`sync ${posix.dirname(database.file)}`,
     ),
   );
 }
@@ -142,29 +146,21 @@ export function keepCopies(target: Target, database: SqliteDatabase, id: string)
   return asOwner(target, database, cleanUp);
 }
 
-/** Runs a script as the user who owns the database, where that user sees its folder and that of the snapshots. */
+/** Runs a script as the user who owns the database, where that user sees its folder and that of the snapshots. `reads`: it gets the standard input. */
 export function inItsPlace(
   target: Target,
   database: SqliteDatabase,
   text: Command,
   after: Command = script(''),
+  reads = false,
 ): Command {
-  const folders = [database.file.slice(0, database.file.lastIndexOf('/')), database.snapshots];
-  return runAs(target, { as: database.as, folders, scratch: database.snapshots }, text, after);
-}
-
-function nameOf(database: SqliteDatabase): { stem: string; end: string } {
-  const name = database.file.slice(database.file.lastIndexOf('/') + 1);
-  const dot = name.lastIndexOf('.');
-  return dot > 0 ? { stem: name.slice(0, dot), end: name.slice(dot) } : { stem: name, end: '' };
+  const folders = [posix.dirname(database.file), database.snapshots];
+  return runAs(target, { as: database.as, folders, scratch: database.snapshots }, text, after, reads);
 }
 
 /** For `find -name`: the text before and after an attempt's id. */
 export function snapshotNames(database: SqliteDatabase): { stem: string; end: string } {
-  const { stem, end } = nameOf(database);
-  return { stem: globless(stem), end: globless(end) };
-}
-
-function globless(text: string): string {
-  return text.replace(/[\\*?[]/g, '\\$&');
+  const { name, ext } = posix.parse(database.file);
+  const [stem = '', end = ''] = [name, ext].map(text => text.replace(/[\\*?[]/g, '\\$&'));
+  return { stem, end };
 }

@@ -9,7 +9,7 @@ import { Readable } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { verifyPacked } from '../../../../lib/backup/encryption.ts';
-import { packedWell, packing } from '../../../../lib/host/packing.ts';
+import { packedFile } from '../../../../lib/host/packing.ts';
 import { backupsIn, isComplete, keyOf } from '../../../../lib/backup/catalog.ts';
 import { asDamage } from '../../../../lib/backup/verify/damage.ts';
 import {
@@ -23,7 +23,6 @@ import {
 import { openBackup } from '../../../../lib/backup/verify/open.ts';
 import { matcher } from '../../../../lib/backup/restore/selection.ts';
 import { Failure } from '../../../../lib/errors.ts';
-import { lines, sh } from '../../../../lib/host/sh.ts';
 import { failure } from '../../../support/failing.ts';
 import { makeNights, quiet } from '../../../support/backup/nights.ts';
 
@@ -42,7 +41,7 @@ function pack(programs: Record<string, string> = {}, greeting = '', compressed =
     chmodSync(join(bin, name), 0o755);
   }
   const from = compressed ? `${file}.zst` : file;
-  const text = lines(packing(sh`<${from}`, { recipients: [], tells: 'sum', compressed }), packedWell).text;
+  const text = packedFile(from, [], compressed).text;
   const { stdout, stderr, status } = spawnSync('bash', ['--norc', '-c', `set -uo pipefail\n${greeting}\n${text}`], {
     env: { ...process.env, PATH: `${bin}:${process.env.PATH ?? ''}` },
     maxBuffer: 1e8,
