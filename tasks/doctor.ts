@@ -1,5 +1,5 @@
 // Checks for what would make a deploy fail: connection, tools, permissions, space, files; each finding with its fix.
-import { targetName } from '../lib/target/command.ts';
+import { nameOf, targetName } from '../lib/target/command.ts';
 import type { Config } from '../lib/config/config.ts';
 import { composeFindings } from '../lib/doctor/compose-findings.ts';
 import { failure, good, type Finding } from '../lib/finding.ts';
@@ -42,14 +42,7 @@ export default task(import.meta.url, {
         : green('no problems found');
     return {
       text: `${bold(targetName(target))} on ${target.host.name}\n${findingsTable(report, findings)}\n${verdict}`,
-      json: {
-        app: target.app,
-        environment: target.environment,
-        host: target.host.name,
-        failures: bad,
-        warnings: doubtful,
-        findings,
-      },
+      json: { ...nameOf(target), host: target.host.name, failures: bad, warnings: doubtful, findings },
       exit: bad ? 1 : 0,
     };
   },

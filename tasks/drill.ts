@@ -4,7 +4,7 @@ import { afterwards } from '../lib/backup/monitor/watch.ts';
 import { chooseBackup } from '../lib/backup/verify/record-damage.ts';
 import { Failure } from '../lib/errors.ts';
 import { remoteOn } from '../lib/host/run.ts';
-import { targetName, taskCommand } from '../lib/target/command.ts';
+import { nameOf, targetName, taskCommand } from '../lib/target/command.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
@@ -26,7 +26,6 @@ export default task(import.meta.url, {
   async run(context) {
     const { report, who } = context;
     const target = await context.target();
-    const { app, environment } = target;
     const met = { by: who, where: 'another machine', found: 'drill' } as const;
     const held = await chooseBackup(context, target, met, () => remoteOn(target.host, context));
 
@@ -34,13 +33,13 @@ export default task(import.meta.url, {
     await recordVerdict(context, target, held, verdict);
     if (bad)
       throw new Failure(7, `${targetName(target)} has a backup that cannot be relied on: ${bad.message}`, {
-        ...(bad.detail ? { detail: bad.detail } : {}),
+        detail: bad.detail || undefined,
         advice: bad.advice ?? `take another one now: ${taskCommand('backup', target)}`,
       });
     const found = verdict.checks.map(check => [`  ${check.name}`, check.found]);
     return {
       text: `${held.id} of ${targetName(target)} is proven: restored from ${held.store.name} in ${verdict.restoreSeconds} s\n${report.table(found)}`,
-      json: { app, environment, verdict },
+      json: { ...nameOf(target), verdict },
     };
   },
 });

@@ -14,7 +14,7 @@ import { recipientsOf } from '../../lib/target/backup-settings.ts';
 import { run, type Remote } from '../../lib/host/run.ts';
 import { placesOf, readLayout } from './layout.ts';
 import { backupId, type Manifest } from '../../lib/backup/manifest.ts';
-import { surveyFiles } from '../../lib/backup/files/pack.ts';
+import { surveyFiles } from '../../lib/backup/files/survey.ts';
 import { baseAnywhere, baseOn, openScratch } from '../../lib/backup/scratch.ts';
 import { readSnapshot, snapshotCommand } from '../../lib/database/sqlite/backup-copy.ts';
 import { writeBackup } from '../../lib/backup/create/write.ts';

@@ -118,13 +118,6 @@ export function keyOf(target: TargetName, id: string, name: string): string {
   return `${prefixOf(target)}${id}/${name}`;
 }
 
-export type BackupChoice = {
-  /** An id or its beginning; undefined: the newest. */
-  id: string | undefined;
-  /** The newest that is not younger. */
-  at: Date | undefined;
-};
-
 /** The one that was meant cannot be restored, as its listing shows already. */
 export class Damaged extends Failure {
   readonly held: StoredBackup;
@@ -136,8 +129,15 @@ export class Damaged extends Failure {
   }
 }
 
-/** @throws Failure 2 when there is none like that, Damaged when the one that is meant is damaged. */
-export function choose(held: readonly StoredBackup[], { id, at }: BackupChoice, target: TargetName): CompleteBackup {
+/**
+ * @param wanted an id or its beginning; and of those the newest, or the newest that is not younger than `at`
+ * @throws Failure 2 when there is none like that, Damaged when the one that is meant is damaged
+ */
+export function choose(
+  held: readonly StoredBackup[],
+  { id, at }: { id: string | undefined; at: Date | undefined },
+  target: TargetName,
+): CompleteBackup {
   const finished = held.filter(isFinished);
   const found = finished.filter(
     one => (id === undefined || one.id.startsWith(id)) && (at === undefined || one.time.getTime() <= at.getTime()),

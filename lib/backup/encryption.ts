@@ -60,11 +60,8 @@ export async function identityFor(
 }
 
 function forWhom({ manifest: { recipients = [] } }: CompleteBackup): string {
-  return recipients.length ? ` for ${recipients.map(short).join(' and ')}` : '';
-}
-
-function short(recipient: string): string {
-  return recipient.length > 40 ? `${recipient.slice(0, 24)}…` : recipient;
+  const short = recipients.map(one => (one.length > 40 ? `${one.slice(0, 24)}…` : one));
+  return short.length ? ` for ${short.join(' and ')}` : '';
 }
 
 /**
@@ -112,7 +109,7 @@ export function packingFault(error: unknown): unknown {
   if (!(error instanceof Failure) || !/malformed recipient|unknown recipient|no recipients/i.test(error.detail ?? ''))
     return error;
   return new Failure(3, 'age does not take a recipient of backup.encrypt.recipients', {
-    ...(error.detail === undefined ? {} : { detail: error.detail }),
+    detail: error.detail,
     advice: 'age-keygen -y ~/.config/ops/backup.key prints the right one',
   });
 }

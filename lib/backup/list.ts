@@ -1,6 +1,6 @@
 // Every backup of a target at a glance: where it is, how old, what is in it, and when one was last proven.
 import type { Target } from '../target/target.ts';
-import { targetName, taskCommand } from '../target/command.ts';
+import { nameOf, targetName, taskCommand } from '../target/command.ts';
 import { span } from '../duration.ts';
 import type { Result } from '../report/result.ts';
 import type { Store } from '../store/store.ts';
@@ -17,7 +17,6 @@ export async function listBackups(
   target: Target,
   stores: readonly Store[],
 ): Promise<Result> {
-  const { app, environment, host } = target;
   const held = (await backupsOf(stores, target)).filter(isFinished);
   const before = await askBeforeDeploy(context, target);
   const proven = held.find(one => one.verdict?.good);
@@ -30,7 +29,7 @@ export async function listBackups(
     one.manifest?.release?.slice(0, 7) ?? '',
     one.fault ?? one.manifest?.shrunk[0] ?? proof(one),
   ]);
-  for (const one of before) rows.push(rowOf(one, new Date(), host.name));
+  for (const one of before) rows.push(rowOf(one, new Date(), target.host.name));
   const headline = !held.length
     ? `${targetName(target)} has no backups`
     : proven?.verdict
@@ -39,8 +38,7 @@ export async function listBackups(
   return {
     text: rows.length ? `${context.report.table(rows, { head: columns })}\n${headline}` : headline,
     json: {
-      app,
-      environment,
+      ...nameOf(target),
       beforeDeploy: before.map(dataOf),
       proven: proven?.verdict && {
         id: proven.id,

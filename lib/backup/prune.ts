@@ -1,5 +1,5 @@
 // Removes the backups that retention does not keep, the manifest first, so that none is ever listed half removed.
-import { targetName } from '../target/command.ts';
+import { nameOf, targetName } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { pairs } from '../log-line.ts';
 import type { Store } from '../store/store.ts';
@@ -102,7 +102,7 @@ function restoredBytes(manifest: Manifest): number {
   return others.reduce((sum, part) => sum + part.rawBytes, filesBytes(manifest));
 }
 
-function told({ app, environment }: Target, plans: readonly Planned[]): Result {
+function told(target: Target, plans: readonly Planned[]): Result {
   const lines = plans.flatMap(({ store, plan }) => [
     `${store.name}:${plan.hold ? ` ${plan.hold}; nothing is removed` : ''}`,
     ...plan.decisions.map(({ id, keep, reason }) => `  ${keep ? 'keep  ' : 'remove'} ${id}  ${reason}`),
@@ -110,13 +110,8 @@ function told({ app, environment }: Target, plans: readonly Planned[]): Result {
   return {
     text: lines.join('\n'),
     json: {
-      app,
-      environment,
-      stores: plans.map(({ store, plan }) => ({
-        store: store.name,
-        hold: plan.hold ?? null,
-        decisions: plan.decisions,
-      })),
+      ...nameOf(target),
+      stores: plans.map(({ store, plan: { hold = null, decisions } }) => ({ store: store.name, hold, decisions })),
     },
   };
 }

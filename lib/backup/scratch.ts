@@ -94,20 +94,19 @@ done`,
   let complaints = '';
   channel.errors.setEncoding('utf8').on('data', (said: string) => (complaints = (complaints + said).slice(-2000)));
   const answer = await firstLine(channel.output, channel.ended);
-  const [word, one = '', two = '', ...rest] = answer.split(' ');
+  const [word = '', one = '', two = '', ...rest] = answer.split(' ');
   if (word !== 'ready') {
     channel.input.end();
-    const where = host.where;
+    const { where } = host;
+    const said = answer.slice(word.length).trim();
     if (word === 'held')
-      throw new Failure(5, `another backup, restore or prune is under way: ${[one, two, ...rest].join(' ').trim()}`, {
+      throw new Failure(5, `another backup, restore or prune is under way: ${said}`, {
         advice: 'try again later, or wait for your turn with --wait 30m',
       });
     if (word === 'tidying')
-      throw new Failure(5, `${where}: for ${tidySeconds} s another run has been cleaning up: ${[one, two, ...rest].join(' ').trim() || 'one of an older version'}`, { advice: 'try again later, or look at that process there' }); // prettier-ignore
+      throw new Failure(5, `${where}: for ${tidySeconds} s another run has been cleaning up: ${said || 'one of an older version'}`, { advice: 'try again later, or look at that process there' }); // prettier-ignore
     if (word === 'missing')
-      throw new Failure(1, `${where} has no ${one}`, {
-        advice: `there: sudo apt-get install ${packageOf(one)}`,
-      });
+      throw new Failure(1, `${where} has no ${said}`, { advice: `there: sudo apt-get install ${packageOf(said)}` });
     throw new Failure(1, `${where} gives no room to work in`, { detail: complaints.trim() || answer });
   }
   return {

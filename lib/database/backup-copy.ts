@@ -7,14 +7,12 @@ import type { Snapshot } from './copy-between-deploys.ts';
 import { run, type Remote } from '../host/run.ts';
 import { readSnapshot, removeBackupCopies, snapshotCommand } from './sqlite/backup-copy.ts';
 
-/** `folder` is the scratch on the host; `seconds` is how long a deploy is waited for. */
-export type Copying = { target: Target; database: Database; id: string; folder: string; seconds: number };
-
-/** @returns undefined when there is no database yet. @throws Failure 5 while a deploy is under way, 1 with the program's own message. */
+/** `folder` is the scratch on the host; `seconds` is how long a deploy is waited for. @returns undefined when there is no database yet. @throws Failure 5 while a deploy is under way, 1 with the program's own message. */
 export async function copyForBackup(
   way: Remote,
-  { target, database, id, folder, seconds }: Copying,
+  request: { target: Target; database: Database; id: string; folder: string; seconds: number },
 ): Promise<Snapshot | undefined> {
+  const { target, database, id, folder, seconds } = request;
   const what = 'copying the database';
   if (database.kind === 'sqlite')
     return readSnapshot(await run(way, snapshotCommand(target, database, id, seconds), what), target, database, id);

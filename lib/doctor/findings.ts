@@ -15,21 +15,21 @@ import { hostFindings } from './host-findings.ts';
 
 /** All findings that the answers of the host give, in the order in which one would repair them. */
 export function findingsOf(target: Target, facts: Facts, clockOff: number): Finding[] {
-  return [
-    ...hostFindings(target, facts, clockOff),
-    ...folders(target, facts),
-    ...rightsFindings(target, facts),
-    ...runtimeFindings(target, facts),
-    ...siteFindings(target, facts),
-    ...certificate(target, facts),
-    ...instanceFindings(target, facts),
-    ...database(target, facts),
-    ...proofFindings(target, facts),
-    ...environment(target, facts),
-    ...boot(target, facts),
-    ...going(target, facts),
-    ...maintenance(target, facts),
+  const checks = [
+    folders,
+    rightsFindings,
+    runtimeFindings,
+    siteFindings,
+    certificate,
+    instanceFindings,
+    database,
+    proofFindings,
+    environment,
+    boot,
+    going,
+    maintenance,
   ];
+  return [...hostFindings(target, facts, clockOff), ...checks.flatMap(check => [...check(target, facts)])];
 }
 
 function* folders({ root, runtime, paths }: Target, facts: Facts): Generator<Finding> {

@@ -1,12 +1,13 @@
 // Creates an instance, or deploys another commit to it: its ports and its end time are on the server before anything else.
 import type { Target } from '../target/target.ts';
 import type { InstanceData } from '../target/instance-settings.ts';
-import { targetName, taskCommand } from '../target/command.ts';
+import { nameOf, targetName, taskCommand } from '../target/command.ts';
 import { attempt } from '../deploy/attempt.ts';
 import { planNewRelease } from '../deploy/plan-release.ts';
 import { verifyDisk, verifyEnvironment } from '../deploy/preflight.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import type { PlanContext } from '../plan/context.ts';
 import { releaseAt, sha7 } from '../release/release.ts';
 import type { Result } from '../report/result.ts';
 import { fillSteps, seedOf, verifySeedable } from '../seed/fill.ts';
@@ -18,15 +19,8 @@ import { minuteOf } from './list.ts';
 import { createSteps } from './steps.ts';
 import { copyOf, urlOf } from './target.ts';
 
-export type CreateContext = Pick<Context, 'config' | 'environment' | 'report' | 'signal' | 'who'> & {
-  args: {
-    plan: boolean;
-    wait: number | undefined;
-    verbose: boolean;
-    data: InstanceData | undefined;
-    users: string | undefined;
-  };
-};
+export type CreateContext = PlanContext &
+  Pick<Context, 'config' | 'environment'> & { args: { data: InstanceData | undefined; users: string | undefined } };
 
 /** `end` in seconds since 1970. @throws Failure 1 or 2 for what speaks against it, before anything is changed */
 export async function createInstance(
@@ -89,16 +83,7 @@ export async function createInstance(
   const url = urlOf(copy);
   return {
     text: `${done.text}\n${url} until ${minuteOf(end)}, when the server itself ends it`,
-    json: {
-      app: base.app,
-      environment: base.environment,
-      name,
-      url,
-      end: minuteOf(end),
-      ports,
-      sha,
-      deploy: done.json,
-    },
+    json: { ...nameOf(base), name, url, end: minuteOf(end), ports, sha, deploy: done.json },
   };
 }
 

@@ -1,6 +1,6 @@
 // Ends an instance now, or extends one that is live.
 import type { Target } from '../target/target.ts';
-import { targetName, taskCommand } from '../target/command.ts';
+import { nameOf, targetName, taskCommand } from '../target/command.ts';
 import { span } from '../duration.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -30,7 +30,7 @@ export async function removeInstance(
   const steps = [downStep(base, name)];
   const shown = await runSteps(context, host, withOwnLock(base), { action: 'instance-down', steps });
   if (context.args.plan) return shown;
-  const json = { app: base.app, environment: base.environment, name, gone: true };
+  const json = { ...nameOf(base), name, gone: true };
   return { text: `${name} is removed with everything it had`, json };
 }
 
@@ -53,6 +53,6 @@ export async function extendInstance(
   const [url, end] = [urlOf(copyOf(base, name, was.ports)), minuteOf(now + ttl)];
   return {
     text: `${name} serves ${was.sha ? sha7(was.sha) : 'nothing yet'} at ${url} until ${end}, for ${span(ttl)} from now`,
-    json: { app: base.app, environment: base.environment, name, url, end, sha: was.sha },
+    json: { ...nameOf(base), name, url, end, sha: was.sha },
   };
 }

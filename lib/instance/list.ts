@@ -1,6 +1,6 @@
 // Lists the instances of a target: what is live in each, how much time is left, and whether it is ready.
 import type { Target } from '../target/target.ts';
-import { targetName } from '../target/command.ts';
+import { nameOf, targetName } from '../target/command.ts';
 import { healthNow } from '../deploy/health-now.ts';
 import type { Host } from '../host/host.ts';
 import { serving } from '../release/serving.ts';
@@ -12,37 +12,19 @@ import { copyOf, urlOf } from './target.ts';
 import type { InstanceFacts, Lease } from './lease.ts';
 import { span } from '../duration.ts';
 
-/** Ages and times in seconds; `left` is below 0 when the server is about to end it. */
-type InstanceState = Pick<Lease, 'name' | 'sha' | 'by'> & {
-  age: number;
-  left: number;
-  end: string;
-  url: string;
-  healthy: boolean;
-  health: string;
-};
+type InstanceState = Awaited<ReturnType<typeof instanceState>>;
 
-/** @param now seconds since 1970 on the host's clock */
-async function instanceState(
-  host: Host,
-  base: Target,
-  { name, sha, by, made, end, ports }: Lease,
-  now: number,
-): Promise<InstanceState> {
+/**
+ * Ages and times in seconds; `left` is below 0 when the server is about to end it.
+ * @param now seconds since 1970 on the host's clock
+ */
+async function instanceState(host: Host, base: Target, lease: Lease, now: number) {
+  const { name, sha, by, made, end, ports } = lease;
   const copy = copyOf(base, name, ports);
   const served = serving(copy, await askFacts(host, copy));
-  const { healthy, words } = await healthNow(host, copy, served);
-  return {
-    name,
-    sha,
-    by,
-    age: now - made,
-    left: end - now,
-    end: minuteOf(end),
-    url: urlOf(copy),
-    healthy,
-    health: words,
-  };
+  const { healthy, words: health } = await healthNow(host, copy, served);
+  const times = { age: now - made, left: end - now, end: minuteOf(end) };
+  return { name, sha, by, ...times, url: urlOf(copy), healthy, health };
 }
 
 export async function listInstances(
@@ -54,7 +36,7 @@ export async function listInstances(
   const found = await Promise.all(leases.map(lease => instanceState(host, base, lease, now)));
   return {
     text: found.length ? instanceTable(found, report) : `${targetName(base)} has no instances`,
-    json: { app: base.app, environment: base.environment, instances: found },
+    json: { ...nameOf(base), instances: found },
   };
 }
 

@@ -1,5 +1,5 @@
 // Recovery of an interrupted attempt: the present state, a retry of the undo, or acceptance of the present state by a person.
-import { targetName, taskCommand } from '../target/command.ts';
+import { nameOf, targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -27,14 +27,13 @@ export function accepts(target: Target, typed: string): boolean {
 
 /** Retries the undo, as any task would first. @throws Failure 6 when it still fails, with what to type then. */
 export async function tryAgain(around: PlanContext, host: Host, target: Target, left: Leftover): Promise<Result> {
-  const { app, environment } = target;
   const keeper = await openKeeper(host, { ...holderOf(around, target), id: 'none', logHead: '' }, ({ kind, text }) =>
     around.report.say(kind === 'waiting' ? `waiting for the lock: ${text}` : `settling: ${text}`),
   ).catch((error: unknown) => {
     if (!(error instanceof Failure) || error.exit !== 6) throw error;
     throw new Failure(6, error.message, {
-      ...(error.detail ? { detail: error.detail } : {}),
-      advice: `repair what the lines above name and type ${taskCommand('recover', target)} again; or take what is there now for what it is: ${taskCommand('recover', target)} --accept ${app}/${environment}`,
+      detail: error.detail || undefined,
+      advice: `repair what the lines above name and type ${taskCommand('recover', target)} again; or take what is there now for what it is: ${taskCommand('recover', target)} --accept ${target.app}/${target.environment}`,
     });
   });
   await keeper.quit();
@@ -45,7 +44,7 @@ export async function tryAgain(around: PlanContext, host: Host, target: Target, 
   const now = serving(target, facts);
   return {
     text: `${targetName(target)} is settled: ${now ? `${sha7(now.sha)} serves` : 'nothing serves'}${facts.flag === undefined ? '' : ', in maintenance'}`,
-    json: { app, environment, outcome: 'settled', current: facts.current, was: line?.outcome },
+    json: { ...nameOf(target), outcome: 'settled', current: facts.current, was: line?.outcome },
   };
 }
 
@@ -58,7 +57,6 @@ export async function acceptPresent(
   now: Present,
   comeIn: boolean,
 ): Promise<Result> {
-  const { app, environment } = target;
   const { facts, release } = now;
   if (!release)
     throw new Failure(2, `it is unknown which release of ${targetName(target)} serves`, {
@@ -69,7 +67,14 @@ export async function acceptPresent(
     facts.log.map(line => line.id),
   );
   const time = facts.now.toISOString().replace(/\.\d+Z$/, 'Z');
-  const head = { env: environment, sha: release.sha, id, action: 'recover', release: release.name, was: facts.current };
+  const head = {
+    env: target.environment,
+    sha: release.sha,
+    id,
+    action: 'recover',
+    release: release.name,
+    was: facts.current,
+  };
   const ours = isOurs(facts.flag);
   const lifts = facts.flag !== undefined && (comeIn || (ours && now.healthy));
   const steps: Step[] = present([
@@ -114,8 +119,7 @@ export async function acceptPresent(
   return {
     text: `${targetName(target)} is accepted as it is: ${sha7(release.sha)} counts as what serves (${now.because}; ${now.health}), maintenance is ${off ? 'off' : 'on'}`,
     json: {
-      app,
-      environment,
+      ...nameOf(target),
       outcome: 'accepted',
       sha: release.sha,
       release: release.name,

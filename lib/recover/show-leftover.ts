@@ -6,7 +6,7 @@ import { sha7 } from '../release/release.ts';
 import { serving } from '../release/serving.ts';
 import type { Report } from '../report/report.ts';
 import type { Result } from '../report/result.ts';
-import { targetName, taskCommand } from '../target/command.ts';
+import { nameOf, targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import type { Present } from './present-state.ts';
 
@@ -15,7 +15,6 @@ export const isOurs = (flag: string | undefined): boolean => /^by \S+: (?!switch
 
 /** @throws Failure 6 when an attempt's maintenance is on and its journal is gone: nothing tells what is to be undone. */
 export function nothingLeft(target: Target, facts: Facts): Result {
-  const { app, environment } = target;
   const now = serving(target, facts);
   // a release that was recorded since, or accepted, is known to be there
   const isOpen = !['live', 'accepted'].includes(facts.log.at(-1)?.outcome ?? 'live');
@@ -29,13 +28,12 @@ export function nothingLeft(target: Target, facts: Facts): Result {
     );
   return {
     text: `nothing to recover: ${targetName(target)} ${now ? `serves ${sha7(now.sha)}` : 'serves nothing yet'}, and no attempt is left unfinished${facts.holder ? `; another run holds the lock: ${facts.holder}` : ''}${facts.flag === undefined ? '' : `; maintenance is on, and ${taskCommand('maintenance off', target)} ends it`}`,
-    json: { app, environment, outcome: 'nothing to do', current: facts.current },
+    json: { ...nameOf(target), outcome: 'nothing to do', current: facts.current },
   };
 }
 
 /** The journal beside what is true now. */
 export function shownLeftover(target: Target, left: Leftover, now: Present, report: Report): Result {
-  const { app, environment } = target;
   const { facts } = now;
   const { bold, red, green, yellow } = report.paint;
   const { line } = left;
@@ -66,14 +64,15 @@ export function shownLeftover(target: Target, left: Leftover, now: Present, repo
     'now:',
     report.table(truth),
     ...(now.release
-      ? [`try again: ${taskCommand('recover', target)}; or accept it as it is: --accept ${app}/${environment}`]
+      ? [
+          `try again: ${taskCommand('recover', target)}; or accept it as it is: --accept ${target.app}/${target.environment}`,
+        ]
       : []),
   ].join('\n');
   return {
     text,
     json: {
-      app,
-      environment,
+      ...nameOf(target),
       left: { ...left, line: left.line && { ...left.line, keys: undefined } },
       now: {
         release: now.release?.name,

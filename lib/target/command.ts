@@ -2,6 +2,11 @@
 
 export type TargetName = { app: string; environment: string };
 
+/** The first keys of what a task hands to programs. */
+export function nameOf({ app, environment }: TargetName): TargetName {
+  return { app, environment };
+}
+
 /** `book staging` */
 export function targetName({ app, environment }: TargetName): string {
   return `${app} ${environment}`;

@@ -15,7 +15,8 @@ import { readSent, sendFiles } from '../files/tar-stream.ts';
 import { run, type Remote } from '../../host/run.ts';
 import { listAll } from '../files/inventory.ts';
 import { plainName, type Manifest, type Part } from '../manifest.ts';
-import { archived, surveyFiles, type Send } from '../files/pack.ts';
+import { archived, type Send } from '../files/pack.ts';
+import { surveyFiles } from '../files/survey.ts';
 import { inspectPacks, scratchFlags } from '../files/pack-chain.ts';
 import { withoutMarks } from '../files/unpack.ts';
 import { checksumStream, sha256Of } from '../../host/checksum.ts';
@@ -143,39 +144,29 @@ export function ownItems(
 ): Item[] {
   const [file, to] = [`${folder}/${plainName(part)}`, `${folder}/app`];
   const { count, gives } = facts;
-  const title = "Unpack the app's own backup";
-  if (count === null)
-    return [
-      {
-        title,
-        run: async () => {
-          const text = lines(
-            script('set -uo pipefail'),
-            sh`zstd -dqc ${file} | head -c ${part.rawBytes + 1} >${to}`,
-            sha256Of(to),
-          );
-          const good = (await whileOpening(() => run(way, text, 'unpacking'))).trim() === part.rawSha256;
-          note({ name: "the app's own", good, found: good ? `${part.rawBytes} bytes` : 'its checksum does not match' });
-        },
-      },
-    ];
-  return [
-    {
-      title,
-      run: async () => {
-        const { good, found } = await inspectPacks(way, folder, { full: part, count, changes: undefined }, { count });
-        note({ name: "names in the app's own", good, found });
-        const text = lines(
-          script('set -euo pipefail'),
-          sh`mkdir ${to}`,
-          sh`zstd -dqc ${file} | tar --extract ${scratchFlags} --directory=${to} --file=-`,
-          withoutMarks(to),
-          sh`cd ${to} || exit 1`,
-          sh`find ${gives} -printf x | wc -c`,
-        );
-        const unpacked = Number((await whileOpening(() => run(way, text, 'unpacking'))).trim());
-        note({ name: "the app's own", good: unpacked === count, found: `${unpacked} of ${count}` });
-      },
-    },
-  ];
+  const unpack = async (text: Command) => (await whileOpening(() => run(way, text, 'unpacking'))).trim();
+  const ofStream = async () => {
+    const text = lines(
+      script('set -uo pipefail'),
+      sh`zstd -dqc ${file} | head -c ${part.rawBytes + 1} >${to}`,
+      sha256Of(to),
+    );
+    const good = (await unpack(text)) === part.rawSha256;
+    note({ name: "the app's own", good, found: good ? `${part.rawBytes} bytes` : 'its checksum does not match' });
+  };
+  const ofArchive = async (wanted: number) => {
+    const packs = { full: part, count: wanted, changes: undefined };
+    note({ ...(await inspectPacks(way, folder, packs, packs)), name: "names in the app's own" });
+    const text = lines(
+      script('set -euo pipefail'),
+      sh`mkdir ${to}`,
+      sh`zstd -dqc ${file} | tar --extract ${scratchFlags} --directory=${to} --file=-`,
+      withoutMarks(to),
+      sh`cd ${to} || exit 1`,
+      sh`find ${gives} -printf x | wc -c`,
+    );
+    const found = Number(await unpack(text));
+    note({ name: "the app's own", good: found === wanted, found: `${found} of ${wanted}` });
+  };
+  return [{ title: "Unpack the app's own backup", run: () => (count === null ? ofStream() : ofArchive(count)) }];
 }

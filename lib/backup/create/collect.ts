@@ -5,7 +5,7 @@ import { Failure } from '../../errors.ts';
 import { run } from '../../host/run.ts';
 import { sh } from '../../host/sh.ts';
 import type { Item } from '../../report/items.ts';
-import { surveyFiles } from '../files/pack.ts';
+import { surveyFiles } from '../files/survey.ts';
 import { backupId } from '../manifest.ts';
 import { backupOf } from '../settings.ts';
 import { makeOwn } from './app-command.ts';

@@ -1,5 +1,5 @@
 // What a backup would contain and where it would go, without taking one.
-import { targetName } from '../../target/command.ts';
+import { nameOf, targetName } from '../../target/command.ts';
 import { Failure } from '../../errors.ts';
 import { nameOfDatabase } from '../../database/backup-copy.ts';
 import type { Result } from '../../report/result.ts';
@@ -12,7 +12,7 @@ import { backupOf } from '../settings.ts';
 import type { BackupContext } from './begin.ts';
 
 export async function planBackup(context: BackupContext, target: Target, stores: readonly Store[]): Promise<Result> {
-  const { app, environment, root, database } = target;
+  const { root, database } = target;
   const { files, command: own, bucket } = backupOf(target);
   const recipients = recipientsOf(target);
   const parts = [
@@ -26,7 +26,7 @@ export async function planBackup(context: BackupContext, target: Target, stores:
   const names = stores.map(store => store.name);
   return {
     text: `${targetName(target)} into ${names.join(', ')}:\n${parts.map(part => `  ${part}`).join('\n')}`,
-    json: { app, environment, stores: names, parts },
+    json: { ...nameOf(target), stores: names, parts },
   };
 }
 

@@ -1,5 +1,5 @@
 // The outcome of a backup, for people and for programs; one that is missing in a store, or lost much, is a failure.
-import { targetName } from '../../target/command.ts';
+import { nameOf, targetName } from '../../target/command.ts';
 import { Failure, messageOf } from '../../errors.ts';
 import type { Result } from '../../report/result.ts';
 import { size } from '../../size.ts';
@@ -9,7 +9,6 @@ import type { BackupRun } from './begin.ts';
 /** @throws what the first store that failed has thrown; Failure 7 when much is gone since the backup before */
 export function backupResult({ context, target, done, failures, seconds }: BackupRun): Result {
   const { report } = context;
-  const { app, environment } = target;
   const names = done.map(one => one.store).join(', ');
   for (const { store, error } of failures.slice(1)) report.warn(`${store.name}: ${messageOf(error)}`);
   const [failure] = failures;
@@ -35,8 +34,7 @@ export function backupResult({ context, target, done, failures, seconds }: Backu
   return {
     text: `${targetName(target)} is backed up as ${id}: ${told(manifest)} → ${names}, in ${took} s`,
     json: {
-      app,
-      environment,
+      ...nameOf(target),
       id,
       seconds: took,
       stores: done.map(one => ({ store: one.store, bytes: bytesOf(one.manifest) })),

@@ -1,5 +1,5 @@
 // Writes one backup to one store: the parts as a stream, then the manifest, which is read back.
-import { taskCommand } from '../../target/command.ts';
+import { nameOf, taskCommand } from '../../target/command.ts';
 import type { Say } from '../../report/items.ts';
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -99,8 +99,7 @@ export async function writeBackup(
   };
   const manifest: Manifest = {
     version: 1,
-    app: target.app,
-    environment: target.environment,
+    ...nameOf(target),
     id,
     time: timeOf(id).toISOString(),
     by: material.by,

@@ -9,16 +9,9 @@ import { chooseBase, type Base } from './choose-base.ts';
 import type { StoredBackup } from '../catalog.ts';
 import { readSent, sendFiles, type Sent } from './tar-stream.ts';
 import { run, type Remote } from '../../host/run.ts';
-import {
-  compareWith,
-  forgetInventories,
-  keepInventory,
-  listAll,
-  readComparison,
-  type Comparison,
-} from './inventory.ts';
+import { compareWith, keepInventory, listAll, readComparison, type Comparison } from './inventory.ts';
 import type { Manifest, Part } from '../manifest.ts';
-import { lookThrough, type Survey } from './survey.ts';
+import type { Survey } from './survey.ts';
 
 /**
  * Lets what a command of `packing` prints flow into the store, under the part's name; `atMost` is a guess of its bytes from
@@ -39,18 +32,6 @@ type Packed = {
 
 /** What is known of the files before any of them is sent. `scratch` is the folder of the inventory. */
 type PackRequest = { target: Target; files: BackupFiles; survey: Survey; scratch: string; now: Date };
-
-/** Looks through the files and leaves their inventory in the scratch folder. @throws what `lookThrough` throws. */
-export async function surveyFiles(
-  way: Remote,
-  target: Target,
-  files: BackupFiles,
-  place: { id: string; scratch: string },
-): Promise<Survey> {
-  const { fullEverySeconds: every } = files;
-  if (every !== undefined) await run(way, forgetInventories(target, every), 'cleaning up');
-  return lookThrough(way, target, files, place);
-}
 
 export async function packFiles(
   way: Remote,

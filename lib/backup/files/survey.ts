@@ -8,7 +8,7 @@ import { readable, refusedFile } from './inspect-archive.ts';
 import { inTheirPlace } from './tar-stream.ts';
 import { countsIn, leftOutBy, verifyFolders, verifying, type Excluded } from './included-folders.ts';
 import { readStream, recordsOf, run, writeStream, type Remote } from '../../host/run.ts';
-import { finishInventory, readInventory, type Inventory } from './inventory.ts';
+import { finishInventory, forgetInventories, readInventory, type Inventory } from './inventory.ts';
 import { readPatterns, type Pattern } from '../../target/exclude-patterns.ts';
 
 /** How many files and folders there are and what they hold; `noted` is for people. */
@@ -115,12 +115,14 @@ export function oddityInWords({ what, count, paths }: Oddity): string[] {
  * Looks through the files and leaves their inventory in the scratch folder.
  * @throws Failure 3 when ops.yml names what is not there, is a link, or of which nothing could be packed; 1 when it may not be read.
  */
-export async function lookThrough(
+export async function surveyFiles(
   way: Remote,
   target: Target,
   files: BackupFiles,
   place: { id: string; scratch: string },
 ): Promise<Survey> {
+  const { fullEverySeconds: every } = files;
+  if (every !== undefined) await run(way, forgetInventories(target, every), 'cleaning up');
   const patterns = readPatterns(files.exclude, target.root, files.include);
   const what = 'looking at the files';
   const said = await run(way, lookCommand(target, files, patterns, place), what).catch((error: unknown) => {

@@ -1,5 +1,5 @@
 // Checks the stores of a target before the next backup: what each supports, and whether that backup can be written to it.
-import { targetName } from '../../target/command.ts';
+import { nameOf, targetName } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import { failure, good, warning, type Finding } from '../../finding.ts';
 import { Failure } from '../../errors.ts';
@@ -18,7 +18,6 @@ export async function checkStores(
   target: Target,
   stores: readonly Store[],
 ): Promise<Result> {
-  const { app, environment } = target;
   const all: { store: string; findings: Finding[] }[] = [];
   for (const store of stores) {
     let findings: Finding[] = [];
@@ -40,7 +39,7 @@ export async function checkStores(
     : `the next backup of ${targetName(target)} can be written to ${stores.map(({ name }) => name).join(', ')}`;
   return {
     text: `${findingsTable(report, found)}\n${headline}`,
-    json: { app, environment, good: !bad.length, stores: all },
+    json: { ...nameOf(target), good: !bad.length, stores: all },
     exit: bad.length ? 7 : 0,
   };
 }

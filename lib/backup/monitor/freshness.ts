@@ -13,7 +13,7 @@ import { backupOf } from '../settings.ts';
 import { size } from '../../size.ts';
 
 /** One check, good or not; `says` is the message in either case. */
-export type Concern = Observation & { says: string; advice?: string };
+export type Concern = Observation & { says: string; advice?: string | undefined };
 
 export type InStore = {
   name: string;
@@ -66,21 +66,15 @@ async function lookInto(
     const store = await openStore(settings, around);
     const held = await backupsIn(store, target);
     const concerns: Concern[] = [
-      { subject: `store:${name}`, bad: false, says: `the store ${name} can be read again` },
+      well(`store:${name}`, `the store ${name} can be read again`),
       ...standing(target, name, held, now),
     ];
     const whole = held.find(isComplete);
-    const room = whole && (await roomFor(target, store, whole));
-    if (room) concerns.push({ subject: `room:${name}`, ...room });
-    return { name, held, concerns };
+    return { name, held, concerns: [...concerns, ...(whole ? await roomFor(target, store, whole) : [])] };
   } catch (error) {
     const advice = error instanceof Failure ? error.advice : undefined;
     const says = `the store ${name} cannot be read: ${messageOf(error)}`;
-    return {
-      name,
-      held: undefined,
-      concerns: [{ subject: `store:${name}`, bad: true, says, ...(advice && { advice }) }],
-    };
+    return { name, held: undefined, concerns: [{ subject: `store:${name}`, bad: true, says, advice }] };
   }
 }
 
@@ -89,61 +83,47 @@ export function standing(target: Target, store: string, held: readonly StoredBac
   const every = target.backup?.everySeconds;
   const newest = held.find(isComplete);
   const age = newest && (now.getTime() - newest.time.getTime()) / 1000;
-  const late = age !== undefined && every !== undefined && age > patience(every);
-  const found: Concern[] = [
-    {
-      subject: `age:${store}`,
-      bad: age === undefined || late,
-      says:
-        age === undefined
-          ? `${store} has no backup that is whole`
-          : late
-            ? `the newest backup in ${store} is ${span(age)} old, and one is meant to come every ${span(every)}`
-            : `${store} has a young backup again`,
-      ...(age === undefined || late ? { advice: taskCommand('backup', target) } : {}),
-    },
+  const late =
+    age === undefined
+      ? `${store} has no backup that is whole`
+      : every !== undefined && age > patience(every)
+        ? `the newest backup in ${store} is ${span(age)} old, and one is meant to come every ${span(every)}`
+        : undefined;
+  const found = [
+    late === undefined
+      ? well(`age:${store}`, `${store} has a young backup again`)
+      : { subject: `age:${store}`, bad: true, says: late, advice: taskCommand('backup', target) },
   ];
-  const [gone] = newest?.manifest.shrunk ?? [];
-  if (newest)
-    found.push({
-      subject: `shrunk:${store}`,
-      bad: gone !== undefined,
-      says: gone === undefined ? `the newest backup in ${store} has lost nothing` : `${newest.id} in ${store}: ${gone}`,
-      ...(gone === undefined ? {} : { advice: `look at the app; ${taskCommand(`backups show ${newest.id}`, target)}` }),
-    });
-  return found;
+  if (!newest) return found;
+  const [gone] = newest.manifest.shrunk;
+  if (gone === undefined) return [...found, well(`shrunk:${store}`, `the newest backup in ${store} has lost nothing`)];
+  const advice = `look at the app; ${taskCommand(`backups show ${newest.id}`, target)}`;
+  return [...found, { subject: `shrunk:${store}`, bad: true, says: `${newest.id} in ${store}: ${gone}`, advice }];
+}
+
+function well(subject: string, says: string): Concern {
+  return { subject, bad: false, says };
 }
 
 /** Two more like the newest must fit. */
-async function roomFor(
-  target: Target,
-  store: Store,
-  newest: CompleteBackup,
-): Promise<Omit<Concern, 'subject'> | undefined> {
+async function roomFor(target: Target, store: Store, newest: CompleteBackup): Promise<Concern[]> {
   const free = await store.free();
-  if (free === undefined) return undefined;
-  const bad = free < 2 * newest.bytes;
-  return bad
-    ? {
-        bad,
-        says: `${store.name} has ${size(free)} left, and a backup takes ${size(newest.bytes)}`,
-        advice: `make room there, or keep fewer: backup.keep in ops.yml, then ${taskCommand('backups prune', target)} --plan`,
-      }
-    : { bad, says: `${store.name} has room again` };
+  if (free === undefined) return [];
+  const subject = `room:${store.name}`;
+  if (free >= 2 * newest.bytes) return [well(subject, `${store.name} has room again`)];
+  const says = `${store.name} has ${size(free)} left, and a backup takes ${size(newest.bytes)}`;
+  const advice = `make room there, or keep fewer: backup.keep in ops.yml, then ${taskCommand('backups prune', target)} --plan`;
+  return [{ subject, bad: true, says, advice }];
 }
 
 function proofConcern(target: Target, proven: Drilled | undefined, now: Date): Concern[] {
   if (target.backup?.provenSeconds === undefined) return [];
-  const bad = !isProven(target, { proven }, now);
+  if (isProven(target, { proven }, now)) return [well('proof', 'a young backup is proven restorable')];
   const most = span(target.backup.provenSeconds);
   const says = proven
     ? `the last proven backup is from ${span((now.getTime() - proven.taken.getTime()) / 1000)} ago, and ${most} is the most`
     : 'no backup was ever proven restorable';
-  return [
-    bad
-      ? { subject: 'proof', bad, says, advice: taskCommand('drill', target) }
-      : { subject: 'proof', bad, says: 'a young backup is proven restorable' },
-  ];
+  return [{ subject: 'proof', bad: true, says, advice: taskCommand('drill', target) }];
 }
 
 function drilledOf({ id, time, store, verdict }: StoredBackup): Drilled | undefined {

@@ -1,6 +1,6 @@
 // Monitors a target's backups: when a task has ended, or by itself from another machine. Reports each change once.
 import { hundredths } from '../../duration.ts';
-import { targetName } from '../../target/command.ts';
+import { nameOf, targetName } from '../../target/command.ts';
 import { deliver } from '../../alert/deliver.ts';
 import type { News } from '../../alert/message.ts';
 import type { Target } from '../../target/target.ts';
@@ -31,13 +31,12 @@ export async function afterwards(
   if (error instanceof Failure && [2, 5, 130, 143].includes(error.exit)) return;
   const target = await around.target().catch(() => undefined);
   if (!target?.backup) return;
-  const advice = error instanceof Failure ? error.advice : undefined;
   const run: Concern = {
     subject: task,
     bad: error !== undefined,
     says: error === undefined ? `${task} works again` : `${task} failed: ${messageOf(error)}`,
     seconds: hundredths(end.seconds),
-    ...(advice && { advice }),
+    advice: error instanceof Failure ? error.advice : undefined,
   };
   if (!watches(target)) return noteOnly(around, target, run);
   const host = await askHost(around, target);
@@ -60,7 +59,6 @@ async function noteOnly(around: WatchContext, target: Target, ended: Concern): P
 
 /** `backups watch`: checks, sends alerts, and ends with 7 when anything is wrong, also from an earlier task. `plan`: no alert is sent. */
 export async function watchBackups(around: WatchContext, target: Target, plan: boolean): Promise<Result> {
-  const { app, environment } = target;
   const host = await askHost(around, target);
   const look = await backupState(target, { ...host, around });
   const unreachable: Concern[] = host.way
@@ -80,7 +78,7 @@ export async function watchBackups(around: WatchContext, target: Target, plan: b
   const counts = look.stores.map(({ name, held }) => `${held?.length ?? 'unknown'} in ${name}`).join(', ');
   return {
     text: wrong.length ? rows.join('\n') : `the backups of ${targetName(target)} are well: ${counts}`,
-    json: { app, environment, good: !wrong.length, problems: wrong.map(({ subject, says }) => ({ subject, says })) },
+    json: { ...nameOf(target), good: !wrong.length, problems: wrong.map(({ subject, says }) => ({ subject, says })) },
     exit: wrong.length ? 7 : 0,
   };
 }
@@ -117,8 +115,7 @@ async function tell(
   const well = memory ? memory.known.every(one => one.state === 'good') : !concerns.some(one => one.bad);
   if (alerts.length) {
     const message = {
-      app: target.app,
-      environment: target.environment,
+      ...nameOf(target),
       host: target.host.name,
       time: memory?.now ?? now,
       news: newsOf(concerns, told),

@@ -9,19 +9,18 @@ export function isTrouble(words: string): boolean {
   return troubles.test(words);
 }
 
+/** Of a host that is to blame. */
+export const makeRoom = { advice: 'make room, or do it elsewhere: --here' };
+
 /**
  * For what failed while the content of a part was read that is, to the byte, what was stored: with exit code 7, as that backup
  * cannot be relied on, and unchanged when the host is to blame, the line, or somebody who ended it.
  */
 export function asDamage(error: unknown): unknown {
   if (!(error instanceof Failure) || error.exit !== 1) return error;
-  if (!isTrouble(`${error.message}\n${error.detail ?? ''}`))
-    return new Failure(7, error.message, error.detail === undefined ? {} : { detail: error.detail });
-  if (error.advice !== undefined) return error;
-  return new Failure(1, error.message, {
-    ...(error.detail !== undefined && { detail: error.detail }),
-    advice: 'make room, or do it elsewhere: --here',
-  });
+  const { message, detail, advice } = error;
+  if (!isTrouble(`${message}\n${detail ?? ''}`)) return new Failure(7, message, { detail });
+  return advice === undefined ? new Failure(1, message, { detail, ...makeRoom }) : error;
 }
 
 /** Does something with the content of a part. @throws Failure 7 for what it cannot open. */

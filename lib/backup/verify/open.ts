@@ -67,9 +67,8 @@ export async function openBackup(
     if (bad) throw new Failure(7, `${held.id} in ${store.name}: ${bad.name}: ${bad.found}`);
   };
   const { database, files } = manifest;
-  const [ofDatabase, ofDump] = ['database.sqlite.zst', 'database.dump.zst'].map(name =>
-    parts.find(part => plainName(part) === name),
-  );
+  const partCalled = (name: string) => parts.find(part => plainName(part) === name);
+  const [ofDatabase, ofDump] = [partCalled('database.sqlite.zst'), partCalled('database.dump.zst')];
   const needed = neededFor(held, parts);
   // files that are removed again need not wait until they were checked
   const atOnce = (part: Part) => unpack && isFullPack(part);
@@ -126,8 +125,7 @@ export async function openBackup(
       title: 'Open the database, check it and count its rows',
       run: async () => note(...((await opening) ?? [])),
     });
-  const part = (name: string) => parts.find(one => plainName(one) === name);
-  const [index, own] = [part(indexName), part('app.tar.zst') ?? part('app.zst')];
+  const [index, own] = [partCalled(indexName), partCalled('app.tar.zst') ?? partCalled('app.zst')];
   if (own && manifest.own) items.push(...ownItems(way, folder, own, manifest.own, note));
   if (index && manifest.bucket)
     items.push(...bucketItems(way, held, { folder, part: index, facts: manifest.bucket, sample }, note));

@@ -7,7 +7,7 @@ import { sqlite3 } from '../../host/environment.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { isEncrypted, notOpened, openingInto, type Identity } from '../encryption.ts';
 import { keyOf, type CompleteBackup } from '../catalog.ts';
-import { isTrouble } from './damage.ts';
+import { isTrouble, makeRoom } from './damage.ts';
 import { measure, writeStream, type Remote } from '../../host/run.ts';
 import { plainName, type Part } from '../manifest.ts';
 import { isFullPack, isPack, listingBeside, neededFor, unpackingAtOnce } from '../files/pack-chain.ts';
@@ -37,9 +37,7 @@ export function verifyRoom(
     more + (held.manifest.database?.kind === 'postgres' ? 80_000_000 : 0),
   );
   if (needed * 1.02 < free) return;
-  throw new Failure(1, `${where} has ${free} bytes left, and the backup needs ${needed} to be looked at`, {
-    advice: 'make room, or do it elsewhere: --here',
-  });
+  throw new Failure(1, `${where} has ${free} bytes left, and the backup needs ${needed} to be looked at`, makeRoom);
 }
 
 /**
@@ -55,7 +53,9 @@ export async function fetchPart(
 ): Promise<Check> {
   const file = `${folder}/${plainName(part)}`;
   const keep = isPack(part) ? sh`tee -p ${file} | { ${listingBeside(folder, part)}; }` : sh`cat >${file}`;
-  const { check, output } = await fetchInto(way, { held, part }, keep, keepingIn(file, keep), identity, say);
+  // read again from the file: cheaper than a tee, and the disk had its part in it
+  const plain = lines(script('set -eo pipefail'), keep, sha256Of(file));
+  const { check, output } = await fetchInto(way, { held, part }, keep, plain, identity, say);
   const there = /^[0-9a-f]{64}$/m.exec(output)?.[0];
   return there === part.sha256 ? check : { ...check, good: false, found: otherSum };
 }
@@ -77,10 +77,7 @@ export async function fetchUnpacking(
   const { check, output } = await fetchInto(way, { held, part }, sh`{ ${keep}; }`, plain, identity, say);
   if (/^unpacked$/m.test(output)) return { check, fault: undefined };
   const fault = /^not unpacked: (.*)$/m.exec(output)?.[1]?.trim() ?? 'it does not unpack';
-  if (isTrouble(fault))
-    throw new Failure(1, `unpacking ${part.name} failed on ${way.host.name}: ${fault}`, {
-      advice: 'make room, or do it elsewhere: --here',
-    });
+  if (isTrouble(fault)) throw new Failure(1, `unpacking ${part.name} failed on ${way.host.name}: ${fault}`, makeRoom);
   return { check, fault };
 }
 
@@ -111,11 +108,6 @@ async function fetchInto(
     check: { name, good, found: good ? `${part.bytes} bytes, ${part.sha256.slice(0, 12)}…` : otherSum },
     output,
   };
-}
-
-function keepingIn(file: string, keep: Command): Command {
-  // read again from the file: cheaper than a tee, and the disk had its part in it
-  return lines(script('set -eo pipefail'), keep, sha256Of(file));
 }
 
 export function telling({ name, bytes }: Part, say: Say): (bytes: number) => void {
@@ -149,17 +141,13 @@ function unpackInto(file: string, folder: string, part: Part): Command {
 /** Whether the copy, unpacked, is what was copied. */
 export function judgeCopy(said: string, part: Part): Check {
   const good = /^sha256 (.*)$/m.exec(said)?.[1]?.trim() === part.rawSha256;
-  return {
-    name: 'the database is what was copied',
-    good,
-    found: good ? `${part.rawBytes} bytes` : otherSum,
-  };
+  return { name: 'the database is what was copied', good, found: good ? `${part.rawBytes} bytes` : otherSum };
 }
 
 export function judgeDatabase(said: string, part: Part, wanted: SqliteFacts): Check[] {
   const word = (name: string) => new RegExp(`^${name} (.*)$`, 'm').exec(said)?.[1]?.trim() ?? 'no answer';
   const integrity = word('integrity');
-  if (isTrouble(integrity)) throw new Failure(1, `opening the database failed: ${integrity}`, { advice: 'make room, or do it elsewhere: --here' }); // prettier-ignore
+  if (isTrouble(integrity)) throw new Failure(1, `opening the database failed: ${integrity}`, makeRoom);
   const checks = [judgeCopy(said, part), { name: 'integrity_check', good: integrity === 'ok', found: integrity }];
   let counts: SqliteFacts;
   try {

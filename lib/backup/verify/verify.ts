@@ -1,7 +1,7 @@
 // Verifies that backups are still as they were written: every byte in the stores is read again, and damage is recorded.
 import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';
-import { targetName, taskCommand } from '../../target/command.ts';
+import { nameOf, targetName, taskCommand } from '../../target/command.ts';
 import { Failure } from '../../errors.ts';
 import { readThrough, remoteOn } from '../../host/run.ts';
 import type { Result } from '../../report/result.ts';
@@ -27,7 +27,6 @@ export async function verifyBackups(
   stores: readonly Store[],
   which: string | undefined,
 ): Promise<Result> {
-  const { app, environment } = target;
   const { report } = context;
   const finished = (await backupsOf(stores, target)).filter(isFinished);
   const meant = finished.filter(one => which === undefined || one.id.startsWith(which));
@@ -72,7 +71,7 @@ export async function verifyBackups(
   const objects = meant.some(one => one.manifest?.bucket) ? '; objects of a bucket are read by drill --all' : '';
   return {
     text: `${found.length} backups of ${targetName(target)} are as they were written, ${size(bytes)}${objects}`,
-    json: { app, environment, backups: found },
+    json: { ...nameOf(target), backups: found },
   };
 }
 

@@ -17,7 +17,7 @@ export async function examineBucket(client: S3Client, Bucket: string, full: stri
     // no rules, a store that has none, a key that may not ask: nothing that a backup depends on
     () => [],
   );
-  return [clock(seen), leftovers(Uploads.length), ...rules.flatMap(rule => judgeRule(rule, full))];
+  return [clock(seen), leftovers(Uploads.length), ...rules.flatMap(rule => [...judgeRule(rule, full)])];
 }
 
 /** The store's own time, from whatever it answered last. */
@@ -45,33 +45,27 @@ function clock({ said, here }: { said: string | undefined; here: number }): Find
     : good('clock', says);
 }
 
-export function judgeRule(rule: LifecycleRule, full: string): Finding[] {
+export function* judgeRule(rule: LifecycleRule, full: string): Generator<Finding> {
   const { Filter, Status, ID, Expiration, Transitions = [], AbortIncompleteMultipartUpload: abort } = rule;
   const prefix = Filter?.And?.Prefix ?? Filter?.Prefix ?? rule.Prefix ?? '';
   const tagged = Filter?.Tag !== undefined || (Filter?.And?.Tags?.length ?? 0) > 0;
-  if (Status !== 'Enabled' || tagged || !(full.startsWith(prefix) || prefix.startsWith(full))) return [];
+  if (Status !== 'Enabled' || tagged || !(full.startsWith(prefix) || prefix.startsWith(full))) return;
   const name = `the rule ${ID ?? 'without a name'} for ${prefix || 'everything'}`;
   const when = (days: number | undefined, at: Date | undefined) =>
     days === undefined ? `on ${at?.toISOString().slice(0, 10) ?? 'some day'}` : `after ${days} days`;
-  const found: Finding[] = [];
   if (Expiration && (Expiration.Days !== undefined || Expiration.Date))
-    found.push(
-      warning(
-        'rules',
-        `${name} removes objects ${when(Expiration.Days, Expiration.Date)}, whatever keep: says`,
-        'take the rule away: tasks/backups.ts prune decides which backups stay',
-      ),
+    yield warning(
+      'rules',
+      `${name} removes objects ${when(Expiration.Days, Expiration.Date)}, whatever keep: says`,
+      'take the rule away: tasks/backups.ts prune decides which backups stay',
     );
   for (const { Days, Date: at, StorageClass: to = '' } of Transitions)
     if (/^(GLACIER|DEEP_ARCHIVE)$/.test(to))
-      found.push(
-        warning(
-          'rules',
-          `${name} moves objects to ${to} ${when(Days, at)}, where nothing can be read at once`,
-          'drills and restores of older backups need them thawed first: let the rule begin later',
-        ),
+      yield warning(
+        'rules',
+        `${name} moves objects to ${to} ${when(Days, at)}, where nothing can be read at once`,
+        'drills and restores of older backups need them thawed first: let the rule begin later',
       );
   if (abort?.DaysAfterInitiation)
-    found.push(good('rules', `${name} removes unfinished uploads after ${abort.DaysAfterInitiation} days`));
-  return found;
+    yield good('rules', `${name} removes unfinished uploads after ${abort.DaysAfterInitiation} days`);
 }

@@ -4,7 +4,7 @@ import { type ExitCode, Failure, messageOf } from '../../errors.ts';
 import { secretPlace } from '../../secret.ts';
 import type { S3Settings } from './client.ts';
 
-type Meaning = { exit: ExitCode; says: string; advice: string };
+type Meaning = [exit: ExitCode, says: string, advice: string];
 
 /** What has been seen of an error of the SDK: its name, the status, the socket's error. */
 function wordsOf(error: unknown): { name: string; status: number | undefined; code: string | undefined } {
@@ -38,8 +38,11 @@ export function s3Failure(error: unknown, what: string, settings: S3Settings): u
   const { name, status, code } = wordsOf(error);
   const found = meaning({ name, status, code }, settings);
   const seen = [name, status, code].filter(word => word !== undefined && word !== '').join(' ');
-  if (!found && status === undefined && code === undefined && name !== 'TimeoutError') return error;
-  if (found) return new Failure(found.exit, `${what}: ${found.says}`, { advice: found.advice, detail: seen });
+  if (found) {
+    const [exit, says, advice] = found;
+    return new Failure(exit, `${what}: ${says}`, { advice, detail: seen });
+  }
+  if (status === undefined && code === undefined && name !== 'TimeoutError') return error;
   // A store's own words, which repeat keys and signatures only where those are wrong.
   return new Failure(1, `${what}: it answered ${seen}`, {
     advice: /part number/i.test(messageOf(error))
@@ -55,42 +58,28 @@ function meaning(seen: ReturnType<typeof wordsOf>, settings: S3Settings): Meanin
   const at = settings.endpoint ?? `the S3 of region ${region}`;
   const is = (...names: string[]) => names.includes(name);
 
+  const places = `${secretPlace(settings.key)} and ${secretPlace(settings.secret)}`;
+
   if (is('NoSuchBucket', 'InvalidBucketName'))
-    return { exit: 3, says: `${at} has no bucket ${bucket}`, advice: 'make it there, or correct bucket in ops.yml' };
-  if (is('InvalidStorageClass'))
-    return {
-      exit: 3,
-      says: `${at} has no storage class ${settings.storageClass ?? ''}`,
-      advice: 'take storage_class out of ops.yml, or name one that it has',
-    };
+    return [3, `${at} has no bucket ${bucket}`, 'make it there, or correct bucket in ops.yml'];
+  if (is('InvalidStorageClass')) {
+    const advice = 'take storage_class out of ops.yml, or name one that it has';
+    return [3, `${at} has no storage class ${settings.storageClass ?? ''}`, advice];
+  }
   if (is('SignatureDoesNotMatch', 'InvalidAccessKeyId', 'InvalidSecurity'))
-    return {
-      exit: 3,
-      says: 'the key or its secret is wrong',
-      advice: `look at ${secretPlace(settings.key)} and ${secretPlace(settings.secret)}`,
-    };
+    return [3, 'the key or its secret is wrong', `look at ${places}`];
   if (is('PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraintException') || status === 301)
-    return { exit: 3, says: `the bucket ${bucket} is not in region ${region}`, advice: 'correct region in ops.yml' };
+    return [3, `the bucket ${bucket} is not in region ${region}`, 'correct region in ops.yml'];
   if (is('RequestTimeTooSkewed'))
-    return {
-      exit: 3,
-      says: 'the clock of this machine is wrong',
-      advice: 'let it follow a time server, then try again',
-    };
+    return [3, 'the clock of this machine is wrong', 'let it follow a time server, then try again'];
   // Before 403, which Ceph answers when a quota is used up.
   if (is('QuotaExceeded', 'InsufficientStorage', 'XMinioStorageFull', 'ServiceQuotaExceeded') || status === 507)
-    return { exit: 1, says: 'it has no space left', advice: `make room there: ${taskCommand('backups prune')} --plan` };
-  if (status === 403)
-    return {
-      exit: 3,
-      says: `the key has no right to do that in ${bucket}, or its secret is wrong`,
-      advice: `look at ${secretPlace(settings.key)} and ${secretPlace(settings.secret)}, and at the rights of that key`,
-    };
+    return [1, 'it has no space left', `make room there: ${taskCommand('backups prune')} --plan`];
+  if (status === 403) {
+    const says = `the key has no right to do that in ${bucket}, or its secret is wrong`;
+    return [3, says, `look at ${places}, and at the rights of that key`];
+  }
   if (status === undefined && (code !== undefined || is('TimeoutError')))
-    return {
-      exit: 4,
-      says: `${at} cannot be reached (${code ?? name})`,
-      advice: 'look at endpoint in ops.yml and at the network',
-    };
+    return [4, `${at} cannot be reached (${code ?? name})`, 'look at endpoint in ops.yml and at the network'];
   return undefined;
 }

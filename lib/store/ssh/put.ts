@@ -101,10 +101,7 @@ async function pour({ host, signal }: Remote, receiving: Command, body: Readable
   const giveUp = () => void setTimeout(() => channel.drop(), patience * 1000).unref();
   signal.addEventListener('abort', giveUp);
   try {
-    const broken: unknown = await pipeline(body, meter.stream, sink, { signal }).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
+    const broken: unknown = await pipeline(body, meter.stream, sink, { signal }).catch((error: unknown) => error);
     const ofTheBody = broken !== undefined && !refused;
     if (broken !== undefined) giveUp();
     const end = await channel.ended.catch((error: unknown) => ({ error }));

@@ -126,11 +126,7 @@ cd ${folder} || exit 1`;
 function explain(error: unknown, what: string, folder: string): unknown {
   if (!(error instanceof Failure)) return error;
   const { exit, message, detail = '' } = error;
-  const more = (advice: string | undefined) => ({
-    ...(advice ? { advice } : {}),
-    ...(detail ? { detail } : {}),
-    cause: error,
-  });
+  const more = (advice: string | undefined) => ({ advice, detail: detail || undefined, cause: error });
   if (exit === 4) {
     const lost = message.startsWith('connection lost');
     const advice =

@@ -120,10 +120,10 @@ test('a clock that is ten minutes off, uploads that were cut off and rules of th
 
 test('rules that are off, for tagged objects, or for other versions do not concern backups', () => {
   const all = { Filter: { Prefix: '' }, Expiration: { Days: 1 } };
-  assert.is(judgeRule({ ...all, Status: 'Enabled' }, 'a/').length, 1);
-  assert.equal(judgeRule({ ...all, Status: 'Disabled' }, 'a/'), []);
-  assert.equal(judgeRule({ ...all, Status: 'Enabled', Filter: { Tag: { Key: 'k', Value: 'v' } } }, 'a/'), []);
-  assert.equal(judgeRule({ Status: 'Enabled', Expiration: { ExpiredObjectDeleteMarker: true } }, 'a/'), []);
-  assert.is(judgeRule({ ...all, Status: 'Enabled', Filter: { Prefix: 'a/b-c/1' } }, 'a/').length, 1);
+  assert.is([...judgeRule({ ...all, Status: 'Enabled' }, 'a/')].length, 1);
+  assert.equal([...judgeRule({ ...all, Status: 'Disabled' }, 'a/')], []);
+  assert.equal([...judgeRule({ ...all, Status: 'Enabled', Filter: { Tag: { Key: 'k', Value: 'v' } } }, 'a/')], []);
+  assert.equal([...judgeRule({ Status: 'Enabled', Expiration: { ExpiredObjectDeleteMarker: true } }, 'a/')], []);
+  assert.is([...judgeRule({ ...all, Status: 'Enabled', Filter: { Prefix: 'a/b-c/1' } }, 'a/')].length, 1);
 });
 test.run();

@@ -9,7 +9,7 @@ import { backupsIn, isComplete, type StoredBackup, type CompleteBackup } from '.
 import type { Remote } from '../../../lib/host/run.ts';
 import { backupId, type Manifest } from '../../../lib/backup/manifest.ts';
 import { openBackup } from '../../../lib/backup/verify/open.ts';
-import { surveyFiles } from '../../../lib/backup/files/pack.ts';
+import { surveyFiles } from '../../../lib/backup/files/survey.ts';
 import { writeBackup } from '../../../lib/backup/create/write.ts';
 import { matcher } from '../../../lib/backup/restore/selection.ts';
 import type { Target } from '../../../lib/target/target.ts';

@@ -23,7 +23,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { chooseBase } from '../../../../lib/backup/files/choose-base.ts';
 import type { StoredBackup } from '../../../../lib/backup/catalog.ts';
-import { lookThrough } from '../../../../lib/backup/files/survey.ts';
+import { surveyFiles } from '../../../../lib/backup/files/survey.ts';
 import { readSent } from '../../../../lib/backup/files/tar-stream.ts';
 import { manifestName, type Part } from '../../../../lib/backup/manifest.ts';
 import { inspectPacks } from '../../../../lib/backup/files/pack-chain.ts';
@@ -265,7 +265,7 @@ test('patterns leave out what tar would leave out', async () => {
     ['*/c', 'x'],
   ]) {
     const files: BackupFiles = { ...(backup?.files as BackupFiles), exclude };
-    await lookThrough(nights.way, nights.target, files, { id: 'x', scratch: nights.folder });
+    await surveyFiles(nights.way, nights.target, files, { id: 'x', scratch: nights.folder });
     const found = readFileSync(join(nights.folder, 'inventory'), 'utf8').split('\0').filter(Boolean).map(line => line.replace(/\t[^\t]*$/, '')); // prettier-ignore
     const tar = execFileSync('tar', ['-C', nights.root, '-cvf', '/dev/null', '--quoting-style=literal', ...exclude.map(one => `--exclude=${one}`), 'shared/uploads'], { encoding: 'utf8' }); // prettier-ignore
     assert.equal(found.toSorted(), tar.split('\n').filter(Boolean).toSorted(), exclude.join());

@@ -8,7 +8,7 @@ import { isComplete } from '../../../../lib/backup/catalog.ts';
 import { foldersQuestion, lookAhead } from '../../../../lib/backup/files/included-folders.ts';
 import { restoreToFolder } from '../../../../lib/backup/restore/to-folder.ts';
 import { leavesOut, readPattern } from '../../../../lib/target/exclude-patterns.ts';
-import { lookThrough } from '../../../../lib/backup/files/survey.ts';
+import { surveyFiles } from '../../../../lib/backup/files/survey.ts';
 import { selectionOf } from '../../../../lib/backup/restore/selection.ts';
 import { proofFindings } from '../../../../lib/doctor/proof-findings.ts';
 import { lines, script } from '../../../../lib/host/sh.ts';
@@ -72,7 +72,7 @@ for (const [exclude, left] of [
     const patterns = exclude.map(text => text.replace('ROOT', many.root));
     if (!files) throw new Error('no files');
     files.exclude = patterns;
-    const { excluded } = await lookThrough(many.way, many.target, files, { id: 'x', scratch: many.folder });
+    const { excluded } = await surveyFiles(many.way, many.target, files, { id: 'x', scratch: many.folder });
     const inventory = readFileSync(join(many.folder, 'inventory'), 'utf8').split('\0').map(line => line.replace(/\t[^\t]*$/, '')); // prettier-ignore
     assert.equal(
       inventory.filter(path => path && !path.endsWith('/')),
