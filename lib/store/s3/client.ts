@@ -17,7 +17,8 @@ export function clientFor(settings: S3Settings, around: S3Around): () => ReturnT
 async function openClient(settings: S3Settings, { environment, signal }: S3Around) {
   const [key, secret] = [await readSecret(settings.key, environment), await readSecret(settings.secret, environment)];
   const s3 = await import('@aws-sdk/client-s3');
-  const client = new s3.S3Client({
+  const { S3Client: Client } = s3;
+  const client = new Client({
     region: settings.region,
     ...(settings.endpoint === undefined ? {} : { endpoint: settings.endpoint }),
     forcePathStyle: settings.pathStyle,
