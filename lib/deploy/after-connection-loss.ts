@@ -4,7 +4,7 @@ import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import type { Keeper } from '../plan/keeper/keeper.ts';
+import type { Keeper } from '../plan/keeper/protocol.ts';
 import { askFacts } from './ask-facts.ts';
 import type { LogLine } from '../release/log.ts';
 

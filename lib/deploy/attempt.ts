@@ -4,7 +4,7 @@ import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import { healthNow } from './health-now.ts';
 import type { Host } from '../host/host.ts';
-import { type Keeper } from '../plan/keeper/keeper.ts';
+import type { Keeper } from '../plan/keeper/protocol.ts';
 import { openKeeper } from '../plan/keeper/open.ts';
 import type { Report } from '../report/report.ts';
 import { type Change } from '../release/change.ts';

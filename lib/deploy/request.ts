@@ -1,6 +1,6 @@
 // What a deploy, rollback or restart requests, and what is prepared to run it.
 import type { Command } from '../host/sh.ts';
-import type { Keeper } from '../plan/keeper/keeper.ts';
+import type { Keeper } from '../plan/keeper/protocol.ts';
 import type { PlanContext } from '../plan/context.ts';
 import type { Plan, Step } from '../plan/step.ts';
 import type { Change } from '../release/change.ts';

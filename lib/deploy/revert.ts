@@ -1,7 +1,7 @@
 // Reverts a deploy after a step failed or was interrupted: the undos, shown one by one, and the message about them.
 import { Failure, messageOf } from '../errors.ts';
 import { explainProbes } from '../health/probes.ts';
-import { StepFailed } from '../plan/keeper/step-failed.ts';
+import { StepFailed } from '../plan/keeper/failures.ts';
 import type { Step } from '../plan/step.ts';
 import type { Outcome } from '../plan/keeper/keeper.ts';
 import { showUndos, type Progress, type Undone } from '../plan/progress.ts';

@@ -1,6 +1,6 @@
 // Shows the progress of steps that run through the keeper: forward one by one, and the undos.
 import { Failure } from '../errors.ts';
-import type { Keeper } from './keeper/keeper.ts';
+import type { Keeper } from './keeper/protocol.ts';
 import type { Item, Report } from '../report/report.ts';
 import type { Step } from './step.ts';
 

@@ -3,7 +3,7 @@ import { nameOf, targetName, taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import { Failure } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { StepFailed } from '../plan/keeper/step-failed.ts';
+import { StepFailed } from '../plan/keeper/failures.ts';
 import { openKeeper } from '../plan/keeper/open.ts';
 import { sh } from '../host/sh.ts';
 import { letInStep } from '../deploy/switch/hold.ts';

@@ -14,7 +14,7 @@ export class Deferred<T> {
   }
 }
 
-/** One Later per number, made when either side first names it. */
+/** One Deferred per number, made when either side first names it. */
 export class DeferredMap<T> {
   readonly #all = new Map<number, Deferred<T>>();
   #over: { error: unknown } | undefined;
@@ -33,11 +33,11 @@ export class DeferredMap<T> {
   settle(index: number, value: T): void {
     this.#at(index).settle(value);
   }
-  fail(index: number, error: unknown): void {
+  failAt(index: number, error: unknown): void {
     this.#at(index).fail(error);
   }
   /** Fails those that wait and those that will. */
-  failAll(error: unknown): void {
+  fail(error: unknown): void {
     this.#over = { error };
     for (const one of this.#all.values()) one.fail(error);
   }

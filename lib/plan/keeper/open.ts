@@ -5,8 +5,8 @@ import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'zlib';
 import type { Host } from '../../host/host.ts';
 import { quote, script } from '../../host/sh.ts';
-import type { Attempt, Happening, Keeper } from './keeper.ts';
-import { runProtocol } from './protocol.ts';
+import type { Attempt, Happening } from './keeper.ts';
+import { runProtocol, type Keeper } from './protocol.ts';
 
 export const parts = ['messages', 'home', 'record', 'undo', 'step', 'main'];
 

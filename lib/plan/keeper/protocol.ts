@@ -1,20 +1,15 @@
-// The protocol with an open keeper: sends it steps ahead of time, and reports how they ended.
-import { pipeline } from 'node:stream/promises';
-import { taskCommand } from '../../target/command.ts';
-import { Failure, messageOf } from '../../errors.ts';
-import type { Step } from '../step.ts';
+// The protocol with an open keeper: what it is told and asked, and what becomes of each of its answers.
+import { Failure } from '../../errors.ts';
 import type { Channel, Host } from '../../host/host.ts';
-import type { Attempt, Happening, Keeper, Outcome } from './keeper.ts';
-import { DeferredMap, Deferred } from './deferred-promises.ts';
-import { sh } from '../../host/sh.ts';
+import type { Finish, Step } from '../step.ts';
+import { Deferred, DeferredMap } from './deferred-promises.ts';
+import { locked, stuckLeftover } from './failures.ts';
+import { outcomes, type Attempt, type Happening, type Outcome } from './keeper.ts';
 import { StepOutput } from './step-output.ts';
-import { StepFailed } from './step-failed.ts';
+import { ofStep, stepQueue } from './step-queue.ts';
+import { openWire, pack, unpack } from './wire.ts';
 
-/** Characters of one line; the longest of the protocol brings what a step answered. */
-const mostOfLine = 16_000_000;
-const BEAT_MS = 2000;
-/** The keeper says that it lives as often as we do: so many beats without a byte of it, and it is given up. */
-const SILENT_BEATS = 10;
+export type Keeper = Awaited<ReturnType<typeof runProtocol>>;
 
 /** Resolves when the keeper has the lock and is ready for steps. @throws Failure as openKeeper does */
 export async function runProtocol(
@@ -23,92 +18,30 @@ export async function runProtocol(
   channel: Channel,
   nonce: string,
   hear: (happening: Happening) => void,
-): Promise<Keeper> {
-  let silent = 0;
-  // beats are counted, not time: a laptop that slept may find its keeper well
-  const beat = setInterval(() => {
-    channel.input.write('beat\n');
-    if (++silent <= SILENT_BEATS) return;
-    over(new Failure(4, `no heartbeat from the keeper on ${host.name} for ${(SILENT_BEATS * BEAT_MS) / 1000} s`));
-    channel.drop();
-  }, BEAT_MS);
+) {
   const ready = new Deferred<string>();
   const end = new Deferred<Outcome>();
-  const done = new DeferredMap<void>();
+  const recorded = new Deferred<void>();
   const finished = new DeferredMap<boolean>();
   const undone = new DeferredMap<boolean>();
   const undoing = new DeferredMap<number | undefined>();
-  const recorded = new Deferred<void>();
   let undosSeen = 0;
   let settled: string | undefined;
-  let steps: Step[] = [];
-  let sent = 0;
-  let judged = 0;
-  let failed = false;
   /** We asked for the end. */
   let ending = false;
-  let fed = Promise.resolve();
   /** What is undone from here on is ours. */
   let isReady = false;
   const spoken = new StepOutput();
-  let errors = '';
+  const wire = openWire(channel, nonce, host.name, { event, over, say: line => spoken.say(line) });
+  const { send } = wire;
+  const steps = stepQueue(host, send, spoken);
 
-  const send = (line: string) => channel.input.write(`${line}\n`);
-  const words = (index: number, step: Step) =>
-    [
-      index,
-      Math.ceil(step.seconds ?? 600),
-      pack(step.title),
-      pack(step.undo?.text),
-      pack(step.run.text),
-      step.stream ? 'stream' : pack(typeof step.input === 'object' ? step.input.reveal() : step.input),
-    ].join(' ');
-
-  /** Sends ahead up to a step whose answer has to be checked before the next may begin. */
-  function sendAhead(): void {
-    for (; sent < steps.length && !failed; sent++) {
-      const step = steps[sent];
-      if (!step) return;
-      if (sent > judged && steps.slice(judged, sent).some(one => (one.accept || one.stream) && !one.skip)) return;
-      if (step.skip) {
-        spoken.skip(ofStep(sent));
-        done.settle(sent, undefined);
-        if (judged === sent) judged++;
-      } else send(`step ${words(sent, step)}`);
-    }
+  function over(error: unknown): void {
+    wire.end();
+    for (const waiting of [ready, end, recorded, steps.done, finished, undone, undoing]) waiting.fail(error);
   }
 
-  function stepDone(index: number, code: number, answer: string): void {
-    const step = steps[index];
-    if (!step) return;
-    if (code !== 0) {
-      failed = true;
-      spoken.end(ofStep(index));
-      const text = code === 124 || answer.startsWith('the way back') ? answer : '';
-      done.fail(index, new StepFailed(step.title, code, answer, text || `exited with ${code}`));
-      return;
-    }
-    try {
-      if (step.accept?.(answer) === 'again') {
-        send(`again ${words(index, step)}`);
-        return;
-      }
-    } catch (error) {
-      failed = true;
-      spoken.end(ofStep(index));
-      done.fail(index, error);
-      return;
-    }
-    spoken.end(ofStep(index));
-    judged = index + 1;
-    while (steps[judged]?.skip) judged++;
-    done.settle(index, undefined);
-    sendAhead();
-  }
-
-  function event(whole: string): void {
-    if (!whole.endsWith(' .')) return; // a full disk truncated it, and it is sent again
-    const line = whole.slice(0, -2);
+  function event(line: string): void {
     const [verb = '', one = '', two = '', three = ''] = line.split(' ');
     if (verb === 'ready') {
       isReady = true;
@@ -127,13 +60,9 @@ export async function runProtocol(
     else if (verb === 'settling') {
       settled = unpack(one);
       hear({ kind: 'settling', text: settled });
-    } else if (verb === 'done') {
-      const [index, code, answer] = [Number(one), Number(two), unpack(three)];
-      // what reads a stream that broke sees only its end
-      if (steps[index]?.stream && code === 0) void fed.then(() => failed || stepDone(index, code, answer));
-      else stepDone(index, code, answer);
-    } else if (verb === 'next') spoken.end(ofStep(Number(one)));
-    else if (verb === 'stream') fed = feed(Number(one), unpack(two));
+    } else if (verb === 'done') steps.ended(Number(one), Number(two), unpack(three));
+    else if (verb === 'next') spoken.end(ofStep(Number(one)));
+    else if (verb === 'stream') steps.feed(Number(one), unpack(two));
     else if (verb === 'recorded') recorded.settle();
     else if (verb === 'undoing') {
       if (isReady) spoken.end(`before the undo of ${one}`);
@@ -147,175 +76,74 @@ export async function runProtocol(
     } else if (verb === 'settled' && one === 'stuck')
       ready.fail(stuckLeftover(host, attempt, settled, spoken.unheard()));
     else if (verb === 'ended') {
+      const advice = attempt.recover === undefined ? {} : { advice: attempt.recover };
       if (one === 'stuck')
-        recorded.fail(
-          new Failure(6, 'the release could not be recorded: is the disk full?', {
-            ...(attempt.recover && { advice: attempt.recover }),
-          }),
-        );
+        recorded.fail(new Failure(6, 'the release could not be recorded: is the disk full?', advice));
       undoing.settle(undosSeen, undefined);
-      end.settle(outcomeOf(one));
+      end.settle(outcomes.find(known => known === one) ?? 'stuck');
       // it could not go on, or did not hear us
-      if (!ending)
-        over(
-          new Failure(one === 'stuck' ? 6 : 4, `${host.name} ended the attempt by itself (${one}): ${unpack(two)}`, {
-            ...(one === 'stuck' && attempt.recover && { advice: attempt.recover }),
-          }),
-        );
+      const why = `${host.name} ended the attempt by itself (${one}): ${unpack(two)}`;
+      if (!ending) over(one === 'stuck' ? new Failure(6, why, advice) : new Failure(4, why));
     }
   }
-
-  async function feed(index: number, fifo: string): Promise<void> {
-    const source = steps[index]?.stream?.();
-    if (!source) return;
-    // a source that is not read to its end must not keep anything open
-    const over = done.of(index).then(
-      () => {},
-      () => void source.destroy(),
-    );
-    try {
-      const channel = await host.open(sh`exec cat >${fifo}`);
-      channel.output.resume();
-      channel.errors.resume();
-      channel.ended.catch(() => {});
-      void over.then(() => channel.input.destroy());
-      await pipeline(source, channel.input);
-    } catch (error) {
-      failed = true;
-      done.fail(index, new Failure(1, `sending failed: ${messageOf(error)}`));
-    }
-  }
-
-  // Output of steps and lines of the protocol share one stream; only the latter begin with the nonce.
-  let rest = '';
-  channel.output.setEncoding('utf8');
-  channel.output.on('data', (text: string) => {
-    silent = 0;
-    rest += text;
-    const parts = rest.split('\n');
-    rest = parts.pop() ?? '';
-    // what never ends its line is no line of ours, and nobody reads so much of it
-    if (rest.length > mostOfLine) {
-      if (!rest.startsWith(`${nonce} `)) spoken.say(rest.slice(0, 1000));
-      else channel.drop();
-      rest = '';
-    }
-    for (const [at, part] of parts.entries()) {
-      if (part.startsWith(`${nonce} `)) event(part.slice(nonce.length + 1));
-      else if (part || !(parts[at + 1] ?? rest).startsWith(nonce)) spoken.say(part);
-    }
-  });
-  channel.errors.setEncoding('utf8');
-  channel.errors.on('data', (text: string) => (errors = (errors + text).slice(-2000)));
-  const over = (error: unknown) => {
-    clearInterval(beat);
-    for (const waiting of [ready, end, recorded]) waiting.fail(error);
-    done.failAll(error);
-    finished.failAll(error);
-    undone.failAll(error);
-    undoing.failAll(error);
-  };
-  channel.ended.then(
-    ({ code }) =>
-      setTimeout(
-        // nothing has been undone yet: the next keeper does it
-        () =>
-          over(
-            new Failure(6, `the keeper on ${host.name} was killed (exited with ${code})`, { detail: errors.trim() }),
-          ),
-        200,
-      ),
-    over,
-  );
 
   const stamp = await ready.promise.catch((error: unknown) => {
-    clearInterval(beat);
-    channel.input.end();
+    wire.end();
     throw error;
   });
 
   return {
+    /** The target's stamp at the moment the lock was taken: equal to the one that was asked, or the facts are old. */
     stamp,
+    /** The leftover that was settled before this plan could begin, if any. */
     settled,
-    begin(given, finish) {
-      steps = given;
-      for (const [index, step] of finish.entries())
-        send(
-          `finish ${index} ${Math.ceil(step.seconds ?? 300)} ${pack(step.title)} ${pack(step.run.text)} ${step.closesWindow ? 'first' : 'after'}`,
-        );
-      sendAhead();
+    /** Hands over all steps; they run in order, each as soon as the one before it is done. */
+    begin(given: readonly Step[], finish: readonly Finish[]): void {
+      for (const [index, { seconds, title, run, closesWindow }] of finish.entries())
+        send('finish', index, Math.ceil(seconds ?? 300), pack(title), pack(run.text), closesWindow ? 'first' : 'after');
+      steps.begin(given);
     },
-    done: (index, say) => spoken.hear(ofStep(index), say, done.of(index)),
-    commit(current, previous, more) {
+    /** Resolves when step `index` is done; rejects with why it failed. Lines of output go to `say`. */
+    done: (index: number, say: Say) => spoken.hear(ofStep(index), say, steps.done.of(index)),
+    /**
+     * The attempt succeeded: the steps that close the window run, pointers and log line are written, the undos dropped, the rest
+     * of `finish` begins. `more` begins with a space.
+     */
+    commit(current: string, previous: string | undefined, more: string): void {
       ending = true;
-      send(`commit ${current} ${previous ?? '-'} ${pack(more)}`);
+      send('commit', current, previous ?? '-', pack(more));
     },
-    finished: (index, say) => spoken.hear(ofFinish(index), say, finished.of(index)),
-    abort(outcome, reason) {
-      failed = true;
+    /** Resolves when the line and the pointers are written. */
+    recorded: () => recorded.promise,
+    /** Resolves when finishing step `index` is done, with false when it failed. Lines of output go to `say`. */
+    finished: (index: number, say: Say) => spoken.hear(ofFinish(index), say, finished.of(index)),
+    /** Undoes everything that began. `outcome` is the word for the log. */
+    abort(outcome: 'reverted' | 'aborted', reason: string): void {
+      steps.stop();
       ending = true;
-      send(`abort ${outcome} ${pack(reason)}`);
+      send('abort', outcome, pack(reason));
     },
+    /** After abort(): the undos one by one as they run, newest first, until the attempt has ended. */
     async *undos() {
       for (let seen = 0; ; seen++) {
         const index = await undoing.of(seen);
         if (index === undefined) return;
         const done = undone.of(index);
-        yield { index, done, hear: say => spoken.hear(ofUndo(index), say, done) };
+        yield { index, done, hear: (say: Say) => spoken.hear(ofUndo(index), say, done) };
       }
     },
-    recorded: () => recorded.promise,
-    async ended() {
-      try {
-        return await end.promise;
-      } finally {
-        clearInterval(beat);
-        channel.input.end();
-      }
-    },
-    async quit() {
+    /** Resolves with the end of the attempt. @throws Failure 4 when the connection was lost before it was known. */
+    ended: () => end.promise.finally(wire.end),
+    /** Leaves without an attempt. */
+    async quit(): Promise<void> {
       ending = true;
       send('quit');
-      await end.promise;
-      clearInterval(beat);
-      channel.input.end();
+      await end.promise.finally(wire.end);
     },
   };
 }
 
-const ofStep = (index: number) => `step ${index}`;
+type Say = (line: string) => void;
+
 const ofUndo = (index: number) => `undo of step ${index}`;
 const ofFinish = (index: number) => `finishing step ${index}`;
-
-function locked(holder: string, attempt: Attempt): Failure {
-  const said = Object.fromEntries(
-    [...holder.matchAll(/(\w+)=(?:"([^"]*)"|(\S*))/g)].map(([, key, quoted, bare]) => [key, quoted ?? bare]),
-  );
-  const who = said.by ?? 'another run';
-  const what = said.action ? ` (${said.action}${said.sha ? ` of ${said.sha.slice(0, 7)}` : ''})` : '';
-  const since = said.since ? ` since ${said.since}` : '';
-  const step = said.step ? `, at the step “${said.step}”` : '';
-  return new Failure(5, `${who} holds the lock of ${attempt.releases}${what}${since}${step}`, {
-    advice: 'try again later, or wait for your turn with --wait 5m',
-  });
-}
-
-function stuckLeftover(host: Host, attempt: Attempt, settled: string | undefined, seen: readonly string[]): Failure {
-  return new Failure(6, `an earlier run stopped midway on ${host.name} and cannot be undone: ${settled ?? 'unknown'}`, {
-    detail: seen.filter(Boolean).slice(-12).join('\n'),
-    advice: `${attempt.recover ?? taskCommand('recover')} --plan shows what is left, beside what is true now; repair what the lines above name, then the same without --plan`,
-  });
-}
-
-function outcomeOf(word: string): Outcome {
-  const known: Outcome[] = ['live', 'failed', 'reverted', 'aborted', 'lost', 'stuck', 'quiet'];
-  return known.find(one => one === word) ?? 'stuck';
-}
-
-function pack(text: string | undefined): string {
-  return text === undefined || text === '' ? '-' : Buffer.from(text).toString('base64');
-}
-
-function unpack(field: string): string {
-  return Buffer.from(field, 'base64').toString();
-}

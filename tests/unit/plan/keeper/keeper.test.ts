@@ -6,7 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../../../lib/errors.ts';
 import type { Host } from '../../../../lib/host/host.ts';
-import { StepFailed } from '../../../../lib/plan/keeper/step-failed.ts';
+import { StepFailed } from '../../../../lib/plan/keeper/failures.ts';
 import { openKeeper } from '../../../../lib/plan/keeper/open.ts';
 import { script, sh } from '../../../../lib/host/sh.ts';
 import { parseLine } from '../../../../lib/release/log.ts';
