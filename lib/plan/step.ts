@@ -39,6 +39,6 @@ export type Finish = Step & {
 export type Plan = { steps: Step[]; finish: Finish[] };
 
 /** A list without what was left out of it. */
-export function present<T extends object>(list: (T | false | '' | undefined)[]): T[] {
+export function present<T extends object>(list: (T | false | '' | 0 | undefined)[]): T[] {
   return list.flatMap(one => one || []);
 }

@@ -18,7 +18,7 @@ export function composeColours(target: Target, settings: ComposeSettings): Colou
     // the containers of accessories, as `service id` lines
     sh`staying() {
   local name
-  for name in ${accessories.length ? accessories : sh``}; do
+  for name in ${accessories}; do
     docker ps -aq --no-trunc --filter ${`label=com.docker.compose.project=${project}`} --filter label=com.docker.compose.service="$name" | sed "s/^/$name /"
   done
 }`,
@@ -105,12 +105,11 @@ export function composeColours(target: Target, settings: ComposeSettings): Colou
     route: () => sh`true`,
 
     stop: release =>
-      release.colour
-        ? remove(release, release.colour)
-        : lines(
-            words,
-            sh`dc_services ${release.folder} stop -t ${stopSeconds}`,
-            sh`dc_services ${release.folder} rm -f`,
-          ),
+      release.colour ? remove(release, release.colour) : lines(words, stopAndRemove(release, settings)),
   };
+}
+
+/** The containers of a release in the one place there is; volumes and accessories stay. */
+export function stopAndRemove({ folder }: Release, { stopSeconds }: ComposeSettings): Command {
+  return lines(sh`dc_services ${folder} stop -t ${stopSeconds}`, sh`dc_services ${folder} rm -f`);
 }

@@ -4,7 +4,7 @@ import type { ComposeSettings } from '../../target/runtime-settings.ts';
 import type { WayBack } from '../../health/previous-release.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { type Release, samePlace } from '../../release/release.ts';
-import { composeColours } from './colours.ts';
+import { composeColours, stopAndRemove } from './colours.ts';
 import { composePreparation } from './prepare.ts';
 import { composeFunctions, releaseFolder } from './shell-functions.ts';
 import { asTyped, chosenLines } from '../release-folder.ts';
@@ -63,8 +63,7 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
   exit 0
 fi`,
       change.was
-        ? sh`dc_services ${change.next.folder} stop -t ${stopSeconds}
-dc_services ${change.next.folder} rm -f`
+        ? stopAndRemove(change.next, settings)
         : sh`dc ${change.next.folder} down -t ${stopSeconds} --remove-orphans`,
     );
 
@@ -179,10 +178,7 @@ fi`,
         words,
         one &&
           sh`with_ids ${releaseFolder(release)} docker inspect >/dev/null 2>&1 || { echo ${`the containers of ${release.name} are gone, and Docker keeps no logs without them`} >&2; exit 1; }`,
-        chosenLines(
-          sh`dc_services ${releaseFolder(release)} logs --no-color${flags.length ? sh` ${flags}` : sh``}`,
-          question,
-        ),
+        chosenLines(sh`dc_services ${releaseFolder(release)} logs --no-color ${flags}`, question),
       );
     },
 

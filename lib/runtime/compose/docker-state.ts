@@ -33,17 +33,28 @@ export type DockerHost = {
   imageEnvironments: Map<string, string[]>;
 };
 
-const label = (name: string) => `{{json (index .Config.Labels "com.docker.compose.${name}")}}`;
-const fields = ['.Id', '.Name', '.State.Status', '.Config.Image', '.Image', '.HostConfig.PortBindings', '.Mounts'];
-const labels = [
-  'project',
-  'service',
-  'oneoff',
-  'project.config_files',
-  'project.working_dir',
-  'project.environment_file',
-];
-const row = (more: string) => `[${[...fields.map(one => `{{json ${one}}}`), ...labels.map(label)].join(',')}${more}]`;
+const label = (name: string) => `(index .Config.Labels "com.docker.compose.${name}")`;
+/** What is asked of a container, by its name in the answer. */
+const asked = {
+  id: '.Id',
+  name: '.Name',
+  state: '.State.Status',
+  image: '.Config.Image',
+  imageId: '.Image',
+  ports: '.HostConfig.PortBindings',
+  mounts: '.Mounts',
+  project: label('project'),
+  service: label('service'),
+  once: label('oneoff'),
+  files: label('project.config_files'),
+  folder: label('project.working_dir'),
+  environmentFiles: label('project.environment_file'),
+};
+const askedOfOwn = { ...asked, environment: '.Config.Env', command: '.Config.Cmd' };
+const row = (what: Record<string, string>) =>
+  `{${Object.entries(what)
+    .map(([name, field]) => `"${name}":{{json ${field}}}`)
+    .join(',')}}`;
 
 /** Lines for the question; `whose` is the project whose containers are asked for their environment too. */
 export function dockerQuestion(whose: string | undefined): Command {
@@ -52,10 +63,10 @@ export function dockerQuestion(whose: string | undefined): Command {
     sh`docker volume ls --format '{{.Name}} {{.Label "com.docker.compose.project"}}' | fact volumes`,
     sh`docker network ls --format '{{.Name}} {{.Label "com.docker.compose.project"}}' | fact networks`,
     // one that ends just now makes inspect complain, and hides no other
-    sh`all=$(docker ps -aq); [ -z "$all" ] || docker inspect -f ${row('')} $all 2>/dev/null | fact containers`,
+    sh`all=$(docker ps -aq); [ -z "$all" ] || docker inspect -f ${row(asked)} $all 2>/dev/null | fact containers`,
     whose !== undefined &&
       lines(
-        sh`own=${own}; [ -z "$own" ] || docker inspect -f ${row(',{{json .Config.Env}},{{json .Config.Cmd}}')} $own 2>/dev/null | fact own`,
+        sh`own=${own}; [ -z "$own" ] || docker inspect -f ${row(askedOfOwn)} $own 2>/dev/null | fact own`,
         sh`[ -z "$own" ] || docker image inspect -f '[{{json .Id}},{{json .Config.Env}}]' $(docker inspect -f '{{.Image}}' $own 2>/dev/null | sort -u) 2>/dev/null | fact images`,
       ),
   );
@@ -66,7 +77,7 @@ export function readDocker(said: Map<string, string>): DockerHost {
   const named = (name: string) =>
     new Map(rows(name).map(line => [line.split(' ')[0] ?? '', line.split(' ').slice(1).join(' ')]));
   const containers = new Map(
-    [...rows('containers'), ...rows('own')].map(line => containerOf(JSON.parse(line))).map(one => [one.id, one]),
+    [...rows('containers'), ...rows('own')].map(line => containerOf(JSON.parse(line) as Row)).map(one => [one.id, one]),
   );
   return {
     containers: [...containers.values()],
@@ -81,69 +92,39 @@ export function readDocker(said: Map<string, string>): DockerHost {
   };
 }
 
-type Row = [
-  id: string,
-  name: string,
-  state: string,
-  image: string,
-  imageId: string,
-  ports: Record<string, { HostIp?: string; HostPort?: string }[] | null> | null,
-  mounts: { Type: string; Name?: string; Source: string; Destination: string; RW: boolean }[] | null,
-  project: string | null,
-  service: string | null,
-  once: string | null,
-  files: string | null,
-  folder: string | null,
-  environmentFiles: string | null,
-  environment?: string[] | null,
-  command?: string[] | null,
-];
+/** As Docker prints it; a label that is missing is null. */
+type Row = Pick<Container, 'id' | 'name' | 'state' | 'image' | 'imageId'> & {
+  ports: Record<string, { HostIp?: string; HostPort?: string }[] | null> | null;
+  mounts: { Type: string; Name?: string; Source: string; Destination: string; RW: boolean }[] | null;
+  environment?: string[] | null;
+  command?: string[] | null;
+} & Record<'project' | 'service' | 'once' | 'files' | 'folder' | 'environmentFiles', string | null>;
 
-function containerOf(json: unknown): Container {
-  const [
-    id,
-    name,
-    state,
-    image,
-    imageId,
-    ports,
-    mounts,
-    project,
-    service,
-    once,
-    files,
-    folder,
-    envFiles,
-    env,
-    command,
-  ] = json as Row;
+function containerOf({ ports, mounts, ...one }: Row): Container {
   const paths = (text: string | null) =>
     (text ?? '')
       .split(',')
       .filter(Boolean)
-      .map(path => (path.startsWith('/') || !folder ? path : `${folder}/${path}`));
+      .map(path => (path.startsWith('/') || !one.folder ? path : `${one.folder}/${path}`));
   return {
-    id,
-    name: name.replace(/^\//, ''),
-    state,
-    project: project ?? '',
-    service: service ?? '',
-    once: once?.toLowerCase() === 'true',
-    image,
-    imageId,
+    ...one,
+    name: one.name.replace(/^\//, ''),
+    project: one.project ?? '',
+    service: one.service ?? '',
+    once: one.once?.toLowerCase() === 'true',
     published: Object.entries(ports ?? {}).flatMap(([target, all]) =>
-      (all ?? []).map(one => ({ ip: one.HostIp ?? '', port: one.HostPort ?? '', target })),
+      (all ?? []).map(({ HostIp: ip = '', HostPort: port = '' }) => ({ ip, port, target })),
     ),
-    mounts: (mounts ?? []).map(one => ({
-      kind: one.Type,
-      source: one.Type === 'volume' ? (one.Name ?? '') : one.Source,
-      target: one.Destination,
-      readOnly: !one.RW,
+    mounts: (mounts ?? []).map(({ Type: kind, Name: name = '', Source: source, Destination: target, RW }) => ({
+      kind,
+      source: kind === 'volume' ? name : source,
+      target,
+      readOnly: !RW,
     })),
-    environment: env ?? [],
-    command: command ?? [],
-    files: paths(files),
-    folder: folder ?? '',
-    environmentFiles: paths(envFiles),
+    environment: one.environment ?? [],
+    command: one.command ?? [],
+    files: paths(one.files),
+    folder: one.folder ?? '',
+    environmentFiles: paths(one.environmentFiles),
   };
 }

@@ -4,30 +4,19 @@ import { lines, sh, type Command } from '../../host/sh.ts';
 /** Bash functions; the file `images` of a release has lines `image digest pin`. */
 export function imageWords(project: string): Command {
   return lines(
-    // hold_images folder image…: a tag of our own keeps an image from being pruned, and from being moved by a later push
+    // hold_images folder name < lines `image id`: a tag of our own keeps an image from being pruned, and from being moved by a
+    // later push; a tag that is gone, of what runs, is given back
     sh`hold_images() {
-  local folder=$1 image digest number=0 pin
-  shift
-  for image; do
-    digest=$(docker image inspect -f '{{range .RepoDigests}}{{println .}}{{end}}' "$image" | grep -F -m 1 "\${image%:*}@" || true)
-    number=$((number + 1))
-    pin=bookops-keep/${project}:\${folder##*/}.$number
-    docker tag "$image" "$pin"
-    printf '%s %s %s\n' "$image" "\${digest:--}" "$pin" >>"$folder/images"
-  done
-}`,
-    // hold_running folder name: the images that the containers in its list run, also when their tags are gone or moved
-    sh`hold_running() {
-  local folder=$1 name=$2 image id digest number=0 pin running
-  running=$(with_ids "$folder" docker inspect -f '{{.Config.Image}} {{.Image}}' | sort -u)
+  local folder=$1 name=$2 image id digest number=0 pin
   while read -r image id; do
+    [[ $image ]] || continue
     digest=$(docker image inspect -f '{{range .RepoDigests}}{{println .}}{{end}}' "$id" | grep -F -m 1 "\${image%:*}@" || true)
     number=$((number + 1))
     pin=bookops-keep/${project}:$name.$number
     docker tag "$id" "$pin"
-    if [[ $image != *@* && $image != sha256:* ]] && ! docker image inspect "$image" >/dev/null 2>&1; then docker tag "$id" "$image"; fi
+    if [[ $image != "$id" && $image != *@* && $image != sha256:* ]] && ! docker image inspect "$image" >/dev/null 2>&1; then docker tag "$id" "$image"; fi
     printf '%s %s %s\n' "$image" "\${digest:--}" "$pin" >>"$folder/images"
-  done <<<"$running"
+  done
 }`,
     // put_tags_right folder: what was live is what its tags mean, whatever was pulled or built under them since
     sh`put_tags_right() {

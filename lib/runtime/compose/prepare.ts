@@ -6,7 +6,7 @@ import { environmentFile } from '../../env/export.ts';
 import { lines, sh, type Command } from '../../host/sh.ts';
 import { sha7, type Release, samePlace } from '../../release/release.ts';
 import type { TakeOver } from './foreign-release.ts';
-import type { Step } from '../../plan/step.ts';
+import { present, type Step } from '../../plan/step.ts';
 import { composeFunctions, variablesOf } from './shell-functions.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Change } from '../../release/change.ts';
@@ -63,7 +63,10 @@ export function composePreparation(
           // it is compared again: somebody may have changed it since it was checked
           sh`note_containers ${making}`,
           sh`[ -s ${`${making}/ids`} ] || : >${`${making}/policies`}`,
-          origin.services.length > 0 && sh`hold_running ${making} ${was.name}`,
+          // what the containers run, also when its tags are gone or moved
+          origin.services.length > 0 &&
+            sh`running=$(with_ids ${making} docker inspect -f '{{.Config.Image}} {{.Image}}' | sort -u)
+hold_images ${making} ${was.name} <<<"$running"`,
           // only a whole one is ever there
           sh`rm -rf ${was.folder}`,
           sh`mv -T ${making} ${was.folder}`,
@@ -104,7 +107,7 @@ docker login --username ${settings.registry.username} --password-stdin ${setting
       const { next } = change;
       const file = materials.composeFile;
       if (file === undefined) throw new Failure(3, `no compose file for ${target.app}`);
-      const steps: Step[] = [
+      return present<Step>([
         ...adopt(change, materials.takeOver),
         {
           title: `Write the release folder ${next.name}`,
@@ -125,13 +128,12 @@ docker login --username ${settings.registry.username} --password-stdin ${setting
 } &
 listing=$!`,
             sh`dc_services ${next.folder} pull -q`,
-            accessories.length && !accessoriesRun(change)
-              ? sh`dc ${next.folder} pull -q --policy missing ${accessories}`
-              : undefined,
+            !accessoriesRun(change) && sh`dc ${next.folder} pull -q --policy missing ${accessories}`,
             // compose lists the images of what a service depends on too: those stay
             sh`wait "$listing"\nsort -u -o "$KEEPER_RUN/images" "$KEEPER_RUN/images"`,
             sh`images=$(grep -vxF -f "$KEEPER_RUN/staying" "$KEEPER_RUN/images" || [ $? -eq 1 ])
-hold_images ${next.folder} $images
+images=$(sed 's/.*/& &/' <<<"$images")
+hold_images ${next.folder} ${next.name} <<<"$images"
 cat ${`${next.folder}/images`} >&3`,
             ahead(change) && sh`make_ahead ${next.folder}`,
           ),
@@ -144,17 +146,13 @@ cat ${`${next.folder}/images`} >&3`,
             return undefined;
           },
         },
-        {
-          title: ['Start accessories', accessories.join(', ')].filter(Boolean).join(': '),
-          ...(accessoriesRun(change) ? { skip: accessories.length ? 'running' : 'nothing' } : {}),
-          run: lines(
-            words,
-            sh`dc ${next.folder} up -d --no-recreate --no-deps --wait ${accessories.length ? accessories : ['nothing']}`,
-          ),
+        accessories.length && {
+          title: `Start accessories: ${accessories.join(', ')}`,
+          ...(accessoriesRun(change) ? { skip: 'running' } : {}),
+          run: lines(words, sh`dc ${next.folder} up -d --no-recreate --no-deps --wait ${accessories}`),
           undo: change.was ? sh`true` : takeAway(change),
         },
-      ];
-      return steps.filter(step => step.skip !== 'nothing');
+      ]);
     },
 
     verify: (change, materials) => [

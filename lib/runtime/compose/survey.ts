@@ -12,7 +12,7 @@ import { findFile } from '../../git/clone.ts';
 import { sha7, type Release } from '../../release/release.ts';
 import { clashesOf } from './conflicts.ts';
 import { dockerQuestion, readDocker, type DockerHost } from './docker-state.ts';
-import { readModel, type Model } from './model.ts';
+import { readModel } from './model.ts';
 import { askDocker, composeConfig, describeCompose, modelOf, wordsOf } from './config-question.ts';
 import { differences, replaced, type Origin, type TakeOver } from './foreign-release.ts';
 import { variablesOf } from './shell-functions.ts';
@@ -65,39 +65,27 @@ export async function surveyed(
     const models = colours.map(colour => modelOf(said, `model-${colour ?? 'one'}`, runtime.file));
     const at = Math.max(0, colours.indexOf(first));
     const own = target.switch === 'blue-green' ? first : undefined;
-    await judge(around, target, composeFile, {
+    const { problems, warnings } = clashesOf({
+      target,
       project: own ? `${runtime.project}-${own}` : runtime.project,
-      model: models[at] ?? emptyModel,
+      model: models[at] ?? { services: [], volumes: [], networks: [] },
+      tree: readYaml(composeFile).tree,
+      host: docker,
+      targets: (await around.config()).targets.filter(one => one.host.name === target.host.name),
       otherColour: own && models[1 - at],
-      docker,
     });
+    for (const warning of warnings) around.report.warn(`${runtime.file}: ${warning}`);
+    const advice = `correct ${runtime.file} and commit it; nothing was changed (docs/45-staging-and-instances.md)`;
+    sourceOf(runtime.file, composeFile).refuse(problems, advice);
   }
   if (!foreign) return materials;
   return { ...materials, takeOver: await originOf(around.environment, host, target, runtime, foreign, docker) };
 }
 
-const emptyModel: Model = { services: [], volumes: [], networks: [] };
-
 /** What another tool deployed and nobody has taken over yet. A folder without `directory` is half-made, or an older version's. */
 export function takenFrom({ was, facts }: Change): Release | undefined {
   if (!was?.name.startsWith('adopted_')) return undefined;
   return (facts.answers.get('taken') ?? '').split('\n').includes(was.name) ? undefined : was;
-}
-
-type Looked = { project: string; model: Model; otherColour: Model | undefined; docker: DockerHost };
-
-async function judge({ config, report }: SurveyContext, target: Target, text: string, looked: Looked): Promise<void> {
-  if (target.runtime.kind !== 'compose') return;
-  const { file } = target.runtime;
-  const here = (await config()).targets.filter(one => one.host.name === target.host.name);
-  const { tree } = readYaml(text);
-  const { docker: host, ...rest } = looked;
-  const { problems, warnings } = clashesOf({ ...rest, host, target, tree, targets: here });
-  for (const warning of warnings) report.warn(`${file}: ${warning}`);
-  sourceOf(file, text).refuse(
-    problems,
-    `correct ${file} and commit it; nothing was changed (docs/45-staging-and-instances.md)`,
-  );
 }
 
 /** What the containers that run were made from. @throws Failure 3 when nothing that is at hand describes them */

@@ -88,7 +88,7 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
         ...(most !== undefined && (follow || !grep) ? ['-n', String(most)] : follow ? ['--no-tail'] : []),
       ];
       return chosenLines(
-        sh`journalctl -q ${journal.flatMap(name => ['-u', name])} --no-pager -o short-iso${flags.length ? sh` ${flags}` : sh``}`,
+        sh`journalctl -q ${journal.flatMap(name => ['-u', name])} --no-pager -o short-iso ${flags}`,
         question,
       );
     },

@@ -22,12 +22,12 @@ const production = place('production', {
 
 type Row = { name?: string; project?: string; state?: string; ports?: Record<string, [string, string][]>; mounts?: [string, string, boolean?][]; service?: string; image?: string; env?: string[]; command?: string[] }; // prettier-ignore
 const row = ({ name = 'x', project = '', state = 'running', ports = {}, mounts = [], service = '', image = '', env = [], command = [] }: Row) =>
-  JSON.stringify([
-    name.padEnd(64, '0'), `/${name}`, state, image, 'sha256:1',
-    Object.fromEntries(Object.entries(ports).map(([target, all]) => [target, all.map(([HostIp, HostPort]) => ({ HostIp, HostPort }))])),
-    mounts.map(([from, to, rw = true]) => from.startsWith('/') ? { Type: 'bind', Source: from, Destination: to, RW: rw } : { Type: 'volume', Name: from, Source: `/var/lib/docker/volumes/${from}/_data`, Destination: to, RW: rw }),
-    project, service, 'False', null, null, null, env, command,
-  ]); // prettier-ignore
+  JSON.stringify({
+    id: name.padEnd(64, '0'), name: `/${name}`, state, image, imageId: 'sha256:1',
+    ports: Object.fromEntries(Object.entries(ports).map(([target, all]) => [target, all.map(([HostIp, HostPort]) => ({ HostIp, HostPort }))])),
+    mounts: mounts.map(([from, to, rw = true]) => from.startsWith('/') ? { Type: 'bind', Source: from, Destination: to, RW: rw } : { Type: 'volume', Name: from, Source: `/var/lib/docker/volumes/${from}/_data`, Destination: to, RW: rw }),
+    project, service, once: 'False', files: null, folder: null, environmentFiles: null, environment: env, command,
+  }); // prettier-ignore
 const dockerOf = (rows: Row[], volumes = '', networks = '', images = '') =>
   readDocker(new Map(Object.entries({ own: rows.map(row).join('\n'), volumes, networks, images })));
 
