@@ -2,7 +2,8 @@
 import type { Config } from '../lib/config/config.ts';
 import type { Target } from '../lib/target/target.ts';
 import { task } from '../lib/task/task.ts';
-import { type Result } from '../lib/report/result.ts';
+import type { Report } from '../lib/report/report.ts';
+import type { Result } from '../lib/report/result.ts';
 
 export default task(import.meta.url, {
   about: 'Check ops.yml, and show the resulting settings',
@@ -35,27 +36,23 @@ export default task(import.meta.url, {
     const target = await context.target();
     if (what === 'show') return show(await context.config(), target, context.report);
     const { renderUnit } = await import('../lib/runtime/systemd/unit.ts');
-    const unit = await renderUnit(target);
+    const unit = renderUnit(target);
     return { text: unit.trimEnd(), json: { app: target.app, environment: target.environment, unit } };
   },
 });
 
-type Table = (rows: readonly (readonly string[])[], more?: { head?: readonly string[] }) => string;
-
-function check({ file, targets }: Config, table: Table): Result {
-  const rows = targets.map(target => [target.app, target.environment, target.runtime.kind, whereIs(target)]);
-  const named = targets.map(({ app, environment }) => ({ app, environment }));
+function check({ file, targets }: Config, table: Report['table']): Result {
+  const rows = targets.map(({ app, environment, runtime, host, root }) => {
+    const where = host.kind === 'ssh' ? host.address : 'this machine';
+    return [app, environment, runtime.kind, `${where}:${root}`];
+  });
   return {
     text: `${table(rows, { head: ['app', 'environment', 'runtime', 'where'] })}\n\n${file} is valid`,
-    json: { file, targets: named },
+    json: { file, targets: targets.map(({ app, environment }) => ({ app, environment })) },
   };
 }
 
-function whereIs({ host, root }: Target): string {
-  return `${host.kind === 'ssh' ? host.address : 'this machine'}:${root}`;
-}
-
-function show(config: Config, target: Target, report: { table: Table; paint: { dim(text: string): string } }): Result {
+function show(config: Config, target: Target, report: Pick<Report, 'table' | 'paint'>): Result {
   const settings = config.settings(target);
   const rows = settings.map(({ path, value, from }) => [path, written(value), report.paint.dim(from)]);
   return {

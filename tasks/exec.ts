@@ -1,9 +1,9 @@
 // Runs a program in an app's container or release, with the arguments exactly as typed, and ends with its exit code.
-import { Writable } from 'node:stream';
-import { targetName, taskCommand } from '../lib/target/command.ts';
+import { targetName } from '../lib/target/command.ts';
 import { Failure } from '../lib/errors.ts';
+import { gatherer } from '../lib/host/run.ts';
 import { onTerminal, stream } from '../lib/host/stream.ts';
-import { serving } from '../lib/release/serving.ts';
+import { servingOrRefuse } from '../lib/release/serving.ts';
 import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { runtimeOf } from '../lib/runtime/runtime-of.ts';
 import { task } from '../lib/task/task.ts';
@@ -33,17 +33,13 @@ export default task(import.meta.url, {
     if (args.service && target.runtime.kind !== 'compose')
       throw new Failure(2, `--service is for compose, and ${name} runs as ${target.runtime.kind}`);
     const host = await context.connect(target.host);
-    const now = serving(target, await askFacts(host, target));
-    if (!now)
-      throw new Failure(1, `nothing is deployed to ${name} yet`, {
-        advice: taskCommand('deploy', target),
-      });
+    const now = servingOrRefuse(target, await askFacts(host, target), 1);
 
     const runtime = runtimeOf(target);
     const command = runtime.exec(now, rest, args.interactive, args.service);
     if (args.interactive) return { text: '', json: undefined, exit: await onTerminal(host, command) };
 
-    const said = { output: gatherer(), errors: gatherer() };
+    const said = { output: gatherer(Infinity), errors: gatherer(Infinity) };
     const { output, errors } = args.json ? said : context;
     const exit = await stream(host, command, {
       input: input.isTTY ? undefined : input,
@@ -55,14 +51,3 @@ export default task(import.meta.url, {
     return { text: '', json: { exit, stdout: said.output.text(), stderr: said.errors.text() }, exit };
   },
 });
-
-function gatherer(): Writable & { text(): string } {
-  const pieces: Buffer[] = [];
-  const sink = new Writable({
-    write(piece: Buffer, _encoding, done) {
-      pieces.push(piece);
-      done();
-    },
-  });
-  return Object.assign(sink, { text: () => Buffer.concat(pieces).toString() });
-}

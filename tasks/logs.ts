@@ -5,7 +5,7 @@ import type { Target } from '../lib/target/target.ts';
 import { seconds } from '../lib/duration.ts';
 import { Failure } from '../lib/errors.ts';
 import { stream } from '../lib/host/stream.ts';
-import { serving } from '../lib/release/serving.ts';
+import { servingOrRefuse } from '../lib/release/serving.ts';
 import { type Facts } from '../lib/release/facts.ts';
 import { askFacts } from '../lib/deploy/ask-facts.ts';
 import type { Release } from '../lib/release/release.ts';
@@ -55,11 +55,7 @@ export default task(import.meta.url, {
       });
     const host = await context.connect(target.host);
     const facts = await askFacts(host, target);
-    const now = serving(target, facts);
-    if (!now)
-      throw new Failure(1, `nothing is deployed to ${name} yet`, {
-        advice: taskCommand('deploy', target),
-      });
+    const now = servingOrRefuse(target, facts, 1);
     const one = args.release === undefined ? undefined : releaseOf(facts, target, args.release, now);
     const window = one && target.runtime.kind === 'systemd' ? servedWhen(facts, one) : undefined;
     const runtime = runtimeOf(target);

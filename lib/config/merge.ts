@@ -2,14 +2,14 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join as joinLocal, posix, resolve } from 'node:path';
 import { presets } from './schema/database.ts';
-import { builtIn, change, get, merge, textAt, treeOf, type Tree } from '../yaml/tree.ts';
+import { builtIn, change, get, merge, textAt, treeOf, without, type Tree } from '../yaml/tree.ts';
 
 /** The settings of `app` in `environment`, with the keys of ops.yml, as a tree without implicit values. */
 export function settingsTree(file: Tree, app: string, environment: string, folder: string): Tree {
   const ofApp = get(file, 'apps', app);
   const layers = [
     get(file, 'defaults'),
-    ofApp && without(ofApp, 'environments'),
+    ofApp && without(ofApp, ['environments']),
     get(ofApp, 'environments', environment),
   ].map(layer => (layer?.kind === 'map' ? writtenOut(layer) : undefined));
   const written = layers.reduce<Tree>((below, layer) => merge(below, layer), treeOf({}));
@@ -17,10 +17,13 @@ export function settingsTree(file: Tree, app: string, environment: string, folde
   return resolved(merge(treeOf(defaults(app, environment, merged)), merged), folder);
 }
 
+/** The probes that have a key of their own. */
+const probeNames = ['live', 'ready', 'version'];
+
 /** Short forms as the maps they stand for, so that a later layer can change a part of them. */
 function writtenOut(layer: Tree): Tree {
   let out = change(layer, ['migrate'], migrationOf);
-  for (const probe of ['live', 'ready', 'version'])
+  for (const probe of probeNames)
     out = change(out, ['health', probe], found => (found.kind === 'value' ? around('url', found) : found));
   return change(out, ['env', '*', 'keys', '*'], rule => {
     const word = rule.kind === 'value' ? rule.value : undefined;
@@ -50,12 +53,12 @@ function withoutOtherRuntimes(tree: Tree): Tree {
   const runtime = textAt(tree, 'runtime');
   return ['compose', 'systemd', 'process']
     .filter(section => section !== runtime && get(tree, section)?.path.startsWith('defaults.'))
-    .reduce(without, tree);
+    .reduce((rest, section) => without(rest, [section]), tree);
 }
 
 /** The named probes and the list of further ones as one list. A preset that was taken away is gone. */
 function gathered(tree: Tree): Tree {
-  const named = ['live', 'ready', 'version'].flatMap(name => {
+  const named = probeNames.flatMap(name => {
     const probe = get(tree, 'health', name);
     return probe ? [merge(treeOf({ name }, probe.at, probe.path), probe)] : [];
   });
@@ -69,7 +72,7 @@ function gathered(tree: Tree): Tree {
     ),
   };
   const health = change(tree, ['health'], found => {
-    const rest = ['live', 'ready', 'version'].reduce(without, found);
+    const rest = probeNames.reduce((left, name) => without(left, [name]), found);
     return rest.kind === 'map'
       ? { ...rest, keys: new Map(rest.keys).set('probes', { at: probes.at, value: probes }) }
       : rest;
@@ -78,7 +81,7 @@ function gathered(tree: Tree): Tree {
   const rules = change(files, ['env', '*', 'keys', '*'], rule => merge(treeOf({ required: true }), rule));
   return change(rules, ['migrate'], found => {
     const preset = get(found, 'preset');
-    return preset?.kind === 'value' && preset.value === null ? without(found, 'preset') : found;
+    return preset?.kind === 'value' && preset.value === null ? without(found, ['preset']) : found;
   });
 }
 
@@ -167,11 +170,4 @@ function tidy(path: string): string {
 
 function around(key: string, value: Tree): Tree {
   return { kind: 'map', at: value.at, path: value.path, keys: new Map([[key, { at: value.at, value }]]) };
-}
-
-function without(tree: Tree, key: string): Tree {
-  if (tree.kind !== 'map') return tree;
-  const keys = new Map(tree.keys);
-  keys.delete(key);
-  return { ...tree, keys };
 }

@@ -7,17 +7,10 @@ import { fullSha } from '../release/release.ts';
 
 /** The commit that `ref` (branch, tag, SHA, origin/main) names. @throws Failure 2 for a name git does not know. */
 export async function resolveCommit(repo: string, ref: string, environment: Environment = {}): Promise<string> {
-  const answer = await git(
-    repo,
-    ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`],
-    environment,
-  );
+  const ask = (...words: string[]) => git(repo, words, environment);
+  const answer = await ask('rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`);
   if (answer.code === 0) return fullSha(answer.stdout.trim());
-  const names = await git(
-    repo,
-    ['for-each-ref', '--format=%(refname:short)', 'refs/heads', 'refs/remotes', 'refs/tags'],
-    environment,
-  );
+  const names = await ask('for-each-ref', '--format=%(refname:short)', 'refs/heads', 'refs/remotes', 'refs/tags');
   const { didYouMean } = await import('../did-you-mean.ts');
   const near = didYouMean(ref, names.stdout.split('\n').filter(Boolean));
   throw new Failure(2, `git knows no commit called ${JSON.stringify(ref)} in ${repo}`, {
@@ -42,17 +35,9 @@ export async function verifyIsShared(repo: string, sha: string, environment: Env
 export async function verifyIsClean(repo: string, sha: string, environment: Environment = {}): Promise<void> {
   const head = await git(repo, ['rev-parse', '--verify', '--quiet', 'HEAD'], environment);
   if (head.stdout.trim() !== sha) return;
-  const status = await git(
-    repo,
-    [
-      'status',
-      '--porcelain',
-      '--untracked-files=no',
-      // the content of a submodule is not deployed, and its settings are its own
-      '--ignore-submodules=dirty',
-    ],
-    environment,
-  );
+  // the content of a submodule is not deployed, and its settings are its own
+  const asked = ['status', '--porcelain', '--untracked-files=no', '--ignore-submodules=dirty'];
+  const status = await git(repo, asked, environment);
   if (status.code === 0 && status.stdout.trim())
     throw new Failure(1, `${repo} has changes that are in no commit, and they would not be deployed`, {
       detail: status.stdout.trimEnd().split('\n').slice(0, 10).join('\n'),

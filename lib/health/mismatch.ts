@@ -1,5 +1,6 @@
 // Explains what is wrong with the answer of one probe.
 import type { Probe } from '../target/health-settings.ts';
+import { isRecord } from '../record.ts';
 import { escape, filled, isAs, expected } from './expected-value.ts';
 
 /** Letters of a body that the host sends. */
@@ -71,15 +72,6 @@ function reasonIn(body: string): string {
   } catch {
     // not JSON: the first line of text will do
   }
-  return (
-    body
-      .trim()
-      .split('\n')[0]
-      ?.replace(/<[^>]*>/g, '')
-      .slice(0, 200) ?? ''
-  );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  const [first = ''] = body.trim().split('\n');
+  return first.replace(/<[^>]*>/g, '').slice(0, 200);
 }

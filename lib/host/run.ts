@@ -151,13 +151,14 @@ function failed(what: string, host: Host, code: number, said: string): Failure {
   });
 }
 
-function gatherer(): Writable & { text(): string } {
+/** Keeps what is written, up to `most` bytes. */
+export function gatherer(most = mostText): Writable & { text(): string } {
   const pieces: Buffer[] = [];
   let bytes = 0;
   const sink = new Writable({
     write(piece: Buffer, _encoding, done) {
       bytes += piece.length;
-      if (bytes < mostText) pieces.push(piece);
+      if (bytes < most) pieces.push(piece);
       done();
     },
   });

@@ -26,11 +26,11 @@ export function instancesFolder({ root }: Target): string {
 /** The ports on the server that one copy needs: as many as its base has. */
 export function portsNeeded(base: Target): number[] {
   const { runtime, site, health } = base;
-  return hostPorts({
-    upstreams: site?.upstreams.map(one => one.port) ?? [],
-    variables: runtime.kind === 'compose' ? runtime.variables : {},
-    urls: health.probes.map(one => one.url),
-  });
+  return hostPorts(
+    site?.upstreams.map(one => one.port) ?? [],
+    runtime.kind === 'compose' ? runtime.variables : {},
+    health.probes.map(one => one.url),
+  );
 }
 
 /**

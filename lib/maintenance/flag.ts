@@ -14,15 +14,7 @@ export type MaintenanceFlag = {
 };
 
 /** One line. lib/maintenance/end.sh reads the time in it. */
-export function flagText({
-  by,
-  until,
-  message,
-}: {
-  by: string;
-  until: string | undefined;
-  message: string | undefined;
-}): string {
+export function flagText(by: string, until: string | undefined, message: string | undefined): string {
   const told = message === undefined ? '' : ` message="${message.replaceAll(/[\\"]/g, '\\$&')}"`;
   return `by ${by}: switched on by hand${until === undefined ? '' : ` until=${until}`}${told}`;
 }

@@ -63,7 +63,7 @@ export function switchOn(target: Target, { by, message, until, allow, token }: B
   const { maintenance } = target;
   const { folder, flag, json, allow: allowed, pass, end } = placesOf(maintenance);
   const told: MaintenanceNotice = { message, until };
-  const text = flagText({ by, until: until?.iso, message });
+  const text = flagText(by, until?.iso, message);
   return {
     title: 'Maintenance on',
     run: lines(

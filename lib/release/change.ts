@@ -2,14 +2,12 @@
 import type { Facts } from './facts.ts';
 import type { Release } from './release.ts';
 
-/** What judges learn while the plan runs; it ends up in the line of releases.log. */
-export type Notes = Record<string, string>;
-
 export type Change = {
   facts: Facts;
   next: Release;
   /** What serves now; undefined on the first deploy. */
   was: Release | undefined;
   id: string;
-  notes: Notes;
+  /** What judges learn while the plan runs; it ends up in the line of releases.log. */
+  notes: Record<string, string>;
 };

@@ -2,6 +2,7 @@
 import type { Target } from '../target/target.ts';
 import type { Probe } from '../target/health-settings.ts';
 import { sh, type Command } from '../host/sh.ts';
+import { isRecord } from '../record.ts';
 import type { Release } from './release.ts';
 
 const folderOf = (target: Target) => `${target.paths.releases}/.keeper/probes`;
@@ -46,8 +47,4 @@ function isProbe(given: unknown): given is Probe {
     (header === undefined ||
       (isRecord(header) && typeof header['name'] === 'string' && typeof header['value'] === 'string'))
   );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,6 @@
 // Which release is live, according to the target's record.
 import { targetName, taskCommand } from '../target/command.ts';
-import { Failure } from '../errors.ts';
+import { Failure, type ExitCode } from '../errors.ts';
 import type { Target } from '../target/target.ts';
 import type { Facts } from './facts.ts';
 import { goodReleases } from './log.ts';
@@ -26,11 +26,11 @@ export function serving(target: Target, facts: Facts): Release | undefined {
   return at(name ?? adoptedName(current), current);
 }
 
-/** @throws Failure 2 when nothing serves yet. */
-export function servingOrRefuse(target: Target, facts: Facts): Release {
+/** @throws Failure 2, or `exit`, when nothing serves yet. */
+export function servingOrRefuse(target: Target, facts: Facts, exit: ExitCode = 2): Release {
   const now = serving(target, facts);
   if (now) return now;
-  throw new Failure(2, `nothing is deployed to ${targetName(target)} yet`, {
+  throw new Failure(exit, `nothing is deployed to ${targetName(target)} yet`, {
     advice: taskCommand('deploy', target),
   });
 }

@@ -8,8 +8,6 @@ export function difference(before: string, after: string, path: string): string 
   if (before === after) return '';
   const { createTwoFilesPatch, FILE_HEADERS_ONLY }: typeof import('diff') = load('diff');
   const more = { context: 3, headerOptions: FILE_HEADERS_ONLY };
-  return createTwoFilesPatch(`${path} on the server`, `${path} from ops.yml`, before, after, '', '', more).replace(
-    /\n$/,
-    '',
-  );
+  const patch = createTwoFilesPatch(`${path} on the server`, `${path} from ops.yml`, before, after, '', '', more);
+  return patch.replace(/\n$/, '');
 }

@@ -22,11 +22,7 @@ export function failureReport(error: unknown, verbose: boolean): FailureReport {
 }
 
 /** Message, then the detail, indented, cut from its start so that its end is seen, then the advice. */
-export function explanation({ message, detail, advice }: FailureReport): {
-  message: string[];
-  detail: string[];
-  advice: string[];
-} {
+export function explanation({ message, detail, advice }: FailureReport) {
   const first = rows(message).slice(0, most - 1);
   const last = rows(advice)
     .slice(0, most - first.length)

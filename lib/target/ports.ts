@@ -1,15 +1,11 @@
 // The ports that a target uses on its host, and those that its instances may use.
 
 /** Every port on the server that one version of a compose app takes, each once, in the order of ops.yml. */
-export function hostPorts({
-  upstreams,
-  variables,
-  urls,
-}: {
-  upstreams: number[];
-  variables: Record<string, unknown>;
-  urls: (string | undefined)[];
-}): number[] {
+export function hostPorts(
+  upstreams: readonly number[],
+  variables: Record<string, unknown>,
+  urls: readonly (string | undefined)[],
+): number[] {
   const named = Object.entries(variables).flatMap(([name, value]) => (isPortName(name) ? [Number(value)] : []));
   const probed = urls.flatMap(url => portHere(url) ?? []).map(Number);
   return [...new Set([...upstreams, ...named, ...probed])].filter(port => port > 0);

@@ -65,9 +65,7 @@ function shared({ root, database, env, maintenance, compose }: Settings, wrong: 
 }
 
 function portsOf({ site, compose, health }: Settings): number[] {
-  return hostPorts({
-    upstreams: Object.values(site?.upstreams ?? {}).map(one => (typeof one === 'number' ? one : one.port)),
-    variables: compose?.variables ?? {},
-    urls: (health?.probes ?? []).map(({ url }) => url),
-  });
+  const upstreams = Object.values(site?.upstreams ?? {}).map(one => (typeof one === 'number' ? one : one.port));
+  const urls = (health?.probes ?? []).map(({ url }) => url);
+  return hostPorts(upstreams, compose?.variables ?? {}, urls);
 }

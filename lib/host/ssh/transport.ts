@@ -40,7 +40,6 @@ async function openSocket(route: SshRoute, { signal }: HostContext): Promise<Tra
   const socket = connect({
     host: route.hostname,
     port: route.port,
-    noDelay: true,
     autoSelectFamily: true,
     autoSelectFamilyAttemptTimeout: 1000,
   });

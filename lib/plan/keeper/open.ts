@@ -29,21 +29,20 @@ export async function openKeeper(
   const nonce = `keeper-${randomBytes(9).toString('hex')}`;
   const source = keeperSource();
   const home = `${attempt.releases}/.keeper`;
-  const variables: [string, string | number][] = [
-    ['releases', attempt.releases],
-    ['home', home],
-    ['journal', `${home}/journal`],
-    ['run_id', attempt.id],
-    ['log_head', attempt.logHead],
-    ['holder', attempt.holder],
-    ['client', attempt.client],
-    ['live_word', attempt.accepts ? 'accepted' : 'live'],
-  ];
-  if (attempt.appUser) variables.push(['app_user', attempt.appUser]);
-  const settings = [
-    ...variables.map(([name, value]) => `${name}=${value === '' ? "''" : quote(value)}`),
-    attempt.appUser ? '' : "app_user=''",
-  ].join('\n');
+  const variables = {
+    releases: attempt.releases,
+    home,
+    journal: `${home}/journal`,
+    run_id: attempt.id,
+    log_head: attempt.logHead,
+    holder: attempt.holder,
+    client: attempt.client,
+    live_word: attempt.accepts ? 'accepted' : 'live',
+    app_user: attempt.appUser ?? '',
+  };
+  const settings = Object.entries(variables)
+    .map(([name, value]) => `${name}=${value === '' ? "''" : quote(value)}`)
+    .join('\n');
   const head = [
     settings,
     `attempt=${quote(settings)}`,

@@ -1,6 +1,7 @@
 // The protocol with an open keeper: what it is told and asked, and what becomes of each of its answers.
 import { Failure } from '../../errors.ts';
 import type { Channel, Host } from '../../host/host.ts';
+import type { Say } from '../../report/items.ts';
 import type { Finish, Step } from '../step.ts';
 import { Deferred, DeferredMap } from './deferred-promises.ts';
 import { locked, stuckLeftover } from './failures.ts';
@@ -142,8 +143,6 @@ export async function runProtocol(
     },
   };
 }
-
-type Say = (line: string) => void;
 
 const ofUndo = (index: number) => `undo of step ${index}`;
 const ofFinish = (index: number) => `finishing step ${index}`;

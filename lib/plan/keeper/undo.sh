@@ -59,6 +59,11 @@ journal_again() {
   printf '%s\nstarted=%s\n' "$mine" "$started" | keep "$journal/attempt"
 } 2>/dev/null
 
+stay_stuck() { # stay_stuck reason: nobody works on it any more, and what is left stays in the journal
+  rm -f "$home/holder"
+  say "$end_word stuck $(encode "$1")"
+}
+
 go_back() { # go_back outcome reason
   local outcome=$1 reason=$2 more gone_for_good=''
   end_step
@@ -67,37 +72,37 @@ go_back() { # go_back outcome reason
   make_room
   if [[ $gone_for_good || ! -d $journal ]]; then # somebody removed the undos
     record stuck "$reason; and the journal is gone" ''
-    rm -f "$home/holder"
-    say "$end_word stuck $(encode "$reason")"
+    stay_stuck "$reason"
     return 1
   fi
   [[ $outcome == reverted && ! $(compgen -G "$journal/undo.[0-9][0-9][0-9]") ]] && outcome=failed
   if ! undo_all; then
     record stuck "$reason; then an undo failed" ''
     [[ -e $journal/stuck ]] || : >"$journal/stuck"
-    rm -f "$home/holder"
-    say "$end_word stuck $(encode "$reason")"
+    stay_stuck "$reason"
     return 1
   fi
   more=$(cat "$run/more" 2>/dev/null || printf '%s' "$more") # undos write into it too
   if ! patiently "$patience" record "$outcome" "$reason" "$more"; then # all is undone, but no line tells it: the next run writes it
-    rm -f "$home/holder"
-    say "$end_word stuck $(encode "$reason")"
+    stay_stuck "$reason"
     return 1
   fi
   rm -rf "$journal" "$home/holder" "$home/reserve"
   say "$end_word $outcome $(encode "$reason")"
 }
 
+know_step() { # sets running, when the step that the journal names still does
+  local group start
+  if read -r group start 2>/dev/null <"$journal/running" && [[ $(start_of "$group") == "$start" ]]; then running=$group; fi
+}
+
 # set_aside: a person accepts what an earlier attempt left. Nothing of it is undone, and its journal is kept for inspection.
 set_aside() {
-  local left_group left_start when
+  local when
   [[ -d $journal ]] || return 0
   know_attempt
-  if read -r left_group left_start 2>/dev/null <"$journal/running" && [[ $(start_of "$left_group") == "$left_start" ]]; then
-    running=$left_group
-    end_step
-  fi
+  know_step
+  end_step
   when=$(date -u +%Y%m%d_%H%M%S)
   record stuck "what it left was accepted during: $(plain "$(cat "$journal/step" 2>/dev/null)")" ''
   mv -T "$journal" "$home/accepted_${when}_$$" && rm -f "$home/holder" "$home/reserve"
@@ -138,7 +143,7 @@ go_forward() { # the attempt is decided: write it down everywhere, then finish; 
 # settle_leftover: what a killed keeper or a rebooted server left behind goes back, or forward if it was decided
 settle_leftover() {
   [[ -d $journal ]] || return 0
-  local left_boot left_group left_start reason patience=$patience
+  local left_boot reason patience=$patience
   if [[ ! -e $journal/attempt && ! $(compgen -G "$journal/undo.[0-9][0-9][0-9]") && ! -e $journal/commit ]]; then
     rm -rf "$journal" # died before it knew what it was for: nothing had started
     return 0
@@ -149,10 +154,7 @@ settle_leftover() {
   read -r left_boot 2>/dev/null <"$journal/boot" || left_boot=''
   if [[ $left_boot == "$(</proc/sys/kernel/random/boot_id)" ]]; then
     reason="the keeper was killed"
-    if read -r left_group left_start 2>/dev/null <"$journal/running" &&
-      [[ $(start_of "$left_group") == "$left_start" ]]; then
-      running=$left_group
-    fi
+    know_step
   else
     reason="the server restarted"
     hundredths started

@@ -1,5 +1,6 @@
 // The contents of a compose file, as `docker compose config --format json` prints it: the only reader of compose files.
 import { Failure } from '../../errors.ts';
+import { isRecord } from '../../record.ts';
 
 /** A bind: `source` is a path on the host. A volume: `source` is its name there. Volumes without a name are left out. */
 export type Mount = { kind: 'bind' | 'volume'; source: string; target: string; readOnly: boolean };
@@ -93,9 +94,7 @@ function plain(text: string): string {
 }
 
 function record(value: unknown): Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? Object.fromEntries(Object.entries(value))
-    : {};
+  return isRecord(value) ? value : {};
 }
 
 function list(value: unknown): unknown[] {

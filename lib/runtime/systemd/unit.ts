@@ -1,14 +1,14 @@
 // The systemd unit of an app as it will stand on the server, rendered from systemd/app.service.liquid.
-import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { targetName } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
+import { renderTemplate } from '../../proxy/template.ts';
 
 const template = new URL('../../../systemd/app.service.liquid', import.meta.url);
 
 /** The text of the unit file. @throws Failure 3 when the target is no systemd service, or a path is not allowed in a unit. */
-export async function renderUnit(target: Target): Promise<string> {
+export function renderUnit(target: Target): string {
   const { runtime, paths } = target;
   const who = targetName(target);
   const coloured = target.switch === 'blue-green';
@@ -18,9 +18,7 @@ export async function renderUnit(target: Target): Promise<string> {
   const database = target.database?.kind === 'sqlite' && posix.dirname(target.database.file);
   const outside = database && !`${database}/`.startsWith(`${paths.shared}/`) ? [database] : [];
 
-  const { Liquid } = await import('liquidjs');
-  const engine = new Liquid({ strictVariables: true, strictFilters: true, ownPropertyOnly: true });
-  const text: unknown = await engine.parseAndRender(await readFile(template, 'utf8'), {
+  return renderTemplate(template, {
     app: target.app,
     environment: target.environment,
     unit: runtime.unit,
@@ -35,7 +33,6 @@ export async function renderUnit(target: Target): Promise<string> {
     protect_home: /^\/(home|root)\//.test(target.root) ? 'read-only' : 'true',
     start: start(runtime.start, place, who),
   });
-  return String(text);
 }
 
 /** Quotes, spaces and backslashes are read differently by each setting of a unit, so such paths are refused instead of guessed at. */

@@ -149,14 +149,11 @@ test('the flag is read back as it was written, whatever the message is', () => {
     '😀'.repeat(300),
   ])
     for (const until of [undefined, '2026-11-21T18:30+01:00', '2026-11-21T17:59+01:00']) {
-      const read = readFlag(`${made}\n${flagText({ by: 'ana@laptop', until, message })}\n`, now);
+      const read = readFlag(`${made}\n${flagText('ana@laptop', until, message)}\n`, now);
       assert.equal([read.by, read.until, read.message, read.minutes], ['ana@laptop', until, message, 5]);
       assert.is(read.isOver, until === '2026-11-21T17:59+01:00');
     }
-  const told = readFlag(
-    `${made}\n${flagText({ by: 'ana@laptop', until: '2026-11-21T18:30+01:00', message: 'moving' })}`,
-    now,
-  );
+  const told = readFlag(`${made}\n${flagText('ana@laptop', '2026-11-21T18:30+01:00', 'moving')}`, now);
   assert.is(told.words, 'on for 5 min: by ana@laptop, until 2026-11-21 18:30 +01:00: moving');
 });
 

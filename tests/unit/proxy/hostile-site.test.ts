@@ -108,7 +108,7 @@ test('no message is more than text in the page, the JSON and the flag', () => {
       message,
     );
     assert.is(JSON.parse(maintenanceJson({ message })).message, message);
-    const flag = flagText({ by: 'ana@laptop', until: undefined, message });
+    const flag = flagText('ana@laptop', undefined, message);
     assert.not.match(flag, /\n/);
     assert.equal(
       [readFlag(`1\n${flag}\n`, new Date()).message, readFlag(`1\n${flag}\n`, new Date()).until],

@@ -254,21 +254,19 @@ test('the unit of a blue-green app is a template whose instances run what their 
     },
     '/opt/book',
   );
-  const text = await renderUnit(one);
+  const text = renderUnit(one);
   assert.match(text, '/etc/systemd/system/book@.service');
   assert.match(text, 'WorkingDirectory=/opt/book/%i\n');
   assert.match(text, 'EnvironmentFile=-/opt/book/proxy/%i.env\n');
   assert.match(text, 'ExecStart=/opt/book/%i/bin/server --at 100%%\n');
   assert.match(text, /^ExecCondition=.* \/opt\/book\/proxy\/%i\.start$/m);
-  const plain = await renderUnit({ ...one, switch: 'maintenance' });
+  const plain = renderUnit({ ...one, switch: 'maintenance' });
   assert.not.match(plain, /%i|ExecCondition/);
   assert.match(plain, 'ExecStart=/opt/book/current/bin/server --at 100%%\n');
 });
 
 test('what may start at a boot is said by one word, or by the id of that boot', async () => {
-  const text = await renderUnit(
-    sample({ switch: 'blue-green', site, runtime: systemd, env: [], database: undefined }, root),
-  );
+  const text = renderUnit(sample({ switch: 'blue-green', site, runtime: systemd, env: [], database: undefined }, root));
   const condition = /^ExecCondition=(.*)$/m.exec(text)?.[1]?.replace('%i', 'green').split(' ') ?? [];
   const start = join(root, 'proxy/green.start');
   mkdirSync(join(root, 'proxy'), { recursive: true });
