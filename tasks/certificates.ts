@@ -133,15 +133,12 @@ export default task(import.meta.url, {
         serverAddresses(args.address, await sshName(target, context.environment), look.addresses),
       ]);
       const problems = lookups.flatMap(one => explainLookup(one, server) ?? []);
+      const lost = 'the authority could not reach the server, so no certificate was requested; nothing was changed';
       if (problems.length)
-        throw new Failure(
-          1,
-          'the authority could not reach the server, so no certificate was requested; nothing was changed',
-          {
-            detail: problems.flatMap(({ says, fix }) => [says, `  → ${fix}`]).join('\n'),
-            advice: 'then again; --skip-checks requests it anyway',
-          },
-        );
+        throw new Failure(1, lost, {
+          detail: problems.flatMap(({ says, fix }) => [says, `  → ${fix}`]).join('\n'),
+          advice: 'then again; --skip-checks requests it anyway',
+        });
       return { lookups, server, warn: report.warn };
     }
 

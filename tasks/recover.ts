@@ -29,18 +29,12 @@ export default task(import.meta.url, {
   async run(context) {
     const { args, report } = context;
     const target = await context.target();
+    const name = `${target.app}/${target.environment}`;
+    const advice = `--accept ${name}`;
     if (args.accept !== undefined && !accepts(target, args.accept))
-      throw new Failure(
-        2,
-        `--accept ${JSON.stringify(args.accept)} does not name ${target.app}/${target.environment}`,
-        {
-          advice: `--accept ${target.app}/${target.environment}`,
-        },
-      );
+      throw new Failure(2, `--accept ${JSON.stringify(args.accept)} does not name ${name}`, { advice });
     if (args.accept === undefined && (args.release !== undefined || args['maintenance-off']))
-      throw new Failure(2, '--release and --maintenance-off say what is accepted, and --accept is missing', {
-        advice: `--accept ${target.app}/${target.environment}`,
-      });
+      throw new Failure(2, '--release and --maintenance-off say what is accepted, and --accept is missing', { advice });
 
     const host = await context.connect(target.host);
     const facts = await askFacts(host, target, undefined, leftoverQuestion(target));

@@ -87,10 +87,8 @@ done`,
   );
   const channel = await host.open(withFunctions(text));
   let over = false;
-  channel.ended.then(
-    () => (over = true),
-    () => (over = true),
-  );
+  const end = () => (over = true);
+  channel.ended.then(end, end);
   let complaints = '';
   channel.errors.setEncoding('utf8').on('data', (said: string) => (complaints = (complaints + said).slice(-2000)));
   const answer = await firstLine(channel.output, channel.ended);

@@ -21,13 +21,9 @@ export async function showBackup(
   if (which !== undefined && isAttempt(which)) {
     const meant = (await askBeforeDeploy(context, target)).filter(one => one.id.startsWith(which));
     const [one] = meant;
-    if (one && meant.length === 1) return shownSnapshot(one, target, report);
-    throw new Failure(
-      2,
-      one
-        ? `${which} could be ${meant.map(({ id }) => id).join(' or ')}`
-        : `${targetName(target)} has no snapshot ${which}`,
-    );
+    if (!one) throw new Failure(2, `${targetName(target)} has no snapshot ${which}`);
+    if (meant.length === 1) return shownSnapshot(one, target, report);
+    throw new Failure(2, `${which} could be ${meant.map(({ id }) => id).join(' or ')}`);
   }
   const { id, store, manifest, verdict } = choose(all, { id: which, at: undefined }, target);
   const rows = [

@@ -78,14 +78,9 @@ export function readRest(text: string, target: Target): ((name: string) => strin
   const word = (name: string) => new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1]?.trim() ?? '';
   const name = targetName(target);
   const busy = word('busy');
+  const midway = `an earlier run stopped midway on ${name}, and its database may be so too: nothing was copied`;
   if (busy.startsWith('2'))
-    throw new Failure(
-      1,
-      `an earlier run stopped midway on ${name}, and its database may be so too: nothing was copied`,
-      {
-        advice: `${taskCommand('restart', target)} settles it, then try again`,
-      },
-    );
+    throw new Failure(1, midway, { advice: `${taskCommand('restart', target)} settles it, then try again` });
   if (busy)
     throw new Failure(5, `a deploy of ${name} was running the whole time: ${busy.slice(2) || 'no holder given'}`, {
       advice: 'try again later, or wait longer with --wait 30m',

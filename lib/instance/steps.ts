@@ -12,7 +12,7 @@ import { startedClean } from '../host/environment.ts';
 import { lines, script, sh, type Command } from '../host/sh.ts';
 import { instancesTie } from '../proxy/proxies.ts';
 import { copyDatabase } from '../database/sqlite/snapshot.ts';
-import type { Step } from '../plan/step.ts';
+import { present, type Step } from '../plan/step.ts';
 import { portsTaken } from './checks.ts';
 import { instancesFolder } from './target.ts';
 import { leaseFile, leaseLine, type Lease } from './lease.ts';
@@ -31,7 +31,7 @@ export type NewInstance = {
 /** What comes before the first or next release of a copy. Its ports are taken and its end is on the server before anything else is. */
 export function createSteps(birth: NewInstance): Step[] {
   const { base, copy, was, data, patience } = birth;
-  const steps: (Step | false)[] = [
+  return present([
     reserve(birth),
     !was && {
       // No undo here and below: without its mark the server takes the whole folder away.
@@ -43,8 +43,7 @@ export function createSteps(birth: NewInstance): Step[] {
       base.database?.kind === 'sqlite' &&
       copy.database?.kind === 'sqlite' &&
       copyStep(base, base.database, copy.database.file, patience),
-  ];
-  return steps.filter(step => step !== false);
+  ]);
 }
 
 /** The database of the base, never half-migrated. Fails with 5 when deploys kept running, with 1 when one was interrupted and is not undone. */

@@ -18,14 +18,11 @@ export function nothingLeft(target: Target, facts: Facts): Result {
   const now = serving(target, facts);
   // a release that was recorded since, or accepted, is known to be there
   const isOpen = !['live', 'accepted'].includes(facts.log.at(-1)?.outcome ?? 'live');
+  const lost = `the maintenance of an attempt on ${targetName(target)} is on, and its journal is gone: nothing tells what is to be undone`;
   if (now && !facts.holder && isOpen && isOurs(facts.flag))
-    throw new Failure(
-      6,
-      `the maintenance of an attempt on ${targetName(target)} is on, and its journal is gone: nothing tells what is to be undone`,
-      {
-        advice: `compare the database with the newest copy in backups first; then ${taskCommand('restart', target)} starts ${sha7(now.sha)}, and ${taskCommand('maintenance off', target)} lets visitors in`,
-      },
-    );
+    throw new Failure(6, lost, {
+      advice: `compare the database with the newest copy in backups first; then ${taskCommand('restart', target)} starts ${sha7(now.sha)}, and ${taskCommand('maintenance off', target)} lets visitors in`,
+    });
   return {
     text: `nothing to recover: ${targetName(target)} ${now ? `serves ${sha7(now.sha)}` : 'serves nothing yet'}, and no attempt is left unfinished${facts.holder ? `; another run holds the lock: ${facts.holder}` : ''}${facts.flag === undefined ? '' : `; maintenance is on, and ${taskCommand('maintenance off', target)} ends it`}`,
     json: { ...nameOf(target), outcome: 'nothing to do', current: facts.current },

@@ -9,9 +9,8 @@ import { sh, type Command } from '../../host/sh.ts';
 import { packedFile } from '../../host/packing.ts';
 import type { AppBucket, ListedObject } from '../../store/s3/app-bucket.ts';
 import type { Store } from '../../store/store.ts';
-import { copiesOf, copyName, indexName, readIndex, renderLine, type IndexLine } from './object-list.ts';
+import { copiesOf, copyName, fetchIndex, indexName, renderLine, type IndexLine } from './object-list.ts';
 import { isComplete, type StoredBackup } from '../catalog.ts';
-import { fetchPart } from '../verify/parts.ts';
 import { measure, readThrough, writeStream, type Remote } from '../../host/run.ts';
 import type { Manifest, Part } from '../manifest.ts';
 
@@ -114,13 +113,10 @@ async function knownFrom(
   there: ReadonlyMap<string, number>,
 ): Promise<Map<string, KnownCopies>> {
   const known = new Map<string, KnownCopies>();
-  for (const held of before) {
-    const part = isComplete(held) ? held.manifest.parts.find(one => one.name === indexName) : undefined;
-    if (!part || !isComplete(held)) continue;
+  for (const held of before.filter(isComplete)) {
+    if (!held.manifest.bucket) continue;
     try {
-      const { good } = await fetchPart(way, { held, part }, scratch, undefined, () => {});
-      if (!good) continue;
-      for await (const { copy, bytes, sha256, headers } of readIndex(way, scratch, part))
+      for await (const { copy, bytes, sha256, headers } of fetchIndex(way, held, scratch))
         if (there.get(copy) === bytes) known.set(copy, { bytes, sha256, headers });
       return known;
     } catch (error) {

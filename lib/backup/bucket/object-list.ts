@@ -7,7 +7,9 @@ import { lines, script, sh } from '../../host/sh.ts';
 import type { ListedObject } from '../../store/s3/app-bucket.ts';
 import { asDamage } from '../verify/damage.ts';
 import { readStream, recordsOf, type Remote } from '../../host/run.ts';
-import { prefixOf, type Part } from '../manifest.ts';
+import type { CompleteBackup } from '../catalog.ts';
+import { partOf, prefixOf, type Part } from '../manifest.ts';
+import { fetchPart } from '../verify/parts.ts';
 
 export const indexName = 'bucket-index.jsonl.zst';
 
@@ -57,6 +59,15 @@ export function readLine(written: string): IndexLine {
   const parsed = v.safeParse(lineSchema, value);
   if (parsed.success) return parsed.output;
   throw new Failure(7, `the index of the bucket has a line that cannot be read: ${written.slice(0, 100)}`);
+}
+
+/** The index of a backup, fetched into `folder` on the host; nothing when it has none. @throws Failure 7 when it is damaged. */
+export async function* fetchIndex(way: Remote, held: CompleteBackup, folder: string): AsyncGenerator<IndexLine> {
+  const part = partOf(held.manifest, indexName);
+  if (!part) return;
+  const { good, found } = await fetchPart(way, { held, part }, folder, undefined, () => {});
+  if (!good) throw new Failure(7, found);
+  yield* readIndex(way, folder, part);
 }
 
 /**

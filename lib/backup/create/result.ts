@@ -21,18 +21,15 @@ export function backupResult({ context, target, done, failures, seconds }: Backu
   const { manifest } = first;
   const { id, files, own, bucket, shrunk } = manifest;
   for (const note of [files, own, bucket].flatMap(one => one?.noted.slice(0, 40) ?? [])) report.warn(note);
+  const what = `${targetName(target)} is backed up as ${id}`;
   if (shrunk.length)
-    throw new Failure(
-      7,
-      `${targetName(target)} is backed up as ${id}, and much is gone since the one before: ${shrunk[0] ?? ''}`,
-      {
-        detail: shrunk.join('\n'),
-        advice: 'look at the app; nothing is pruned while this is the newest backup',
-      },
-    );
+    throw new Failure(7, `${what}, and much is gone since the one before: ${shrunk[0] ?? ''}`, {
+      detail: shrunk.join('\n'),
+      advice: 'look at the app; nothing is pruned while this is the newest backup',
+    });
   const took = seconds();
   return {
-    text: `${targetName(target)} is backed up as ${id}: ${told(manifest)} → ${names}, in ${took} s`,
+    text: `${what}: ${told(manifest)} → ${names}, in ${took} s`,
     json: {
       ...nameOf(target),
       id,

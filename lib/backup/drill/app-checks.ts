@@ -9,7 +9,7 @@ import { runtimeOf } from '../../runtime/runtime-of.ts';
 import type { CompleteBackup } from '../catalog.ts';
 import { run, type Remote } from '../../host/run.ts';
 import { readReferences, referencesCommand } from './references.ts';
-import { readStart, startApp, type Restored } from './start-app.ts';
+import { readStart, startApp } from './start-app.ts';
 
 export type Opened = {
   target: Target;
@@ -20,8 +20,6 @@ export type Opened = {
   atHome: boolean;
 };
 
-type CheckReport = { brief: string; detail: string; advice: string };
-
 /** Notes what it found in `checks`. @throws Failure 7 at the first that is not good. */
 export async function appChecks(
   way: Remote,
@@ -29,11 +27,10 @@ export async function appChecks(
   report: Report,
   checks: Check[],
 ): Promise<void> {
-  const note = ({ name, good, found }: Check, { brief, detail, advice }: CheckReport) => {
+  const note = ({ name, good, found }: Check, brief: string, seen: string, advice: string) => {
     checks.push({ name, good, found });
-    if (good) return;
-    const more = detail.trim() ? { detail, advice } : { advice };
-    throw new Failure(7, `${held.id} in ${held.store.name}: ${name}: ${brief}`, more);
+    const detail = seen.trim() ? seen : undefined;
+    if (!good) throw new Failure(7, `${held.id} in ${held.store.name}: ${name}: ${brief}`, { detail, advice });
   };
   const { references, drill: start } = target.backup ?? {};
   const { database, files } = held.manifest;
@@ -45,7 +42,7 @@ export async function appChecks(
           const command = referencesCommand(references, `${folder}/database.sqlite`, `${folder}/files`);
           const { missing, brief, ...check } = readReferences(await run(way, command, 'asking the database'));
           const advice = 'look at the app, or at backup.files and backup.references in ops.yml; then back up again';
-          note(check, { brief, detail: missing.join('\n'), advice });
+          note(check, brief, missing.join('\n'), advice);
         },
       },
     ]);
@@ -62,15 +59,12 @@ export async function appChecks(
     {
       title: 'Start the app from it',
       run: async () => {
-        const { log, ...check } = await started(way, { target, folder, release, start });
+        const asApp = { ...way, appUser: runtimeOf(target).appUser };
+        const said = await run(asApp, startApp({ target, folder, release, start }), 'starting the app');
+        const { log, ...check } = readStart(said, start);
         const advice = 'these are its last words; when the backup is not to blame, look at backup.drill in ops.yml';
-        note(check, { brief: check.found, detail: log, advice });
+        note(check, check.found, log, advice);
       },
     },
   ]);
-}
-
-async function started(way: Remote, restored: Restored) {
-  const { appUser } = runtimeOf(restored.target);
-  return readStart(await run({ ...way, appUser }, startApp(restored), 'starting the app'), restored.start);
 }

@@ -1,8 +1,8 @@
 // Chooses the full pack that the changes of a backup are relative to, per store from its listing; without one, all files are packed.
 import type { BackupFiles } from '../../target/backup-settings.ts';
 import { span } from '../../duration.ts';
-import { isComplete, type StoredBackup, type CompleteBackup } from '../catalog.ts';
-import { manifestName, partOf, type Manifest } from '../manifest.ts';
+import { isComplete, isFinished, type StoredBackup, type CompleteBackup } from '../catalog.ts';
+import { partOf, type Manifest } from '../manifest.ts';
 
 export type Base = {
   held: CompleteBackup;
@@ -24,7 +24,7 @@ export function chooseBase(
 ): Choice {
   const { fullEverySeconds: every } = files;
   if (every === undefined) return { why: 'every backup is whole: mode is tarball' };
-  const finished = held.filter(one => one.keys.some(({ key }) => key.endsWith(`/${manifestName}`)));
+  const finished = held.filter(isFinished);
   // what cannot be read could be a full pack, too
   const full = finished.find(one => !one.manifest || (one.manifest.files && !one.manifest.base));
   if (!full) return { why: 'the store has none yet' };

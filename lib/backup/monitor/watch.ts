@@ -47,11 +47,8 @@ export async function afterwards(
 /** Only for status, which shows when the last backup was; no alert is sent, so a failure to record it is not reported. */
 async function noteOnly(around: WatchContext, target: Target, ended: Concern): Promise<void> {
   try {
-    await run(
-      await remoteOn(target.host, around),
-      recordObservations(target, [ended], subjectsOf(target)),
-      'noting the run',
-    );
+    const way = await remoteOn(target.host, around);
+    await run(way, recordObservations(target, [ended], subjectsOf(target)), 'noting the run');
   } catch {
     // a drill elsewhere is for the day on which the server is gone
   }
@@ -68,11 +65,9 @@ export async function watchBackups(around: WatchContext, target: Target, plan: b
   const known = plan ? [] : await tell(around, target, host, { ...look, concerns });
   const earlier = known
     .filter(one => one.state === 'bad' && runs.includes(one.subject))
-    .map(one => ({
-      subject: one.subject,
-      says: `the last ${one.subject} failed, ${one.at.toISOString().slice(0, 16)}Z`,
-      advice: undefined,
-    }));
+    .map(({ subject, at }): Concern => {
+      return { subject, bad: true, says: `the last ${subject} failed, ${at.toISOString().slice(0, 16)}Z` };
+    });
   const wrong = [...concerns.filter(one => one.bad), ...earlier];
   const rows = wrong.flatMap(({ says, advice }) => [`✖ ${says}`, ...(advice ? [`  → ${advice}`] : [])]);
   const counts = look.stores.map(({ name, held }) => `${held?.length ?? 'unknown'} in ${name}`).join(', ');
@@ -126,13 +121,12 @@ async function tell(
     if (!reached && way && subjects.length)
       await run(way, clearAlerts(target, subjects), 'noting that nobody was told').catch(() => {});
   }
-  if (metrics !== undefined && way && memory)
-    await run(
-      way,
-      writeMetrics(metrics, metricsOf(target, { stores, known: memory.known, proven })),
-      'writing the metrics',
-    ).catch((error: unknown) => warn(messageOf(error)));
-  return memory?.known ?? [];
+  const known = memory?.known ?? [];
+  if (metrics !== undefined && way && memory) {
+    const writing = writeMetrics(metrics, metricsOf(target, { stores, known, proven }));
+    await run(way, writing, 'writing the metrics').catch((error: unknown) => warn(messageOf(error)));
+  }
+  return known;
 }
 
 async function remembered(way: Remote, target: Target, concerns: readonly Concern[], warn: (line: string) => void) {

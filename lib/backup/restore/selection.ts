@@ -22,21 +22,13 @@ export function selectionOf(target: Target, { manifest }: CompleteBackup, only: 
   if (!only.length) {
     const known = target.backup?.files?.include ?? [];
     const strange = include.filter(path => !known.includes(path));
+    const unnamed = `the backup has ${strange.join(', ')}, which backup.files.include in ops.yml does not name`;
     if (strange.length)
-      throw new Failure(
-        3,
-        `the backup has ${strange.join(', ')}, which backup.files.include in ops.yml does not name`,
-        {
-          advice: 'add it there, or take single paths of the others with --only',
-        },
-      );
-    if (manifest.database && !target.database)
-      throw new Failure(3, `the backup has a database, and ${targetName(target)} has none in ops.yml`);
-    if (manifest.database && manifest.database.kind !== target.database?.kind)
-      throw new Failure(
-        3,
-        `the backup has a database of ${manifest.database.kind}, and ${targetName(target)} has ${target.database?.kind ?? 'none'} in ops.yml`,
-      );
+      throw new Failure(3, unnamed, { advice: 'add it there, or take single paths of the others with --only' });
+    const [kind, here] = [manifest.database?.kind, target.database?.kind];
+    if (kind && !here) throw new Failure(3, `the backup has a database, and ${targetName(target)} has none in ops.yml`);
+    if (kind && kind !== here)
+      throw new Failure(3, `the backup has a database of ${kind}, and ${targetName(target)} has ${here} in ops.yml`);
     if (manifest.bucket && !target.backup?.bucket)
       throw new Failure(3, `the backup has a bucket, and backup.bucket in ops.yml names none`);
     return { parts: manifest.parts, paths: include, single: false };
