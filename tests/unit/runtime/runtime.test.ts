@@ -1,7 +1,7 @@
 // What the runtimes build: shell that bash reads, with a way back for each change and no secret in it.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -213,6 +213,14 @@ test('the process runtime starts, sees, stops and brings back an app in a folder
   assert.is(undone.status, 0, undone.stderr);
   assert.is(run(`${runtime.liveness(release).text}\nalive`).status, 1);
   assert.is(run(start.undo?.text ?? 'false').status, 0, 'an undo may run twice');
+});
+
+test('a program that runs as the app’s user gets the standard input of who typed it', () => {
+  const release = { sha: third, name: '20261120_120004_3333333', folder };
+  const runtime = runtimeOf(sample({ runtime: { ...systemd, user: userInfo().username }, env: [] }));
+  const { text } = runtime.exec(release, ['cat'], false, undefined);
+  const said = spawnSync('bash', ['-c', `${prelude}\n${text}`], { input: 'two\nlines', encoding: 'utf8' });
+  assert.is(said.stdout, 'two\nlines', said.stderr);
 });
 
 test('only what it needs is asked of the host', () => {
