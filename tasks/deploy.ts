@@ -4,8 +4,7 @@ import { planNewRelease } from '../lib/deploy/plan-release.ts';
 import { attempt } from '../lib/deploy/attempt.ts';
 import { chooseCommit } from '../lib/deploy/artifacts.ts';
 import { releaseAt, sha7 } from '../lib/release/release.ts';
-import { verifyDisk, verifyEnvironment, verifyRanOn } from '../lib/deploy/preflight.ts';
-import { requiredLog } from '../lib/deploy/required-environment.ts';
+import { requiredLog, verifyDisk, verifyEnvironment, verifyRanOn } from '../lib/deploy/preflight.ts';
 import { verifyWatchable, watchVisitors, type Went } from '../lib/deploy/watch-traffic.ts';
 import { task } from '../lib/task/task.ts';
 

@@ -6,6 +6,7 @@ import { proxyOf, type Proxy } from '../lib/proxy/proxies.ts';
 import { applySteps, siteState } from '../lib/proxy/site.ts';
 import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { runSteps } from '../lib/plan/run-steps.ts';
+import type { Report } from '../lib/report/report.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
@@ -30,16 +31,16 @@ export default task(import.meta.url, {
     const target = await context.target();
     const name = targetName(target);
     const told = { app: target.app, environment: target.environment };
+    const front = proxyOf(target);
     if (positionals[0] === 'show') {
-      const { file, text } = proxyOf(target);
+      const { file, text } = front;
       return { text: text.trimEnd(), json: { ...told, file, text } };
     }
 
     const host = await context.connect(target.host);
-    proxyOf(target);
     const facts = await askFacts(host, target);
     const state = siteState(target, facts);
-    const { front, tied, difference } = state;
+    const { tied, difference } = state;
     const json = { ...told, file: front.file, difference };
     if (typeof tied === 'object')
       throw new Failure(1, `${front.name} reads ${tied.leadsTo} where the site of ${name} belongs`, {
@@ -70,8 +71,8 @@ export default task(import.meta.url, {
   },
 });
 
-function painted(text: string, { red, green, cyan, bold }: Record<'red' | 'green' | 'cyan' | 'bold', Paint>): string {
-  const paints: [string, Paint][] = [
+function painted(text: string, { red, green, cyan, bold }: Report['paint']): string {
+  const paints: [string, (text: string) => string][] = [
     ['---', bold],
     ['+++', bold],
     ['@@', cyan],
@@ -80,11 +81,9 @@ function painted(text: string, { red, green, cyan, bold }: Record<'red' | 'green
   ];
   return text
     .split('\n')
-    .map(line => (paints.find(([mark]) => line.startsWith(mark))?.[1] ?? same)(line))
+    .map(line => paints.find(([mark]) => line.startsWith(mark))?.[1](line) ?? line)
     .join('\n');
 }
-type Paint = (text: string) => string;
-const same = (text: string) => text;
 
 /** The proxy's own message, which names file and line. */
 function explained(said: string[], target: Target, front: Proxy, user: string): Failure {

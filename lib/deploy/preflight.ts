@@ -1,7 +1,11 @@
 // Preflight checks, before anything is changed: environment files, disk, whether the commit was live on staging.
 import { targetName, taskCommand } from '../target/command.ts';
 import { checkForms, checkRules } from '../env/rules.ts';
+import type { Config } from '../config/config.ts';
+import type { Host } from '../host/host.ts';
+import type { HostSettings } from '../target/host-settings.ts';
 import type { Target } from '../target/target.ts';
+import { askFacts } from './ask-facts.ts';
 import { Failure } from '../errors.ts';
 import { size } from '../size.ts';
 import type { Facts } from '../release/facts.ts';
@@ -35,6 +39,18 @@ export function verifyDisk(target: Target, facts: Facts): void {
   throw new Failure(1, `the disk of ${target.root} has ${size(facts.disk.free)} free, this needs ${size(needed)}`, {
     advice: 'docker system df and du -xh --max-depth=2 / | sort -h | tail show what fills it',
   });
+}
+
+/** The log of the environment that has to go first. `sameHost`: let the facts question read it along; `log`: asked already, for it lives elsewhere. Both undefined: no rule. */
+export async function requiredLog(
+  reach: { config(): Promise<Config>; connect(settings: HostSettings): Promise<Host> },
+  target: Target,
+  untried: boolean,
+): Promise<{ sameHost: Target | undefined; log: LogLine[] | undefined }> {
+  if (!target.requires || untried) return { sameHost: undefined, log: undefined };
+  const first = (await reach.config()).find(target.app, target.requires);
+  if (first.host.name === target.host.name) return { sameHost: first, log: undefined };
+  return { sameHost: undefined, log: (await askFacts(await reach.connect(first.host), first)).log };
 }
 
 /** @throws Failure 1 when the environment that goes first never had this SHA live. */

@@ -1,7 +1,8 @@
 // Shows the progress of steps that run through the keeper: forward one by one, and the undos.
 import { Failure } from '../errors.ts';
 import type { Keeper } from './keeper/protocol.ts';
-import type { Item, Report } from '../report/report.ts';
+import type { Item } from '../report/items.ts';
+import type { Report } from '../report/report.ts';
 import type { Step } from './step.ts';
 
 /** Where a plan has come to: the step that runs, or ran last, and what it printed. */

@@ -34,7 +34,14 @@ export function proxyOf(target: Target): Proxy {
     throw new Failure(3, `${targetName(target)} has no site: ops.yml does not say what visitors reach it by`, {
       advice: 'add site: with domains, upstreams and routes (docs/configuration.md)',
     });
-  return site.proxy === 'caddy' ? caddy(target, site) : nginx(target, site);
+  const proxy = site.proxy === 'caddy' ? caddy(site) : nginx(target, site);
+  let text: string | undefined;
+  return {
+    ...proxy,
+    get text() {
+      return (text ??= site.proxy === 'caddy' ? caddyConfig(target, site) : siteConfig(target));
+    },
+  };
 }
 
 /** How nginx comes to read the sites of all throw-away copies of an environment: one line, made once by the admin. */
@@ -50,18 +57,14 @@ export function instancesTied(app: string, base: string, folder: string): Comman
   return sh`if grep -qsxF ${line} ${file}; then echo ours; else echo missing; fi`;
 }
 
-function nginx(target: Target, { folder }: Site): Proxy {
+function nginx(target: Target, { folder }: Site): Omit<Proxy, 'text'> {
   const { instance } = target;
   const file = `${folder}/site.conf`;
   const link = `/etc/nginx/sites-enabled/${target.app}-${target.environment}.conf`;
   const gate = new URL('../../nginx/gate.js', import.meta.url);
-  let text: string | undefined;
   return {
     name: 'nginx',
     file,
-    get text() {
-      return (text ??= siteConfig(target));
-    },
     others: target.switch === 'hold' ? [{ path: `${folder}/gate.js`, text: readFileSync(gate, 'utf8') }] : [],
     // the link may be there before the folder that it leads to
     tied: instance
@@ -94,16 +97,12 @@ for try in {1..100}; do
   sleep 0.05
 done`);
 
-function caddy(target: Target, site: Site): Proxy {
-  const file = `${site.folder}/site.caddy`;
+function caddy({ folder }: Site): Omit<Proxy, 'text'> {
+  const file = `${folder}/site.caddy`;
   const main = '/etc/caddy/Caddyfile';
-  let text: string | undefined;
   return {
     name: 'caddy',
     file,
-    get text() {
-      return (text ??= caddyConfig(target, site));
-    },
     others: [],
     tied: sh`if grep -qsxF ${`import ${file}`} ${main}; then echo ours; else echo missing; fi`,
     tie: `echo 'import ${file}' | sudo tee -a ${main} && sudo systemctl reload caddy`,

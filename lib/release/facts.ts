@@ -44,12 +44,18 @@ export type Facts = {
   answers: Map<string, string>;
 };
 
-export function readFacts(text: string, target: Target): Facts {
-  const facts = new Map<string, string>();
+/** What `… | fact name` printed, by name. */
+export function readNamed(text: string): Map<string, string> {
+  const named = new Map<string, string>();
   for (const line of text.split('\n')) {
     const at = line.indexOf(' ');
-    if (at > 0) facts.set(line.slice(0, at), Buffer.from(line.slice(at + 1), 'base64').toString());
+    if (at > 0) named.set(line.slice(0, at), Buffer.from(line.slice(at + 1), 'base64').toString());
   }
+  return named;
+}
+
+export function readFacts(text: string, target: Target): Facts {
+  const facts = readNamed(text);
   const word = (name: string) => facts.get(name)?.trim() || undefined;
   const [free = '0', size = '0'] = (word('disk') ?? '').split(' ');
   return {

@@ -8,8 +8,6 @@ import { table } from './table.ts';
 import { visible, visiblePainted } from './safe-text.ts';
 import { stripVTControlCharacters } from 'node:util';
 
-export type { Item };
-
 type Paint = (text: string) => string;
 
 export type Report = {

@@ -1,7 +1,7 @@
 // Copies of a bucket's objects that no backup needs any more.
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
-import type { Item } from '../../report/report.ts';
+import type { Item } from '../../report/items.ts';
 import type { Store } from '../../store/store.ts';
 import { copiesOf, fetchIndex, indexName } from './object-list.ts';
 import { isComplete, isFinished, type StoredBackup } from '../catalog.ts';

@@ -7,7 +7,7 @@ import { Failure } from '../../errors.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { serving } from '../../release/serving.ts';
 import { askFacts } from '../../deploy/ask-facts.ts';
-import type { Item } from '../../report/report.ts';
+import type { Item } from '../../report/items.ts';
 import { runtimeOf } from '../../runtime/runtime-of.ts';
 import { packedFile } from '../../host/packing.ts';
 import { whileOpening } from '../verify/damage.ts';

@@ -2,7 +2,8 @@
 import type { Check } from '../../finding.ts';
 import { Failure } from '../../errors.ts';
 import { lines, sh } from '../../host/sh.ts';
-import type { Item, Report } from '../../report/report.ts';
+import type { Item } from '../../report/items.ts';
+import type { Report } from '../../report/report.ts';
 import { tryDump, type Trial } from '../../database/postgres/restore-test.ts';
 import { isEncrypted, type Identity } from '../encryption.ts';
 import { verifyKept } from '../files/inspect-archive.ts';

@@ -103,16 +103,10 @@ function runtimeOf(settings: Settings): Target['runtime'] {
       },
       stopSeconds: given(compose?.stop_seconds),
     };
-  if (runtime === 'systemd')
-    return {
-      kind: 'systemd',
-      unit: given(systemd?.unit),
-      user: given(systemd?.user),
-      shared: systemd?.shared ?? [],
-      install: systemd?.install,
-      start: given(systemd?.start),
-    };
-  return { kind: 'process', start: given(process?.start), shared: process?.shared ?? [], install: process?.install };
+  const { shared = [], install, ...own } = (runtime === 'systemd' ? systemd : process) ?? {};
+  const start = given(own.start);
+  if (runtime !== 'systemd') return { kind: 'process', start, shared, install };
+  return { kind: 'systemd', unit: given(systemd?.unit), user: given(systemd?.user), shared, install, start };
 }
 
 function migrationOf(migrate: Settings['migrate']): Target['migrate'] {

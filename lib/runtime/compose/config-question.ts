@@ -7,6 +7,7 @@ import { readYaml } from '../../yaml/yaml.ts';
 import { Failure } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
+import { readNamed } from '../../release/facts.ts';
 import { readModel, type Model } from './model.ts';
 
 export type Description = {
@@ -72,12 +73,7 @@ export async function askDocker(
       detail: (answer.stderr || answer.stdout).trim().slice(-2000),
       advice: `${taskCommand('doctor', target)} looks for the cause`,
     });
-  const said = new Map<string, string>();
-  for (const line of answer.stdout.split('\n')) {
-    const at = line.indexOf(' ');
-    if (at > 0) said.set(line.slice(0, at), Buffer.from(line.slice(at + 1), 'base64').toString());
-  }
-  return said;
+  return readNamed(answer.stdout);
 }
 
 /** @throws Failure 3 with Compose's own message */
