@@ -56,3 +56,8 @@ export function span(seconds: number): string {
   if (days) return `${days} d${hours ? ` ${hours} h` : ''}`;
   return hours ? `${hours} h${minutes % 60 ? ` ${minutes % 60} min` : ''}` : `${minutes} min`;
 }
+
+/** How long ago that was. */
+export function spanSince(time: Date, now = new Date()): string {
+  return span((now.getTime() - time.getTime()) / 1000);
+}

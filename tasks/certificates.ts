@@ -1,6 +1,6 @@
 // Issues, renews and shows the certificates of a target. certbot proves the domains through a folder that nginx serves, so nginx never stops.
 import { isIP } from 'node:net';
-import { targetName, taskCommand } from '../lib/target/command.ts';
+import { nameOf, targetName, taskCommand } from '../lib/target/command.ts';
 import type { Target } from '../lib/target/target.ts';
 import { Failure } from '../lib/errors.ts';
 import { authorityOf } from '../lib/proxy/certificate-files.ts';
@@ -63,7 +63,6 @@ export default task(import.meta.url, {
     const { now } = facts;
     const look = readCertificates(target, facts);
     const { installed, held } = look;
-    const { app, environment } = target;
     if (what === 'status') return statusOf();
 
     const authority = authorityOf(site, args.staging);
@@ -85,13 +84,11 @@ export default task(import.meta.url, {
     }
 
     // One that certbot got, and that an earlier run could not put in place, is not asked for twice.
-    const waiting = held && held.fingerprint !== installed?.fingerprint && goodFor(held) && look.heldFrom === authority;
+    const isNew = held && held.fingerprint !== installed?.fingerprint && goodFor(held) && look.heldFrom === authority;
+    const waiting = isNew && !args.force && !args.staging;
     const wanted: IssueOptions = {
       trial: args.staging,
-      held:
-        waiting && !args.force && !args.staging
-          ? `certbot has one already: ${certificateInWords(held, now)}`
-          : undefined,
+      held: waiting ? `certbot has one already: ${certificateInWords(held, now)}` : undefined,
       check: args['skip-checks'] ? undefined : await lookAround(),
     };
     const { steps, explain } = issueSteps(target, site, wanted);
@@ -100,7 +97,7 @@ export default task(import.meta.url, {
     if (args.staging)
       return {
         text: `${new URL(authority).host} would issue a certificate for ${site.domains.join(', ')}; nothing else was changed`,
-        json: { app, environment, outcome: 'tried', authority, domains: site.domains },
+        json: { ...nameOf(target), outcome: 'tried', authority, domains: site.domains },
       };
     const after = await askFacts(host, target, undefined, certificateQuestion(target));
     const got = readCertificates(target, after).installed;
@@ -110,7 +107,7 @@ export default task(import.meta.url, {
       });
     return {
       text: `${targetName(target)} is served with a certificate of ${certificateInWords(got, after.now)}, for ${site.domains.join(', ')}`,
-      json: { app, environment, outcome: what === 'renew' ? 'renewed' : 'issued', ...told(got) },
+      json: { ...nameOf(target), outcome: what === 'renew' ? 'renewed' : 'issued', ...told(got) },
     };
 
     function told(one: Certificate) {
@@ -121,7 +118,7 @@ export default task(import.meta.url, {
     function nothing(one: Certificate, why: string) {
       return {
         text: `${targetName(target)}: ${certificateInWords(one, now)}: ${why}`,
-        json: { app, environment, outcome: 'nothing to do', ...told(one) },
+        json: { ...nameOf(target), outcome: 'nothing to do', ...told(one) },
       };
     }
 
@@ -156,8 +153,7 @@ export default task(import.meta.url, {
       return {
         text: `${bold(targetName(target))} on ${target.host.name}\n${lines}`,
         json: {
-          app,
-          environment,
+          ...nameOf(target),
           certificate: installed && told(installed),
           due: installed ? isDue(installed, now) : true,
           domains: rows.map(({ domain, fault, served }) => ({ domain, fault, served: served && told(served) })),

@@ -10,7 +10,7 @@ import { restoreToTarget } from '../lib/backup/restore/to-target.ts';
 import { chooseBackup, noteDamage } from '../lib/backup/verify/record-damage.ts';
 import { selectionOf } from '../lib/backup/restore/selection.ts';
 import { Failure } from '../lib/errors.ts';
-import { span } from '../lib/duration.ts';
+import { spanSince } from '../lib/duration.ts';
 import { task } from '../lib/task/task.ts';
 
 export default task(import.meta.url, {
@@ -49,14 +49,13 @@ export default task(import.meta.url, {
     const held = await chooseBackup(context, target, args.plan ? undefined : met, onItsHost);
     const wanted = selectionOf(target, held, args.only);
     const identity = args.plan ? undefined : await identityFor(target, held, context.environment);
-    const age = span((Date.now() - held.time.getTime()) / 1000);
 
     if (args.to !== undefined) {
       if (args.plan) throw new Failure(2, '--to changes nothing but its folder, so there is no --plan for it');
       const folder = resolve(context.folder, args.to);
       return noting(() => restoreToFolder(context, held, wanted, identity, folder, checks), 'another machine');
     }
-    const what = `${targetName(target)} goes back to ${held.manifest.time.slice(0, 16)}Z, ${age} ago; what was written since is moved aside`;
+    const what = `${targetName(target)} goes back to ${held.manifest.time.slice(0, 16)}Z, ${spanSince(held.time)} ago; what was written since is moved aside`;
     if (!args.plan) await confirmRestore(target, args.confirm, what, context);
     return noting(() => restoreToTarget(context, target, held, wanted, identity, checks), target.host.name);
 

@@ -2,7 +2,7 @@
 import { taskCommand } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
 import type { SqliteDatabase } from '../target/database-settings.ts';
-import { span } from '../duration.ts';
+import { spanSince } from '../duration.ts';
 import { messageOf } from '../errors.ts';
 import { remoteOn, run } from '../host/run.ts';
 import { lines, sh, type Command } from '../host/sh.ts';
@@ -80,10 +80,10 @@ function readBeforeDeploy(said: string): BeforeDeploy[] {
 }
 
 /** As a row of the table of backups. */
-export function rowOf(one: BeforeDeploy, now: Date, host: string): string[] {
+export function rowOf(one: BeforeDeploy, host: string): string[] {
   return [
     one.id,
-    span((now.getTime() - one.time.getTime()) / 1000),
+    spanSince(one.time),
     host,
     size(one.bytes),
     '',

@@ -1,7 +1,7 @@
 // Every backup of a target at a glance: where it is, how old, what is in it, and when one was last proven.
 import type { Target } from '../target/target.ts';
 import { nameOf, targetName, taskCommand } from '../target/command.ts';
-import { span } from '../duration.ts';
+import { spanSince } from '../duration.ts';
 import type { Result } from '../report/result.ts';
 import type { Store } from '../store/store.ts';
 import { size } from '../size.ts';
@@ -22,18 +22,18 @@ export async function listBackups(
   const proven = held.find(one => one.verdict?.good);
   const rows = held.map(one => [
     one.id,
-    ago(one.time),
+    spanSince(one.time),
     one.store.name,
     size(one.bytes),
     kindOf(one),
     one.manifest?.release?.slice(0, 7) ?? '',
     one.fault ?? one.manifest?.shrunk[0] ?? proof(one),
   ]);
-  for (const one of before) rows.push(rowOf(one, new Date(), target.host.name));
+  for (const one of before) rows.push(rowOf(one, target.host.name));
   const headline = !held.length
     ? `${targetName(target)} has no backups`
     : proven?.verdict
-      ? `last proven restorable: ${proven.id}, ${ago(new Date(proven.verdict.time))} ago, restored in ${proven.verdict.restoreSeconds} s`
+      ? `last proven restorable: ${proven.id}, ${spanSince(new Date(proven.verdict.time))} ago, restored in ${proven.verdict.restoreSeconds} s`
       : `none was ever proven restorable: ${taskCommand('drill', target)} does it`;
   return {
     text: rows.length ? `${context.report.table(rows, { head: columns })}\n${headline}` : headline,
@@ -70,8 +70,4 @@ function proof({ verdict }: StoredBackup): string {
   if (!verdict) return 'not proven';
   const when = `${verdict.time.slice(0, 16).replace('T', ' ')} on ${verdict.where}`;
   return verdict.good ? `proven ${when}` : `found damaged ${when}`;
-}
-
-function ago(time: Date): string {
-  return span((Date.now() - time.getTime()) / 1000);
 }

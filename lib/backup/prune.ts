@@ -1,6 +1,7 @@
 // Removes the backups that retention does not keep, the manifest first, so that none is ever listed half removed.
 import { nameOf, targetName } from '../target/command.ts';
 import type { Target } from '../target/target.ts';
+import { remoteOn } from '../host/run.ts';
 import { pairs } from '../log-line.ts';
 import type { Store } from '../store/store.ts';
 import type { Context } from '../task/context.ts';
@@ -30,8 +31,8 @@ export async function pruneBackups(around: PruneContext, target: Target, stores:
   const { args, report, who, signal } = around;
   if (args.plan) return told(target, await Promise.all(stores.map(store => planned(store, target, new Date()))));
 
-  const host = await around.connect(target.host);
-  const scratch = await openScratch(host, {
+  const way = await remoteOn(target.host, around);
+  const scratch = await openScratch(way.host, {
     base: baseOn(target),
     alone: { wait: args.wait ?? 1, holder: pairs({ by: who, action: 'prune' }) },
     tools: target.backup?.bucket ? ['zstd'] : [],
@@ -58,7 +59,6 @@ export async function pruneBackups(around: PruneContext, target: Target, stores:
           })),
       );
       if (one.plan.hold) continue;
-      const way = { host, signal, appUser: undefined };
       await report.show(await spareCopies(way, store, target, one.held.filter(held => !gone.includes(held.id)), scratch.folder)); // prettier-ignore
     }
   } finally {

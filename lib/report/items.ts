@@ -10,6 +10,18 @@ export type Item = {
   run(say: Say): Promise<void>;
 };
 
+/** Does one thing, as a list of its own. @returns what it gives */
+export async function doItem<T>(
+  { show }: { show: (items: Item[]) => Promise<void> },
+  title: string,
+  run: (say: Say) => Promise<T>,
+): Promise<T> {
+  let given: { value: T } | undefined;
+  await show([{ title, run: async say => void (given = { value: await run(say) }) }]);
+  if (!given) throw new TypeError(`${title}: it was shown, and not done`);
+  return given.value;
+}
+
 /** What became of an item. */
 export type ItemOutcome = {
   title: string;

@@ -46,13 +46,12 @@ export async function probeStore(store: Store): Promise<Finding[]> {
     if (!(await attempt('storing', roundTrip('storing', small, 1000)))) return findings;
     await attempt('listing', () => listed(store, small));
     await attempt('overwriting', async () => {
-      const refused = await putText(store, small, 'other').then(
-        () => false,
-        () => true,
-      );
-      return refused
-        ? good('overwriting', 'what is there is never replaced')
-        : failure('overwriting', 'a second object took the place of the first', 'use another store');
+      try {
+        await putText(store, small, 'other');
+      } catch {
+        return good('overwriting', 'what is there is never replaced');
+      }
+      return failure('overwriting', 'a second object took the place of the first', 'use another store');
     });
     await attempt('large upload', roundTrip('large upload', large, twoParts));
     await attempt('cut-off upload', () => cutOff(store, half));

@@ -60,12 +60,9 @@ async function lookFor(way: Remote, held: CompleteBackup, folder: string, part: 
 
 function judge(facts: BucketFacts, { count, bytes, odd }: Found): Check[] {
   const good = count === facts.objects && bytes === facts.bytes;
+  const other = `${count} objects of ${bytes} bytes, and were ${facts.objects} of ${facts.bytes}`;
   return [
-    {
-      name: 'index of the bucket',
-      good,
-      found: good ? `${count} objects, as in the manifest` : `${count} objects of ${bytes} bytes, and were ${facts.objects} of ${facts.bytes}`, // prettier-ignore
-    },
+    { name: 'index of the bucket', good, found: good ? `${count} objects, as in the manifest` : other },
     { name: 'objects of the bucket', good: !odd.length, found: odd.length ? odd.slice(0, 5).join('; ') : 'all there' },
   ];
 }

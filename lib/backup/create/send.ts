@@ -2,6 +2,7 @@
 import { Failure } from '../../errors.ts';
 import { run, type Remote } from '../../host/run.ts';
 import { sh } from '../../host/sh.ts';
+import { doItem } from '../../report/items.ts';
 import type { Store } from '../../store/store.ts';
 import { targetName } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
@@ -17,20 +18,15 @@ export async function sendBackup(backup: BackupRun, store: Store, material: Mate
     if (!scratch.held()) throw new Failure(4, `${way.host.where} was lost, and with it the lock`);
   };
   try {
-    await report.show([
-      {
-        title: `Send it to ${store.name}`,
-        async run(say) {
-          const before = await backup.list(store);
-          await verifyNotLost(way, target, store, before);
-          const manifest = await writeBackup(way, store, material, before, holds, say);
-          backup.done.push({ store: store.name, manifest });
-          await rememberStore(way, target, store);
-          const trouble = await leaveGuide(store);
-          if (trouble) report.warn(`${store.name}: RESTORE.md could not be written: ${trouble}`);
-        },
-      },
-    ]);
+    await doItem(report, `Send it to ${store.name}`, async say => {
+      const before = await backup.list(store);
+      await verifyNotLost(way, target, store, before);
+      const manifest = await writeBackup(way, store, material, before, holds, say);
+      backup.done.push({ store: store.name, manifest });
+      await rememberStore(way, target, store);
+      const trouble = await leaveGuide(store);
+      if (trouble) report.warn(`${store.name}: RESTORE.md could not be written: ${trouble}`);
+    });
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     backup.failures.push({ store, error });

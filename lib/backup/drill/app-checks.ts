@@ -2,6 +2,7 @@
 import type { Check } from '../../finding.ts';
 import type { Target } from '../../target/target.ts';
 import { Failure } from '../../errors.ts';
+import { doItem } from '../../report/items.ts';
 import type { Report } from '../../report/report.ts';
 import { serving } from '../../release/serving.ts';
 import { askFacts } from '../../deploy/ask-facts.ts';
@@ -35,17 +36,12 @@ export async function appChecks(
   const { references, drill: start } = target.backup ?? {};
   const { database, files } = held.manifest;
   if (references !== undefined && database?.kind === 'sqlite' && files)
-    await report.show([
-      {
-        title: 'Look for the files that the database names',
-        run: async () => {
-          const command = referencesCommand(references, `${folder}/database.sqlite`, `${folder}/files`);
-          const { missing, brief, ...check } = readReferences(await run(way, command, 'asking the database'));
-          const advice = 'look at the app, or at backup.files and backup.references in ops.yml; then back up again';
-          note(check, brief, missing.join('\n'), advice);
-        },
-      },
-    ]);
+    await doItem(report, 'Look for the files that the database names', async () => {
+      const command = referencesCommand(references, `${folder}/database.sqlite`, `${folder}/files`);
+      const { missing, brief, ...check } = readReferences(await run(way, command, 'asking the database'));
+      const advice = 'look at the app, or at backup.files and backup.references in ops.yml; then back up again';
+      note(check, brief, missing.join('\n'), advice);
+    });
   // the server that a dump is tried in is gone by now
   const startable = database?.kind !== 'postgres';
   const release = start && startable && atHome ? serving(target, await askFacts(way.host, target)) : undefined;
@@ -55,16 +51,11 @@ export async function appChecks(
     checks.push({ name: 'the app', good: true, found: `was not started${why}` });
     return;
   }
-  await report.show([
-    {
-      title: 'Start the app from it',
-      run: async () => {
-        const asApp = { ...way, appUser: runtimeOf(target).appUser };
-        const said = await run(asApp, startApp({ target, folder, release, start }), 'starting the app');
-        const { log, ...check } = readStart(said, start);
-        const advice = 'these are its last words; when the backup is not to blame, look at backup.drill in ops.yml';
-        note(check, check.found, log, advice);
-      },
-    },
-  ]);
+  await doItem(report, 'Start the app from it', async () => {
+    const asApp = { ...way, appUser: runtimeOf(target).appUser };
+    const said = await run(asApp, startApp({ target, folder, release, start }), 'starting the app');
+    const { log, ...check } = readStart(said, start);
+    const advice = 'these are its last words; when the backup is not to blame, look at backup.drill in ops.yml';
+    note(check, check.found, log, advice);
+  });
 }

@@ -2,7 +2,7 @@
 import { isBackupId, timeOf } from '../manifest.ts';
 import { targetName, taskCommand } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
-import { span } from '../../duration.ts';
+import { span, spanSince } from '../../duration.ts';
 import { Failure } from '../../errors.ts';
 import { sh, type Command } from '../../host/sh.ts';
 import type { Facts } from '../../release/facts.ts';
@@ -94,7 +94,7 @@ export function isProven(target: Target, { proven }: Pick<Proof, 'proven'>, now:
 
 /** `proven 3 h ago (20261121T030000Z-3f2c1a, restored in 19 s)` */
 export function proofInWords({ proven, failed, backedUp }: Proof, now: Date): string {
-  const ago = (time: Date) => `${span((now.getTime() - time.getTime()) / 1000)} ago`;
+  const ago = (time: Date) => `${spanSince(time, now)} ago`;
   const restored = (one: Drilled) => (one.restoreSeconds === undefined ? '' : `, restored in ${one.restoreSeconds} s`);
   return [
     proven ? `proven ${ago(proven.time)} (${proven.backup}${restored(proven)})` : 'never proven',
@@ -135,7 +135,7 @@ export function verifyRestorable(target: Target, facts: Facts, unproven: boolean
   if (isProven(target, proof, facts.now)) return undefined;
   const { proven } = proof;
   const found = proven
-    ? `the last proven backup is from ${span((facts.now.getTime() - proven.taken.getTime()) / 1000)} ago`
+    ? `the last proven backup is from ${spanSince(proven.taken, facts.now)} ago`
     : 'no backup was ever proven';
   if (unproven) return found;
   throw new Failure(1, `${targetName(target)} wants a proven backup from the last ${span(most)}, and ${found}`, {

@@ -2,7 +2,7 @@
 import type { Say } from '../../report/items.ts';
 import type { Target } from '../../target/target.ts';
 import { type BackupFiles, recipientsOf } from '../../target/backup-settings.ts';
-import { span } from '../../duration.ts';
+import { spanSince } from '../../duration.ts';
 import { packedFile } from '../../host/packing.ts';
 import type { Command } from '../../host/sh.ts';
 import { chooseBase, type Base } from './choose-base.ts';
@@ -85,7 +85,7 @@ async function packChanges(
   say: Say,
 ): Promise<Packed> {
   const { held, sha256 } = base;
-  say(`what changed since the full pack ${held.id}, ${span((now.getTime() - held.time.getTime()) / 1000)} ago`);
+  say(`what changed since the full pack ${held.id}, ${spanSince(held.time, now)} ago`);
   const recipients = recipientsOf(target);
   const command = sendFiles(target, files, `${scratch}/list`, recipients);
   const { said, ...stored } = await send('changes.tar.zst', command, archived({ bytes: changed, count: survey.count }));

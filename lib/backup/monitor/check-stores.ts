@@ -7,6 +7,7 @@ import { probeStore } from '../../store/self-test.ts';
 import type { AppBucket } from '../../store/s3/app-bucket.ts';
 import type { Store } from '../../store/store.ts';
 import type { Context } from '../../task/context.ts';
+import { doItem } from '../../report/items.ts';
 import { findingsTable } from '../../report/findings.ts';
 import type { Result } from '../../report/result.ts';
 import { backupsIn } from '../catalog.ts';
@@ -20,17 +21,15 @@ export async function checkStores(
 ): Promise<Result> {
   const all: { store: string; findings: Finding[] }[] = [];
   for (const store of stores) {
-    let findings: Finding[] = [];
-    await report.show([{ title: `Try ${store.name}`, run: async () => void (findings = await look(store, target)) }]);
+    const findings = await doItem(report, `Try ${store.name}`, () => look(store, target));
     all.push({ store: store.name, findings });
   }
   const { bucket } = target.backup ?? {};
   if (bucket) {
     const { s3Source } = await import('../../store/s3/app-bucket.ts');
     const source = s3Source(bucket, { environment: variables, signal });
-    let found: Finding | undefined;
-    await report.show([{ title: `Look into ${source.name}`, run: async () => void (found = await lookInto(source)) }]);
-    if (found) all.push({ store: source.name, findings: [found] });
+    const found = await doItem(report, `Look into ${source.name}`, () => lookInto(source));
+    all.push({ store: source.name, findings: [found] });
   }
   const found = all.flatMap(({ store, findings }) => findings.map(one => ({ ...one, store })));
   const bad = all.filter(({ findings }) => findings.some(({ state }) => state === 'failure')).map(({ store }) => store);

@@ -2,7 +2,7 @@
 import { taskCommand } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import type { StoreSettings } from '../../target/backup-settings.ts';
-import { span } from '../../duration.ts';
+import { span, spanSince } from '../../duration.ts';
 import { Failure, messageOf } from '../../errors.ts';
 import type { Observation } from '../../alert/state.ts';
 import { openStore } from '../../store/open.ts';
@@ -121,7 +121,7 @@ function proofConcern(target: Target, proven: Drilled | undefined, now: Date): C
   if (isProven(target, { proven }, now)) return [well('proof', 'a young backup is proven restorable')];
   const most = span(target.backup.provenSeconds);
   const says = proven
-    ? `the last proven backup is from ${span((now.getTime() - proven.taken.getTime()) / 1000)} ago, and ${most} is the most`
+    ? `the last proven backup is from ${spanSince(proven.taken, now)} ago, and ${most} is the most`
     : 'no backup was ever proven restorable';
   return [{ subject: 'proof', bad: true, says, advice: taskCommand('drill', target) }];
 }

@@ -116,6 +116,7 @@ export function swapFiles({ target, stamp, paths }: Replacement): Step {
   const home = filesHome(target);
   const aside = `${home}/before-restore-${stamp}`;
   const place = (path: string) => posix.join(target.root, path);
+  const kept = (path: string) => posix.join(aside, path);
   const disk = (index: number) => `${aside}/.disk${index}`;
   const mark = (index: number) => `${aside}/.put${index}`;
   return {
@@ -127,37 +128,31 @@ export function swapFiles({ target, stamp, paths }: Replacement): Step {
       ahead: [staged(target, stamp), ...paths.map(place)],
       forth: lines(
         carry,
-        ...paths.map((path, index) => {
-          const kept = posix.join(aside, path);
-          return lines(
-            sh`mkdir -p ${posix.dirname(kept)} ${posix.dirname(place(path))}`,
-            sh`disk_of ${place(path)} >${disk(index)}`,
-            sh`if [ -e ${place(path)} ] || [ -L ${place(path)} ]; then carry ${place(path)} ${kept}; fi`,
-            sh`: >${mark(index)}`,
-            sh`carry ${posix.join(staged(target, stamp), path)} ${place(path)}`,
-          );
-        }),
+        ...paths.flatMap((path, index) => [
+          sh`mkdir -p ${posix.dirname(kept(path))} ${posix.dirname(place(path))}`,
+          sh`disk_of ${place(path)} >${disk(index)}`,
+          sh`if [ -e ${place(path)} ] || [ -L ${place(path)} ]; then carry ${place(path)} ${kept(path)}; fi`,
+          sh`: >${mark(index)}`,
+          sh`carry ${posix.join(staged(target, stamp), path)} ${place(path)}`,
+        ]),
         sh`rm -rf ${staged(target, stamp)}; sync ${home}`,
       ),
       back: lines(
         carry,
-        ...paths.map((path, index) => {
-          const kept = posix.join(aside, path);
-          return lines(
-            sh`if is_there ${disk(index)}; then
+        ...paths.flatMap((path, index) => [
+          sh`if is_there ${disk(index)}; then
   was=$(cat ${disk(index)})
   now=$(disk_of ${place(path)})
   # empty: it was cut off before anything was moved
   [ -z "$was" ] || [ "$was" = "$now" ] || { echo ${place(path)} "was on the disk $was and would now be on $now: is it mounted?" >&2; exit 1; }
 fi`,
-            sh`if is_there ${mark(index)}; then rm -rf ${place(path)}; sync ${home}; rm -f ${mark(index)}; fi`,
-            sh`if is_there ${kept}; then
+          sh`if is_there ${mark(index)}; then rm -rf ${place(path)}; sync ${home}; rm -f ${mark(index)}; fi`,
+          sh`if is_there ${kept(path)}; then
   # on its way to another disk, what was there is only taken out of its place when the other one is whole
-  if is_there ${place(path)} && ! beside ${place(path)} ${kept}; then rm -rf ${kept}; else carry ${kept} ${place(path)}; fi
+  if is_there ${place(path)} && ! beside ${place(path)} ${kept(path)}; then rm -rf ${kept(path)}; else carry ${kept(path)} ${place(path)}; fi
 fi`,
-            sh`rm -rf ${[place(path), kept].flatMap(one => [`${one}.carried`, `${one}.gone`])}`,
-          );
-        }),
+          sh`rm -rf ${[place(path), kept(path)].flatMap(one => [`${one}.carried`, `${one}.gone`])}`,
+        ]),
         sh`sync ${home}`,
         sh`rm -f ${paths.map((_, index) => disk(index))}`,
       ),

@@ -8,6 +8,7 @@ import { Failure } from '../../errors.ts';
 import { sh } from '../../host/sh.ts';
 import { canTry } from '../../database/postgres/restore-test.ts';
 import type { Context } from '../../task/context.ts';
+import { doItem } from '../../report/items.ts';
 import type { Result } from '../../report/result.ts';
 import type { Identity } from '../encryption.ts';
 import { bucketIntoFolder } from '../bucket/restore.ts';
@@ -70,12 +71,8 @@ export async function restoreToFolder(
     if (parts.some(part => part.name.startsWith('app.'))) made.push('app');
     const index = parts.find(part => part.name === indexName);
     if (index) {
-      await report.show([
-        {
-          title: `Fetch ${manifest.bucket?.objects ?? 0} objects of the bucket (${size(manifest.bucket?.bytes ?? 0)})`,
-          run: async () => bucketIntoFolder(way, held, scratch.folder, index, from('bucket')),
-        },
-      ]);
+      const title = `Fetch ${manifest.bucket?.objects ?? 0} objects of the bucket (${size(manifest.bucket?.bytes ?? 0)})`;
+      await doItem(report, title, () => bucketIntoFolder(way, held, scratch.folder, index, from('bucket')));
       made.push('bucket');
     }
     for (const name of made) await rename(from(name), join(folder, name));

@@ -13,6 +13,7 @@ import { runSteps } from '../../plan/run-steps.ts';
 import { bringDump, exchangeDumps } from '../../database/postgres/swap.ts';
 import { remoteOf } from '../../runtime/runtime-of.ts';
 import type { Context } from '../../task/context.ts';
+import { doItem } from '../../report/items.ts';
 import type { Result } from '../../report/result.ts';
 import type { Identity } from '../encryption.ts';
 import { bucketBack } from '../bucket/restore.ts';
@@ -73,21 +74,16 @@ export async function restoreToTarget(
     await openBackup(way, held, scratch.folder, report, checks, how);
     const aside: string[] = [];
     const facts = held.manifest.database;
-    await report.show([
-      {
-        title: 'Stage the restored data',
-        run: async () => {
-          await run(way, sweepBrought(target), 'cleaning up');
-          const from = (name: string) => `${scratch.folder}/${name}`;
-          if (sqlite) await run(way, bringDatabase(back, sqlite, from('database.sqlite')), 'bringing the database');
-          if (database?.kind === 'postgres' && facts?.kind === 'postgres')
-            aside.push(`the database ${await bringDump(way, back, database, from('database.dump'), facts)}`);
-          const packs = packsOf(held);
-          if (back.paths.length && packs)
-            await run(way, bringFiles(back, scratch.folder, packs, found.meant()), 'bringing the files');
-        },
-      },
-    ]);
+    await doItem(report, 'Stage the restored data', async () => {
+      await run(way, sweepBrought(target), 'cleaning up');
+      const from = (name: string) => `${scratch.folder}/${name}`;
+      if (sqlite) await run(way, bringDatabase(back, sqlite, from('database.sqlite')), 'bringing the database');
+      if (database?.kind === 'postgres' && facts?.kind === 'postgres')
+        aside.push(`the database ${await bringDump(way, back, database, from('database.dump'), facts)}`);
+      const packs = packsOf(held);
+      if (back.paths.length && packs)
+        await run(way, bringFiles(back, scratch.folder, packs, found.meant()), 'bringing the files');
+    });
     const bucket = await fillBucket(way, scratch.folder, back.stamp);
     const done = await exchange(back);
     aside.push(...asidePlaces(back), ...(bucket?.aside ?? []));
@@ -111,14 +107,9 @@ export async function restoreToTarget(
     if (!part || !from) return undefined;
     const { s3Source } = await import('../../store/s3/app-bucket.ts');
     const source = s3Source(from, around);
-    let json = { put: 0, aside: 0, removed: 0 };
     const exact = args['bucket-exact'];
-    await report.show([
-      {
-        title: `Restore what the bucket ${source.name} does not have`,
-        run: async say => void (json = await bucketBack(way, held, { folder, part, source, stamp, exact }, say)),
-      },
-    ]);
+    const title = `Restore what the bucket ${source.name} does not have`;
+    const json = await doItem(report, title, say => bucketBack(way, held, { folder, part, source, stamp, exact }, say));
     const text = `${json.put} objects restored into ${source.name}${exact ? `, ${json.removed} later ones taken out` : ''}`;
     return { text, json, aside: json.aside || json.removed ? [source.asideOf(stamp)] : [] };
   }

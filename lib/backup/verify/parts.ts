@@ -156,11 +156,7 @@ export function judgeDatabase(said: string, part: Part, wanted: SqliteFacts): Ch
     return [...checks, { name: 'rows', good: false, found: 'the tables cannot be counted' }];
   }
   const faults = (count: number | null) => (count === null ? 'cannot be counted' : String(count));
-  checks.push({
-    name: 'foreign_key_check',
-    good: counts.foreignKeyFaults === wanted.foreignKeyFaults,
-    found: `${faults(counts.foreignKeyFaults)} foreign key violations${counts.foreignKeyFaults === wanted.foreignKeyFaults ? '' : `, and were ${faults(wanted.foreignKeyFaults)}`}`,
-  });
-  checks.push(compareRows(counts, wanted));
-  return checks;
+  const [is, was] = [counts.foreignKeyFaults, wanted.foreignKeyFaults];
+  const found = `${faults(is)} foreign key violations${is === was ? '' : `, and were ${faults(was)}`}`;
+  return [...checks, { name: 'foreign_key_check', good: is === was, found }, compareRows(counts, wanted)];
 }

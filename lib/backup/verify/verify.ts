@@ -12,7 +12,7 @@ import { isFinished, type CompleteBackup, keyOf, type StoredBackup, isComplete }
 import { backupsOf } from '../settings.ts';
 import { otherSum, telling } from './parts.ts';
 import { noteDamage } from './record-damage.ts';
-import type { Say } from '../../report/items.ts';
+import { doItem, type Say } from '../../report/items.ts';
 import type { Part } from '../manifest.ts';
 import { isVerdictName, readVerdict } from '../drill/verdict.ts';
 import { neededFor } from '../files/pack-chain.ts';
@@ -35,21 +35,14 @@ export async function verifyBackups(
   // a full pack is read once, however many build on it
   const full = new Map<string, Promise<Check>>();
   for (const one of meant)
-    await report
-      .show([
-        {
-          title: `Read ${one.id} from ${one.store.name}`,
-          run: async say => {
-            const checks = await reread(one, full, context.signal, say);
-            found.push({ id: one.id, store: one.store.name, good: checks.every(check => check.good), checks });
-            const bad = checks.find(check => !check.good);
-            if (bad) throw new Failure(7, `${bad.name}: ${bad.found}`);
-          },
-        },
-      ])
-      .catch((error: unknown) => {
-        if (!(error instanceof Failure) || error.exit !== 7) throw error;
-      });
+    await doItem(report, `Read ${one.id} from ${one.store.name}`, async say => {
+      const checks = await reread(one, full, context.signal, say);
+      found.push({ id: one.id, store: one.store.name, good: checks.every(check => check.good), checks });
+      const bad = checks.find(check => !check.good);
+      if (bad) throw new Failure(7, `${bad.name}: ${bad.found}`);
+    }).catch((error: unknown) => {
+      if (!(error instanceof Failure) || error.exit !== 7) throw error;
+    });
   const bad = found.filter(one => !one.good);
   const onHost = () => remoteOn(target.host, context);
   for (const [index, { good, checks }] of found.entries()) {

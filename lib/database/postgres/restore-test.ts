@@ -149,10 +149,6 @@ export function judgeRestore(said: string, wanted: PostgresFacts): Check[] {
   const told = ({ constraints: { count, notValid } }: PostgresFacts) =>
     `${count}, ${notValid ? `${notValid} of them not validated` : 'all valid'}`;
   const same = told(counts) === told(wanted);
-  checks.push({
-    name: 'constraints',
-    good: same,
-    found: same ? told(counts) : `${told(counts)}; and were ${told(wanted)}`,
-  });
-  return [...checks, compareRows(counts, wanted)];
+  const found = same ? told(counts) : `${told(counts)}; and were ${told(wanted)}`;
+  return [...checks, { name: 'constraints', good: same, found }, compareRows(counts, wanted)];
 }
