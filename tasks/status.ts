@@ -26,7 +26,7 @@ export default task(import.meta.url, {
       : targets.filter(target => args.app === undefined || target.app === args.app);
     if (asked.length === 0) throw new Failure(2, `ops.yml has no app ${JSON.stringify(args.app)}`);
 
-    const states = [];
+    const states: State[] = [];
     for (const target of asked) {
       try {
         states.push(await look(await connect(target.host), target));
@@ -41,33 +41,32 @@ export default task(import.meta.url, {
     const text = states
       .map(state => {
         const rows = [
-          [
-            'serves',
-            'sha' in state && state.sha
-              ? `${sha7(state.sha)} since ${state.since ?? 'an unknown time'}`
-              : 'nothing yet',
-          ],
+          ['serves', state.sha ? `${sha7(state.sha)} since ${state.since ?? 'an unknown time'}` : 'nothing yet'],
           ['health', state.healthy ? green(state.health) : red(state.health)],
         ];
-        if ('maintenance' in state && state.maintenance) rows.push(['maintenance', yellow(state.maintenance)]);
-        if ('certificate' in state && state.certificate && state.certificate.state !== 'good')
+        if (state.maintenance) rows.push(['maintenance', yellow(state.maintenance)]);
+        if (state.certificate && state.certificate.state !== 'good')
           rows.push(['certificate', (state.certificate.state === 'bad' ? red : yellow)(state.certificate.words)]);
-        if ('backup' in state && state.backup)
+        if (state.backup)
           rows.push(['backup', (state.backup.good ? green : state.backup.failed ? red : yellow)(state.backup.words)]);
-        if ('holder' in state && state.holder) rows.push(['running now', yellow(state.holder)]);
-        if ('leftover' in state && state.leftover)
+        if (state.holder) rows.push(['running now', yellow(state.holder)]);
+        if (state.leftover)
           rows.push(['interrupted run', red(`stopped during “${state.leftover}”; ${state.recover} cleans up`)]);
-        if ('last' in state && state.last) rows.push(['last attempt', state.last]);
+        if (state.last) rows.push(['last attempt', state.last]);
         return `${bold(targetName(state))} on ${state.host}\n${report.table(rows.map(row => ['', ...row]))}`;
       })
       .join('\n\n');
     return {
       text,
       json: { targets: states },
-      exit: states.some(state => 'unreachable' in state) ? 4 : states.every(state => state.healthy) ? 0 : 1,
+      exit: states.some(state => state.unreachable) ? 4 : states.every(state => state.healthy) ? 0 : 1,
     };
   },
 });
+
+type Seen = Awaited<ReturnType<typeof look>>;
+/** Of a host that cannot be reached only these are known. */
+type State = Partial<Seen> & Pick<Seen, keyof ReturnType<typeof names> | 'healthy' | 'health'> & { unreachable?: true };
 
 function names(target: Target) {
   return { app: target.app, environment: target.environment, host: target.host.name };

@@ -53,10 +53,13 @@ export function parseAddress(address: string): Address {
 export async function resolveAddress(address: string, environment: NodeJS.ProcessEnv): Promise<SshRoute> {
   const { user, host, port } = parseAddress(address);
   const wanted = [...(port ? ['-p', String(port)] : []), ...(user ? ['-l', user] : []), '--', host];
-  const printed = await runSsh(['-G', ...configOption(environment), ...wanted], environment);
+  const asked = ['-G', ...configOption(environment), ...wanted];
+  const { error, stdout, stderr } = await runOpenSsh('ssh', asked, sshEnvironment(environment));
+  if (error)
+    throw new Failure(3, 'ssh does not understand its configuration', { detail: stderr.trim() || error.message });
 
   const settings = new Map<string, string[]>();
-  for (const line of printed.split('\n')) {
+  for (const line of stdout.split('\n')) {
     const [key = '', ...value] = line.split(' ');
     settings.set(key, [...(settings.get(key) ?? []), value.join(' ')]);
   }
@@ -162,17 +165,15 @@ function proxyCommand(command: string, route: Tokens, environment: NodeJS.Proces
   return expand(command, route, environment);
 }
 
-async function runSsh(words: string[], environment: NodeJS.ProcessEnv): Promise<string> {
+/** Runs a program of OpenSSH with an empty standard input; `error`: it did not succeed. @throws Failure 4 when it is not there */
+export function runOpenSsh(
+  program: 'ssh' | 'ssh-keygen',
+  words: string[],
+  env: NodeJS.ProcessEnv,
+): Promise<{ error: Error | null; stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
-    const child = execFile(
-      'ssh',
-      words,
-      { env: sshEnvironment(environment), timeout: 10_000 },
-      (error, stdout, stderr) => {
-        if (!error) return resolve(stdout);
-        if (error.code === 'ENOENT') return reject(missingProgram('ssh'));
-        reject(new Failure(3, 'ssh does not understand its configuration', { detail: stderr.trim() || error.message }));
-      },
+    const child = execFile(program, words, { env, timeout: 10_000 }, (error, stdout, stderr) =>
+      error?.code === 'ENOENT' ? reject(missingProgram(program)) : resolve({ error, stdout, stderr }),
     );
     child.stdin?.end();
   });

@@ -1,11 +1,10 @@
 // Which host keys are trusted, and the refusal of every other one before anything is sent.
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { ServerHostKeyAlgorithm } from 'ssh2';
 import { Failure } from '../../errors.ts';
 import { programEnvironment } from '../environment.ts';
-import { missingProgram, type SshRoute } from './config.ts';
+import { runOpenSsh, type SshRoute } from './config.ts';
 
 type TrustedKey = { type: string; base64: string; from: string };
 
@@ -152,20 +151,12 @@ function unpadded(base64: string): string {
 
 type Line = TrustedKey & { marker: string | undefined };
 
-function findKeys(name: string, file: string, environment: NodeJS.ProcessEnv): Promise<Line[]> {
-  return new Promise((resolve, reject) => {
-    execFile(
-      'ssh-keygen',
-      ['-F', name, '-f', file],
-      { env: programEnvironment(environment), timeout: 10_000 },
-      (error, stdout, stderr) => {
-        // Exit 1 with nothing on standard error is its way to say that the name is not there.
-        if (error?.code === 'ENOENT') return reject(missingProgram('ssh-keygen'));
-        if (error && stderr.trim()) return reject(new Failure(4, `${file} cannot be read`, { detail: stderr.trim() }));
-        resolve(parseFound(stdout, file));
-      },
-    );
-  });
+async function findKeys(name: string, file: string, environment: NodeJS.ProcessEnv): Promise<Line[]> {
+  const asked = ['-F', name, '-f', file];
+  const { error, stdout, stderr } = await runOpenSsh('ssh-keygen', asked, programEnvironment(environment));
+  // Exit 1 with nothing on standard error is its way to say that the name is not there.
+  if (error && stderr.trim()) throw new Failure(4, `${file} cannot be read`, { detail: stderr.trim() });
+  return parseFound(stdout, file);
 }
 
 /** Pairs of lines: `# Host name found: line 3`, then the line of the file itself. */
