@@ -61,8 +61,11 @@ home_is_ours() { # else sets why and fix
     return 1
   fi
   ! distrust "$home" || return 1
-  foreign=$(find "$home" -maxdepth 1 \( ! -uid "$EUID" -o -type l -o -path "$home" -perm /022 \) -print -quit &&
-    if [[ -e $journal ]]; then find "$journal" -maxdepth 1 \( ! -uid "$EUID" -o -type l -o -perm /022 \) -print -quit; fi) || foreign=$home
+  for _ in 1 2 3; do # a plan may end while its journal is looked at
+    foreign=$(find "$home" -ignore_readdir_race -maxdepth 1 \( ! -uid "$EUID" -o -type l -o -path "$home" -perm /022 \) -print -quit &&
+      if [[ -e $journal ]]; then find "$journal" -ignore_readdir_race -maxdepth 1 \( ! -uid "$EUID" -o -type l -o -perm /022 \) -print -quit; fi) && break
+    foreign=$home
+  done
   [[ $foreign ]] || return 0
   why="${foreign%%$'\n'*} is a link, or somebody else's, or can be changed by others"
   fix="look who put it there, then as root: chown -hR $(id -un) $home && chmod -R go-w $home"
@@ -111,14 +114,16 @@ remove_dead_scratch() {
   done < <(find "$home" -mindepth 2 -maxdepth 2 -path '*/bookops.*/out' -mmin +1 2>/dev/null)
 }
 
-keep() { # keep file < content: on the disk, whole or not at all
-  if cat >"$1.new" && sync -d "$1.new" 2>/dev/null && mv -fT "$1.new" "$1"; then return 0; fi
+keep() { # keep file text: on the disk, whole or not at all
+  if printf '%s' "$2" >"$1.new" && sync -d "$1.new" 2>/dev/null && mv -fT "$1.new" "$1"; then return 0; fi
   rm -f "$1.new"
   return 1
 }
 
 holder_now() { # what others see while they wait
-  printf '%s\n' "$holder step=\"$(plain "$(cat "$journal/step" 2>/dev/null)")\"" >"$home/holder.new" 2>/dev/null &&
+  local step=''
+  read -r step 2>/dev/null <"$journal/step"
+  printf '%s\n' "$holder step=\"$(plain "$step")\"" >"$home/holder.new" 2>/dev/null &&
     mv -fT "$home/holder.new" "$home/holder"
 }
 
@@ -131,11 +136,12 @@ lock_owner() { # who has the lock without having signed for it, as the kernel kn
 
 # has_lock: ours, and nobody works without it: after its file was removed, the holder has a lock on another file
 has_lock() {
-  local boot pid start state
+  local boot pid start state began
   flock -n 8 || return 1
   [[ $home/lock -ef /proc/self/fd/8 ]] || { exec 8>>"$home/lock" && return 1; }
   { read -r boot <"$journal/boot" && read -r pid start <"$journal/keeper"; } 2>/dev/null || return 0
-  [[ $boot == "$(</proc/sys/kernel/random/boot_id)" && $(start_of "$pid") == "$start" ]] || return 0
+  start_of began "$pid"
+  [[ $boot == "$boot_id" && $began == "$start" ]] || return 0
   read -r state 2>/dev/null <"/proc/$pid/stat" || return 0
   [[ ${state##*) } == Z* ]]
 }

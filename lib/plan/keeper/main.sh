@@ -1,7 +1,7 @@
 # One plan from the lock to its end, as its client requests it line by line; and the undo at boot, without a client (settle_leftover in undo.sh).
 
 hear() { # one line of the client
-  local verb=$1
+  local verb=${1:-} text name
   shift
   [[ $verb != @(step|again) ]] || (($# == 6)) || verb=garbled
   case $verb in
@@ -10,7 +10,7 @@ hear() { # one line of the client
       if [[ $failed ]]; then
         :
       elif [[ $running ]]; then
-        queue+=("$*")
+        queue+=("$line")
         prepare "$@" 2>&5
       else start_step "$@"; fi
       ;;
@@ -19,7 +19,9 @@ hear() { # one line of the client
       start_step "$@"
       ;;
     finish) # number seconds title script when
-      decode "$4" | keep "$journal/$5.$(printf '%03d' "$1")" || trouble=yes
+      decode text "$4"
+      printf -v name '%s.%03d' "$5" "$1"
+      keep "$journal/$name" "$text" || trouble=yes
       ;;
     commit) commit "$@" ;;
     quit) # nothing was done after all
@@ -28,15 +30,25 @@ hear() { # one line of the client
       exit 0
       ;;
     abort)
-      go_back "$1" "$(plain "$(decode "$2")")"
+      decode text "$2"
+      go_back "$1" "$(plain "$text")"
       exit 0
       ;;
     *) gone="what $client says does not arrive as it was sent" ;;
   esac
 }
 
+split() { # line: sets words, its fields; none of them is taken for a pattern
+  set -f
+  # shellcheck disable=SC2206
+  words=($1)
+  set +f
+}
+
 commit() { # current previous more
-  if [[ $running || $failed || $trouble ]] || ! printf '%s\n%s\n%s\n' "$1" "$2" "$(decode "$3")" | keep "$journal/commit"; then
+  local more
+  decode more "$3"
+  if [[ $running || $failed || $trouble ]] || ! keep "$journal/commit" "$1"$'\n'"$2"$'\n'"$more"$'\n'; then
     go_back reverted 'the release could not be recorded'
     exit 0
   fi
@@ -84,7 +96,7 @@ open_output() {
 }
 
 main() {
-  local line partial='' chunk code why fix
+  local line partial='' chunk code why fix start stored='' words
   exec 5>&1
   trap : PIPE # unlike an empty one, this trap is not handed on
   if ! why=$(mkdir -p "$releases" 2>&1 && mkdir -p -m 700 "$home" 2>&1); then refuse "the folder $home cannot be made: ${why##*: }"; fi
@@ -109,12 +121,14 @@ main() {
   eval "$mine"
   gone='' failed='' trouble='' running='' tick=0.01 queue=()
   hundredths started
-  if ! { mkdir -p "$journal" && printf '%s' "$prelude" | keep "$journal/prelude.sh" &&
-    cat /proc/sys/kernel/random/boot_id | keep "$journal/boot" &&
-    printf '%s %s\n' "$$" "$(start_of "$$")" >"$journal/keeper" &&
+  start_of start "$$"
+  IFS= read -r -d '' stored 2>/dev/null <"$home/keeper.sh"
+  if ! { mkdir -p "$journal" && keep "$journal/prelude.sh" "$prelude" &&
+    keep "$journal/boot" "$boot_id"$'\n' &&
+    printf '%s %s\n' "$$" "$start" >"$journal/keeper" &&
     head -c 32768 /dev/zero >"$home/reserve" && reserve_room &&
-    printf '%s\n' "$source" | keep "$home/keeper.sh" &&
-    printf '%s\nstarted=%s\n' "$mine" "$started" | keep "$journal/attempt"; } 2>&5; then
+    { [[ $stored == "$source"$'\n' ]] || keep "$home/keeper.sh" "$source"$'\n'; } &&
+    keep "$journal/attempt" "$mine"$'\n'"started=$started"$'\n'; } 2>&5; then
     rm -rf "$journal" "$home/reserve"
     refuse "the journal cannot be written in $home: is the disk full?"
   fi
@@ -134,8 +148,8 @@ walk() { # hears the client and looks after its steps until one of them ends the
       now now_
       if ((code == 0)); then
         heard=$now_
-        # shellcheck disable=SC2086
-        hear $line
+        split "$line"
+        hear "${words[@]}"
       elif ((code > 128)); then
         [[ $chunk ]] && heard=$now_
       else
@@ -183,5 +197,6 @@ settle_at_boot() { # home
 }
 
 gone='' mute='' run='' current_step='' scratches=() beating='' own_environment='' damaged=''
+read -r boot_id </proc/sys/kernel/random/boot_id
 [[ ${1:-} != settle || ${3:-} == clean ]] || start_again "$@"
 if [[ ${1:-} == settle ]]; then settle_at_boot "$2"; else main; fi

@@ -57,8 +57,9 @@ encode() {
   printf '%s' "$1" | base64 -w0
 }
 
-decode() { # a field of the protocol; - stands for nothing
-  [[ $1 == - ]] || printf '%s' "$1" | base64 -d
+decode() { # variable field: the text of a field of the protocol; - stands for nothing. Without a process, as there are many.
+  [[ $2 != - ]] || set -- "$1" ''
+  printf -v "$1" '%b' "$2"
 }
 
 plain() { # text that is safe between the quotes of a log line

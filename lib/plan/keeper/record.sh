@@ -16,7 +16,7 @@ record() { # record outcome reason more: exactly one line for this attempt; smal
 }
 
 pointer() { # pointer name sha; - removes it
-  if [[ $2 == - ]]; then rm -f "$releases/$1"; else printf '%s\n' "$2" | keep "$releases/$1" && chmod 644 "$releases/$1"; fi
+  if [[ $2 == - ]]; then rm -f "$releases/$1"; else keep "$releases/$1" "$2"$'\n' && chmod 644 "$releases/$1"; fi
 }
 
 record_live() { # record_live current previous more

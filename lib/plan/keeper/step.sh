@@ -2,13 +2,15 @@
 
 # Everything that can be done for a step before its turn: between two steps visitors may be waiting.
 prepare() { # number seconds title undo script input
-  local name
+  local name title undo text
   printf -v name '%03d' "$1"
-  if [[ $4 != - && ! -e $journal/undo.$name ]]; then
-    decode "$4" | keep "$journal/next.$name" || return 1
-    ln -f "$journal/next.$name" "$run/undo.$name" # for whoever loses the journal
+  decode title "$3"
+  decode undo "$4"
+  decode text "$5"
+  if [[ $undo && ! -e $journal/undo.$name ]]; then # the second is for whoever loses the journal
+    keep "$journal/next.$name" "$undo" && printf '%s' "$undo" >"$run/undo.$name" || return 1
   fi
-  decode "$3" >"$run/title.$name" && decode "$5" >"$run/step.$name" && : >"$run/answer.$name"
+  printf '%s' "$title" >"$run/title.$name" && printf '%s' "$text" >"$run/step.$name" && : >"$run/answer.$name"
 }
 
 start_step() { # number seconds title undo script input
@@ -26,12 +28,11 @@ start_step() { # number seconds title undo script input
   case $6 in
     -) launch "$name" 6</dev/null ;;
     stream)
-      rm -f "$run/stream.$name"
       mkfifo "$run/stream.$name"
       launch "$name" "$run/stream.$name" 6</dev/null
       say "stream $number $(encode "$run/stream.$name")"
       ;;
-    *) launch "$name" 6< <(exec 5>&- 8>&- 9>&- && decode "$6") ;;
+    *) launch "$name" 6< <(exec 5>&- 8>&- 9>&- && printf '%b' "$6") ;;
   esac
   current_step=$number
   now step_began
@@ -45,10 +46,10 @@ launch() {
     KEEPER_RUN=$run exec setsid bash --norc --noprofile -c '. "$1"; . "$2"' bash "$journal/prelude.sh" "$run/step.$1" 3>"$run/answer.$1" >&5 2>&1 5>&-
   ) &
   running=$!
-  local who
-  who="$running $(start_of "$running")"
-  printf '%s\n' "$who" >"$run/running" # for whoever loses the journal
-  printf '%s\n' "$who" >"$journal/running"
+  local start
+  start_of start "$running"
+  printf '%s %s\n' "$running" "$start" >"$run/running" # for whoever loses the journal
+  printf '%s %s\n' "$running" "$start" >"$journal/running"
 }
 
 look_after_step() {
@@ -71,10 +72,11 @@ look_after_step() {
   code=$?
   running=''
   tick=0.01
-  rm -f "$journal/running" "$run/running"
   printf -v name '%03d' "$current_step"
-  local ended=$current_step answer
-  answer=$(base64 -w0 <"$run/answer.$name") || code=1 # what it answered is lost, and with it what was to be judged
+  local ended=$current_step answer=''
+  if [[ -s $run/answer.$name || ! -e $run/answer.$name ]]; then
+    answer=$(base64 -w0 <"$run/answer.$name") || code=1 # what it answered is lost, and with it what was to be judged
+  fi
   if ((code)); then
     failed=yes
     queue=()
@@ -82,11 +84,12 @@ look_after_step() {
     local next=${queue[0]}
     say "next $ended" # output from here on belongs to the next step; that this one is done is reported when the next has begun
     queue=("${queue[@]:1}")
-    # shellcheck disable=SC2086
-    start_step $next
+    split "$next"
+    start_step "${words[@]:1}"
   fi
   say "done $ended $code $answer"
-  rm -f "$run/stream.$name"
+  [[ $running ]] || rm -f "$journal/running" "$run/running"
+  [[ ! -e $run/stream.$name ]] || rm -f "$run/stream.$name"
 }
 
 # A program that has ended but was not waited for has a number still, so `kill -0` is no proof that it runs.

@@ -33,7 +33,7 @@ undo_all() { # newest first; stops at the first that fails, because those below 
     say "undoing $((10#$number))"
     from=$(stat -L -c %s /proc/self/fd/5 2>/dev/null) || from=0
     if ! patiently "$patience" run_file "$file" 300; then
-      said_since "$from" | keep "$journal/stuck" # what recover shows
+      keep "$journal/stuck" "$(said_since "$from")"$'\n' # what recover shows
       say "undone $((10#$number)) 1"
       return 1
     fi
@@ -47,8 +47,7 @@ undo_all() { # newest first; stops at the first that fails, because those below 
 journal_again() {
   local file name title
   rm -f "$run/reserve"
-  [[ -e $run/out ]] && mkdir -p "$journal" && printf '%s' "$prelude" | keep "$journal/prelude.sh" &&
-    cat /proc/sys/kernel/random/boot_id | keep "$journal/boot" || return 1
+  [[ -e $run/out ]] && mkdir -p "$journal" && keep "$journal/prelude.sh" "$prelude" && keep "$journal/boot" "$boot_id"$'\n' || return 1
   for file in "$run"/undo.[0-9][0-9][0-9]; do
     name=${file##*.}
     if [[ ! -e $file || -e $journal/undo.$name ]] || ((10#$name > current_step)); then continue; fi
@@ -56,7 +55,7 @@ journal_again() {
     IFS= read -r -d '' title <"$run/title.$name"
     printf '%s %s\n' "$name" "$title" | tee -a "$journal/titles" | cut -d' ' -f2- >"$journal/step"
   done
-  printf '%s\nstarted=%s\n' "$mine" "$started" | keep "$journal/attempt"
+  keep "$journal/attempt" "$mine"$'\n'"started=$started"$'\n'
 } 2>/dev/null
 
 stay_stuck() { # stay_stuck reason: nobody works on it any more, and what is left stays in the journal
@@ -92,8 +91,10 @@ go_back() { # go_back outcome reason
 }
 
 know_step() { # sets running, when the step that the journal names still does
-  local group start
-  if read -r group start 2>/dev/null <"$journal/running" && [[ $(start_of "$group") == "$start" ]]; then running=$group; fi
+  local group start began
+  read -r group start 2>/dev/null <"$journal/running" || return 0
+  start_of began "$group"
+  [[ ! $start || $began != "$start" ]] || running=$group
 }
 
 # set_aside: a person accepts what an earlier attempt left. Nothing of it is undone, and its journal is kept for inspection.
@@ -149,10 +150,10 @@ settle_leftover() {
     return 0
   fi
   # the present functions are used for undos whose own are gone
-  [[ -e $journal/prelude.sh || ! ${prelude:-} ]] || printf '%s' "$prelude" | keep "$journal/prelude.sh"
+  [[ -e $journal/prelude.sh || ! ${prelude:-} ]] || keep "$journal/prelude.sh" "$prelude"
   know_attempt
   read -r left_boot 2>/dev/null <"$journal/boot" || left_boot=''
-  if [[ $left_boot == "$(</proc/sys/kernel/random/boot_id)" ]]; then
+  if [[ $left_boot == "$boot_id" ]]; then
     reason="the keeper was killed"
     know_step
   else
@@ -170,11 +171,10 @@ settle_leftover() {
   if [[ -e $journal/commit ]]; then go_forward; else go_back lost "$reason"; fi
 }
 
-start_of() { # the kernel's start time of a process: tells it from a later one with the same number
-  local stat
-  read -r stat 2>/dev/null <"/proc/$1/stat" || return 0
-  stat=${stat##*) }
+start_of() { # variable process: the kernel's start time of it, nothing when it is gone: tells it from a later one with the same number
+  local variable=$1 stat=''
+  read -r stat 2>/dev/null <"/proc/$2/stat"
   # shellcheck disable=SC2086 # its fields are the words
-  set -- $stat
-  printf '%s' "${20}"
+  set -- ${stat##*) }
+  printf -v "$variable" '%s' "${20:-}"
 }

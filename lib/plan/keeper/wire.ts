@@ -63,11 +63,15 @@ export function openWire(channel: Channel, nonce: string, name: string, { event,
   };
 }
 
-/** A field of the protocol; - stands for nothing. */
+/** A field of what the keeper is told, which bash turns back by `printf %b`, so without a process; - stands for nothing. */
 export function pack(text: string | undefined): string {
-  return text ? Buffer.from(text).toString('base64') : '-';
+  if (text === '-') return '\\x2d';
+  return text?.replaceAll(/[\\\0\t\n ]/g, character => escapes[character] ?? '') || '-';
 }
 
+const escapes: Record<string, string> = { '\\': '\\\\', '\0': '\\x00', '\t': '\\t', '\n': '\\n', ' ': '\\x20' };
+
+/** A field of what the keeper tells. */
 export function unpack(field: string): string {
   return Buffer.from(field, 'base64').toString();
 }

@@ -8,7 +8,7 @@ import { Failure } from '../../../../lib/errors.ts';
 import type { Host } from '../../../../lib/host/host.ts';
 import { StepFailed } from '../../../../lib/plan/keeper/failures.ts';
 import { openKeeper } from '../../../../lib/plan/keeper/open.ts';
-import { script, sh } from '../../../../lib/host/sh.ts';
+import { quote, script, sh } from '../../../../lib/host/sh.ts';
 import { parseLine } from '../../../../lib/release/log.ts';
 import type { Step } from '../../../../lib/plan/step.ts';
 import { Secret } from '../../../../lib/secret.ts';
@@ -341,6 +341,42 @@ test('titles, reasons and folders with quotes, spaces and shell words do no harm
   assert.not(existsSync(outside.at('PWNED')));
   assert.not(existsSync('PWNED'));
   outside.remove();
+});
+
+test('what a step is given reaches it to the byte: its words, its undo and its input', async () => {
+  const here = place();
+  const file = (name: string) => here.at(name);
+  const strange = String.raw`\ \n \x41 \0101 \c %s %b * ? [a-z] ~ $HOME "$(id)" ' - é 日本 ${'\t'}|${'\r'}| end  `;
+  const { error, undone } = await walk(here.attempt(), [
+    stepOf({ title: '-', run: `cat >${file('input')} <<'END'\n${strange}\nEND\n`, undo: 'true' }),
+    {
+      ...stepOf({ title: strange, run: `cat >${file('read')}; printf %s ${quote(strange)} >${file('words')}` }),
+      input: `${strange}\0\n\n`,
+      undo: sh`printf %s ${strange} >${file('undo')}`,
+    },
+    stepOf({ title: 'Fail', run: 'exit 1' }),
+  ]);
+  assert.ok(error);
+  assert.equal(undone, [1, 0]);
+  assert.is(here.text('input'), `${strange}\n`);
+  assert.is(here.text('read'), `${strange}\0\n\n`);
+  assert.is(here.text('words'), strange);
+  assert.is(here.text('undo'), strange);
+  here.remove();
+});
+
+test('who asks at once, while others come and go, is told who holds the lock and nothing else', async () => {
+  const here = place();
+  const told = await Promise.all(
+    Array.from({ length: 30 }, () =>
+      openKeeper(host, here.attempt()).then(
+        keeper => keeper.quit(),
+        (error: unknown) => error,
+      ),
+    ),
+  );
+  for (const error of told) if (error) assert.is(error instanceof Failure && error.exit, 5, String(error));
+  here.remove();
 });
 
 test('a half-written last line of the log does not swallow the next, nor stand for it', async () => {
