@@ -375,7 +375,8 @@ test('who asks at once, while others come and go, is told who holds the lock and
       ),
     ),
   );
-  for (const error of told) if (error) assert.is(error instanceof Failure && error.exit, 5, String(error));
+  for (const error of told)
+    if (error instanceof Error) assert.is(error instanceof Failure && error.exit, 5, error.message);
   here.remove();
 });
 
