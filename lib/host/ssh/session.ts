@@ -1,6 +1,7 @@
 // One session of an ssh connection: a command, its exit code, and its streams or the terminal lent to it.
 import { constants } from 'node:os';
 import { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, ClientChannel, ExecOptions } from 'ssh2';
 import { taskCommand } from '../../target/command.ts';
 import { Failure, messageOf } from '../../errors.ts';
@@ -9,17 +10,39 @@ import type { Terminal, Channel } from '../host.ts';
 
 export type Session = { channel: ClientChannel; ended: Promise<{ code: number }> };
 
-/** `lost` rejects when the connection ends. */
-export function startSession(
-  client: Client,
-  text: string,
-  how: ExecOptions,
-  lost: Promise<never>,
-  at: string,
-): Promise<Session> {
+/** Milliseconds between attempts when sshd has no session to give. */
+const pauses = [50, 100, 200, 400, 800, 1600];
+
+/**
+ * `lost` rejects when the connection ends. sshd counts a session for a moment after it told its end, so one too many is
+ * asked for again.
+ */
+export async function startSession(...given: Parameters<typeof start>): Promise<Session> {
+  for (const pause of pauses)
+    try {
+      return await start(...given);
+    } catch (error) {
+      if (!(error instanceof Failure && isOneTooMany(error.cause))) throw error;
+      await sleep(pause);
+    }
+  return start(...given);
+}
+
+/** sshd's answer to a session beyond its MaxSessions. */
+const isOneTooMany = (error: unknown) =>
+  error instanceof Error && /Channel open failure: open failed/.test(error.message);
+
+function start(client: Client, text: string, how: ExecOptions, lost: Promise<never>, at: string): Promise<Session> {
   const started = new Promise<Session>((resolve, reject) => {
     const refuse = (error: unknown) =>
-      reject(new Failure(4, `${at} opened no session: ${messageOf(error)}`, { cause: error }));
+      reject(
+        new Failure(4, `${at} opened no session: ${messageOf(error)}`, {
+          cause: error,
+          ...(isOneTooMany(error) && {
+            advice: 'MaxSessions in its sshd_config allows too few at once: 10, the default, is enough',
+          }),
+        }),
+      );
     const begin = (error: Error | undefined, channel: ClientChannel) => {
       if (error) return refuse(error);
       // Here and not later: a short command's exit can be in the same packet as the answer to its start.

@@ -49,6 +49,26 @@ test('twelve questions at once share one connection and eight sessions', async (
   assert.is(server.log().split('Accepted publickey').length, before);
 });
 
+test('a server that allows three sessions at once is asked twelve questions; one that allows none is named', async () => {
+  for (const [most, works] of [
+    [3, true],
+    [0, false],
+  ] as const) {
+    const narrow = await startSshd(home.file('id_ed25519.pub'), { lines: [`MaxSessions ${most}`] });
+    writeFileSync(home.file('known_hosts'), knownLines(server) + knownLines(narrow));
+    const there = await reach(narrow.address);
+    const ask = () => Promise.all(Array.from({ length: 12 }, (_, at) => there.ask(sh`sleep 0.1; echo ${at}`)));
+    if (works) assert.is((await ask()).map(answer => answer.stdout).join(''), '0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n');
+    else {
+      const error = await failure(ask());
+      assert.is(error.exit, 4);
+      assert.match(error.message, 'opened no session: (SSH) Channel open failure: open failed');
+      assert.match(error.advice ?? '', 'MaxSessions in its sshd_config');
+    }
+    narrow.stop();
+  }
+});
+
 test('a character split over two packets arrives whole', async () => {
   const { stdout } = await host.ask(
     script("printf 'a\\303'; sleep 0.1; printf '\\274b\\342'; sleep 0.1; printf '\\202\\254'"),
