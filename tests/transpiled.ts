@@ -7,6 +7,8 @@ import { build, type BuildOptions, type Plugin } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const place = 'BOOKOPS_TRANSPILED';
+/** What tests start besides. */
+const programs = ['tests/support/keeper/client.ts'];
 
 /** From now on, and in every program started from here, `startOf` and `startOfTest` give what is made now. It goes with this process. */
 export async function transpile(testFiles: string[]): Promise<void> {
@@ -35,7 +37,7 @@ export async function transpile(testFiles: string[]): Promise<void> {
   const tests = build({
     ...common,
     // what a stack says of a test has the name of its file in it
-    entryPoints: testFiles.map(file => ({ in: join(root, file), out: file })),
+    entryPoints: [...testFiles, ...programs].map(file => ({ in: join(root, file), out: file })),
     splitting: true,
     format: 'esm',
     // some packages are written for require
@@ -74,7 +76,7 @@ export function startOf(task: string): string[] {
   return made ? [join(root, 'tests/start-task.cjs'), ...made] : [...tsx, join(root, `tasks/${task}.ts`)];
 }
 
-/** The same for a test file, such as `tests/unit/x.test.ts`. */
+/** The same for a test file, such as `tests/unit/x.test.ts`, or one of `programs`. */
 export function startOfTest(file: string): string[] {
   return madeOf(`${file}.js`) ?? ['--import', 'tsx', file];
 }

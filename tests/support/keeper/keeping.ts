@@ -17,6 +17,7 @@ import { type Attempt, type Happening, type Outcome } from '../../../lib/plan/ke
 import { openKeeper } from '../../../lib/plan/keeper/open.ts';
 import { script } from '../../../lib/host/sh.ts';
 import type { Step } from '../../../lib/plan/step.ts';
+import { startOfTest } from '../../transpiled.ts';
 
 export const host = await connect({ name: 'here', kind: 'local' }, { environment: process.env });
 
@@ -104,7 +105,7 @@ export async function walk(
 
 /** The same in a program of its own, which can be killed. `heard` is what it printed. */
 export function program(attempt: Attempt, steps: Plain[], finish: Plain[] = []) {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'client.ts')], {
+  const child = spawn(process.execPath, startOfTest('tests/support/keeper/client.ts'), {
     cwd: join(import.meta.dirname, '../../..'),
     stdio: ['pipe', 'pipe', 'inherit'],
   });
