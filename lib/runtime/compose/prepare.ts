@@ -131,8 +131,7 @@ listing=$!`,
             !accessoriesRun(change) && sh`dc ${next.folder} pull -q --policy missing ${accessories}`,
             // compose lists the images of what a service depends on too: those stay
             sh`wait "$listing"\nsort -u -o "$KEEPER_RUN/images" "$KEEPER_RUN/images"`,
-            sh`images=$(grep -vxF -f "$KEEPER_RUN/staying" "$KEEPER_RUN/images" || [ $? -eq 1 ])
-images=$(sed 's/.*/& &/' <<<"$images")
+            sh`images=$({ grep -vxF -f "$KEEPER_RUN/staying" "$KEEPER_RUN/images" || [ $? -eq 1 ]; } | sed 's/.*/& &/')
 hold_images ${next.folder} ${next.name} <<<"$images"
 cat ${`${next.folder}/images`} >&3`,
             ahead(change) && sh`make_ahead ${next.folder}`,
