@@ -50,7 +50,7 @@ const rooms = [
   ['plan'],
   ['health'],
   ['release'],
-  ['alert', 'store', 'yaml'],
+  ['alert', 'markdown', 'store', 'yaml'],
   ['report'],
   ['host'],
   ['target'],
