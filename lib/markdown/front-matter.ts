@@ -90,17 +90,17 @@ function quoted(value: string): string {
   return plain && !/^(?:y|n|yes|no|on|off|true|false|null)$/i.test(value) ? value : JSON.stringify(value);
 }
 
-type Reading = { kind: 'fields' | 'text'; fields: ChapterFields; problems: ChapterProblem[] };
+type FieldsRead = { kind: 'fields' | 'text'; fields: ChapterFields; problems: ChapterProblem[] };
 
 /** Lines are counted with the opening `---` as the first. */
-function readFields(yaml: string): Reading {
+function readFields(yaml: string): FieldsRead {
   const counter = new LineCounter();
   const problems: ChapterProblem[] = [];
   const say = (at: number, text: string) => {
     const { line, col } = counter.linePos(at);
     problems.push({ line: line + 1, column: col, text });
   };
-  const text = (): Reading => ({ kind: 'text', fields: {}, problems });
+  const text = (): FieldsRead => ({ kind: 'text', fields: {}, problems });
   let document: Document;
   try {
     // in the failsafe schema every scalar is text
