@@ -19,6 +19,7 @@ function binaries(line: string): string {
       ['install', '--silent', '--no-audit', '--no-fund', '--prefix', join(cache, line), `${name}@${line}`],
       {
         stdio: ['ignore', 'ignore', 'inherit'],
+        env: { ...process.env, NODE_EXTRA_CA_CERTS: process.env.BOOKOPS_TEST_CERTIFICATES },
       },
     );
   }
