@@ -29,6 +29,11 @@ export const forUnitAndTask = {
   '../lib/python3/dist-packages/prometheus_client': 'python3-prometheus-client',
   pg_createcluster: 'postgresql',
   psql: 'postgresql-client',
+  // what renders Markdown as Writebook and GitHub do
+  ruby: 'ruby',
+  redcarpet: 'ruby-redcarpet',
+  '../share/doc/ruby-rails-html-sanitizer': 'ruby-rails-html-sanitizer',
+  'cmark-gfm': 'cmark-gfm',
   // what makes the calls of an undo fail
   gcc: 'gcc',
   '../include/stdio.h': 'libc6-dev',

@@ -1,0 +1,21 @@
+// What a reader sees of Markdown in Writebook, whose sanitizer leaves out the tags it does not know and keeps their text.
+import { readHtml } from './html-view.ts';
+import { renderForWritebook } from './redcarpet/render.ts';
+import { createView, type ShownWord } from './visible.ts';
+
+/** What the application's sanitizer lets through: the list of Rails' own, and eleven more. */
+const allowed = new Set(
+  (
+    'a abbr acronym address b big blockquote br cite code dd del dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i img ins kbd ' +
+    'li ol p pre samp small span strong sub sup time tt ul var ' +
+    'audio details summary iframe options table tbody td th thead tr video source mark'
+  ).split(' '),
+);
+
+export const isShownByWritebook = (tag: string): boolean => allowed.has(tag);
+
+export function viewInWritebook(source: string): ShownWord[] {
+  const view = createView(tag => !allowed.has(tag));
+  readHtml(renderForWritebook(source), view);
+  return view.seen;
+}
