@@ -30,7 +30,7 @@ test('no difference is untold, and less than one text in fifty is told without n
   const needless = those(at => !differs(real, at) && told(at));
   const different = those(at => differs(real, at));
   const found = `${different.length} shown differently, ${untold.length} untold, ${needless.length} told without need`;
-  console.log(`series: ${count} chapters, ${found}`);
+  console.log(`\nseries: ${count} chapters, ${found}`);
   assert.ok(different.length > count / 3 && different.length < count * 0.9);
   assert.equal([untold.length, untold[0]], [0, undefined]);
   assert.ok(needless.length < count / 50, needless[0] ?? '');
@@ -39,7 +39,7 @@ test('no difference is untold, and less than one text in fifty is told without n
 test('where all findings can be corrected, the real renderers agree afterwards', () => {
   const corrected = those(isCorrected);
   const wrong = those(at => isCorrected(at) && differs(afterwards, at));
-  console.log(`series: ${corrected.length} wholly corrected, ${wrong.length} of them still different`);
+  console.log(`\nseries: ${corrected.length} wholly corrected, ${wrong.length} of them still different`);
   assert.ok(corrected.length > count / 5);
   assert.ok(wrong.length <= count / 200, wrong[0] ?? '');
 });
