@@ -49,7 +49,7 @@ end_instance() { # dir seconds-to-wait forced: whatever is interrupted goes on f
   ids=$(docker network ls -q --filter "$of") && none_or docker network rm -- $ids || return
   ids=$(docker volume ls -q --filter "$of") && none_or docker volume rm -f -- $ids || return
   forget_images "$dir" "$project"
-  wipe "$dir" "$project"
+  wipe "$dir"
 }
 
 reload_proxy() { # when nginx refuses its configuration, that is the fault of another site, and it runs on with what it has
@@ -68,14 +68,17 @@ forget_images() { # dir project: our tags, then each image that nobody else hold
   done
 }
 
-wipe() { # dir project: what the app wrote as another user goes through Docker, in an image that is empty
-  local dir=$1 image=bookops-wipe/$2 seen=() path
+# wipe dir: what the app wrote as another user goes through Docker, in an image that is empty. It has no name, as two may wipe at
+# once: the lock of an instance goes with its folder.
+wipe() {
+  local dir=$1 image seen=() path
   rm -rf "$dir" 2>/dev/null
   [[ -e $dir ]] || return 0
   for path in /usr /bin /lib /lib64; do [[ ! -d $path ]] || seen+=(-v "$path:$path:ro"); done
-  tar -cf - --files-from /dev/null | docker import - "$image" >/dev/null &&
+  image=$(tar -cf - --files-from /dev/null | docker import -c 'LABEL bookops.wipe=yes' -) &&
     docker run --rm --network none "${seen[@]}" -v "$folder:$folder" "$image" /bin/rm -rf "$dir"
   docker image rm "$image" >/dev/null
+  docker image prune -f --filter label=bookops.wipe --filter until=1h >/dev/null # of one that was killed
   [[ ! -e $dir ]]
 }
 
