@@ -66,7 +66,10 @@ function faultsOf(tree: Tree): { problems: Problem[]; sound: Tree; doubted: Set<
     const meant = fault.known && didYouMean(word, fault.known);
     const hint = meant ? `, did you mean ${meant}?` : fault.known && `; known: ${fault.known.join(', ')}`;
     // A password in the wrong place: point to its key, because the line of its value would be shown.
-    const isSecret = ['password', 'key', 'secret'].includes(word) || (word === 'url' && fault.path[0] === 'alerts');
+    const isSecret =
+      ['password', 'key', 'secret'].includes(word) ||
+      fault.path.includes('secrets') ||
+      (word === 'url' && fault.path[0] === 'alerts');
     const key = fault.key || isSecret;
     const renamed = fault.known && renamedSetting(fault.path);
     problems.push({ at: positionOf(tree, fault.path, key), path, text: renamed ?? fault.text + (hint ?? '') });

@@ -98,6 +98,7 @@ function defaults(app: string, environment: string, merged: Tree): unknown {
         : undefined,
     systemd: runtime === 'systemd' ? { shared: [] } : undefined,
     process: runtime === 'process' ? { shared: [] } : undefined,
+    build: has('build') && !get(merged, 'build', 'images') ? { images: { [app]: {} } } : undefined,
     env: [],
     database: has('database')
       ? {
@@ -153,6 +154,7 @@ function resolved(tree: Tree, folder: string): Tree {
     ['maintenance', 'page'],
     ['compose', 'registry', 'password', 'file'],
     ['backup', 'encrypt', 'identity', 'file'],
+    ['build', 'images', '*', 'secrets', '*', 'file'],
   ])
     out = change(out, path, text(here));
   return get(out, 'repo') ? out : change(out, ['compose', 'file'], text(here));

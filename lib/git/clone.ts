@@ -50,6 +50,29 @@ export async function hasCommit(repo: string, sha: string, environment: Environm
   return (await git(repo, ['cat-file', '-e', `${sha}^{commit}`], environment)).code === 0;
 }
 
+/** When it was committed, `2026-11-20T12:00:00Z`. */
+export async function commitTime(repo: string, sha: string, environment: Environment = {}): Promise<string> {
+  const { stdout } = await git(repo, ['log', '-1', '--format=%ct', sha], environment);
+  return new Date(Number(stdout.trim()) * 1000).toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+/** The page of the clone's origin, `https://github.com/ana/book`, without any login; undefined: it has none that could be shown. */
+export async function originPage(repo: string, environment: Environment = {}): Promise<string | undefined> {
+  const { code, stdout } = await git(repo, ['remote', 'get-url', 'origin'], environment);
+  return code === 0 ? forgePage(stdout.trim()) : undefined;
+}
+
+/** As `originPage`, from an address that git takes. */
+export function forgePage(address: string): string | undefined {
+  const short = /^[\w.-]+@([\w.-]+):(?!\/)(.+)$/.exec(address);
+  if (short) return forgePage(`ssh://${short[1] ?? ''}/${short[2] ?? ''}`);
+  if (!/^(https?|ssh|git):\/\//.test(address) || !URL.canParse(address)) return undefined;
+  const { protocol, hostname, host, pathname } = new URL(address);
+  // the port of ssh is not that of the page
+  const server = protocol.startsWith('http') ? host : hostname;
+  return `${protocol === 'http:' ? 'http' : 'https'}://${server}${pathname.replace(/\/$/, '').replace(/\.git$/, '')}`;
+}
+
 /** A file as it is in that commit. @throws Failure 3 when the commit does not have it. */
 export async function fileAt(repo: string, sha: string, path: string, environment: Environment = {}): Promise<string> {
   const answer = await git(repo, ['cat-file', 'blob', `${sha}:${path}`], environment);

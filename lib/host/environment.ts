@@ -110,6 +110,16 @@ export function programEnvironment(environment: NodeJS.ProcessEnv): NodeJS.Proce
   return { ...Object.fromEntries(given), PATH: pathOf(environment), ...fixed };
 }
 
+/** Which engine and which builder the person or the CI works with, and what a cache of theirs is reached by. */
+const dockersOwn =
+  /^(DOCKER_(HOST|CONTEXT|CONFIG|TLS_VERIFY|CERT_PATH)|BUILDX_(BUILDER|CONFIG)|BUILDKIT_HOST|ACTIONS_(CACHE|RESULTS|RUNTIME)_\w+|AWS_\w+|GOOGLE_APPLICATION_CREDENTIALS)$/;
+
+/** For docker on this machine. DOCKER_DEFAULT_PLATFORM and the like are left out: what is built is what ops.yml says. */
+export function dockerEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const own = Object.entries(environment).filter(([name]) => dockersOwn.test(name));
+  return { ...Object.fromEntries(own), ...programEnvironment(environment) };
+}
+
 /**
  * For ssh, whose configuration is the person's own and may name any variable of theirs: `Match exec`, `ProxyCommand`,
  * `IdentityFile ${…}`. Only what changes how shells work and what programs say is left out.

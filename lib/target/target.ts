@@ -1,5 +1,6 @@
 // The shape of one target: an app in an environment on its host, with all defaults filled in.
 import type { Backup } from './backup-settings.ts';
+import type { Build } from './build-settings.ts';
 import type { Database, Migration } from './database-settings.ts';
 import type { EnvFile } from './env-rules.ts';
 import type { Health } from './health-settings.ts';
@@ -42,6 +43,8 @@ export type Target = {
   instances?: Instances;
   /** How its data are recreated; missing: never. */
   seed?: Seed;
+  /** How its images are built; missing: somebody else does. */
+  build?: Build;
   /** What a backup takes, and where it goes; missing: there is none. */
   backup?: Backup;
   /** This target is such a copy itself, made by lib/instance/target.ts. */

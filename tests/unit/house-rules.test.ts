@@ -43,7 +43,7 @@ const rooms = [
   ['deploy'],
   ['task'],
   ['config'],
-  ['certificate', 'database', 'maintenance'],
+  ['build', 'certificate', 'database', 'maintenance'],
   ['cron'],
   ['runtime'],
   ['proxy', 'env', 'git'],
@@ -186,7 +186,9 @@ test('one place makes the environment of every program that is started here', ()
   const starts = both.filter(({ code }) => /from 'node:child_process'|'zx\/core'/.test(code));
   assert.equal(
     starts.map(({ path }) => path).toSorted(),
-    ['alert/deliver', 'git/git', 'host/local', 'host/ssh/config', 'host/ssh/transport'].map(name => `lib/${name}.ts`),
+    ['alert/deliver', 'build/programs', 'git/git', 'host/local', 'host/ssh/config', 'host/ssh/transport'].map(
+      name => `lib/${name}.ts`,
+    ),
   );
   for (const { path, code } of starts) {
     assert.match(code, /from '[./\w]*\/environment\.ts'/, path);
@@ -221,7 +223,13 @@ test('no shell or program on a host reads what a person set there', () => {
 });
 
 test('secrets are revealed only where they leave this program', () => {
-  const allowed = ['lib/secret.ts', 'lib/plan/keeper/step-queue.ts', 'lib/store/s3/client.ts', 'lib/alert/deliver.ts'];
+  const allowed = [
+    'lib/secret.ts',
+    'lib/build/secrets.ts',
+    'lib/plan/keeper/step-queue.ts',
+    'lib/store/s3/client.ts',
+    'lib/alert/deliver.ts',
+  ];
   assert.equal(breaking(both, /\.reveal\(/, allowed), []);
 });
 

@@ -15,6 +15,7 @@ import { given, texts, type Section } from './given.ts';
 import { buildSite } from './site.ts';
 import { buildBackup } from './backup.ts';
 import { buildEnvFile } from './env.ts';
+import { buildImages } from './images.ts';
 
 export function buildTarget(
   { app, environment, settings }: Draft,
@@ -57,6 +58,7 @@ export function buildTarget(
     site: settings.site && buildSite(settings.site, root),
     ...(settings.instances && { instances: instancesOf(settings.instances) }),
     ...(settings.seed && { seed: seedOf(settings.seed) }),
+    ...(settings.build && { build: buildImages(settings.build, settings.compose) }),
     ...(settings.backup && {
       backup: { ...buildBackup(settings.backup, stores), ...watchOf(settings.backup, alerts) },
     }),

@@ -1,6 +1,7 @@
 // Rules across a whole target or two of them: each names the lines that conflict.
 import { seconds } from '../../duration.ts';
 import { backupFaults } from './backup.ts';
+import { buildFaults } from './build.ts';
 import { copyFaults } from './instances.ts';
 import { databaseFaults } from './database.ts';
 import type { Problem, Complaints, Source } from '../../yaml/problems.ts';
@@ -106,6 +107,7 @@ export function faultsWithin(draft: Draft, known: RuleContext): Problem[] {
   if (settings.site) for (const part of ['domains', 'upstreams', 'routes']) needs(['site', part]);
   siteFaults(settings, { wrong, from });
   copyFaults(draft, { wrong, from });
+  buildFaults(settings, { wrong, from });
   backupFaults(settings, known, { wrong, from });
   watchFaults(settings, known.alerts, wrong);
 

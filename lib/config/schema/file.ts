@@ -23,6 +23,7 @@ import {
   wildcard,
 } from './values.ts';
 import { alert, backup, store } from './backup.ts';
+import { build } from './build.ts';
 import { maintenance, site } from './site.ts';
 import { type Any, about, either, mapOf, namedMap, notText, optional, shape, variables } from './combinators.ts';
 import { envFile } from './env.ts';
@@ -96,6 +97,7 @@ const settings = {
   compose: v.optional(compose),
   systemd: v.optional(systemd),
   process: v.optional(process),
+  build: optional('How its images are built from a commit; {} for one Dockerfile at the top of the repo', build),
   env: optional('Environment files on the host and what must be in them', list(envFile)),
   database: v.optional(database),
   migrate: optional('prisma, alembic, rails, or a command', migrate),

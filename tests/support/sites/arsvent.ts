@@ -37,14 +37,15 @@ export function ontoDisk(ops: string): string {
     .replace(/^ +alerts: \[.*\n/m, '');
 }
 
-/** Boots it all. `variants` are pushed besides good1 and good2. */
+/** Boots it all. `variants` are pushed besides good1 and good2; without `push` nothing is. */
 export async function arsventOnDroplet(
   name: string,
   variants: (keyof Omit<Arsvent, 'repo' | 'contextFor'>)[] = [],
+  { push = true } = {},
 ): Promise<ArsventSite> {
   const [droplet, registry] = [await startDroplet(name), await startRegistry()];
   const app = await makeArsvent(mkdtempSync(join(tmpdir(), 'bookops-arsvent-')));
-  for (const variant of ['good1', 'good2', ...variants] as const)
+  for (const variant of push ? (['good1', 'good2', ...variants] as const) : [])
     for (const part of ['backend', 'frontend'] as const)
       await registry.pushImage(`arsvent-${part}`, app[variant], await app.contextFor(app[variant], part));
 
