@@ -1,6 +1,7 @@
 // Checks one chapter of a folder: its front matter, what Writebook shows differently, and the files that it names.
 import { checkMarkdown } from './check.ts';
 import { readChapter } from './front-matter.ts';
+import { parseMarkdown } from './github-view.ts';
 import { lineAndColumn } from './line-and-column.ts';
 import { relativeLinks } from './relative-links.ts';
 
@@ -18,10 +19,11 @@ export function checkChapter(text: string, exists: (path: string) => boolean): C
   });
   // the text of a section or a picture is no Markdown
   if (fields.class && fields.class !== 'Page') return { findings, fixed: text };
-  const { findings: shown, fixed } = checkMarkdown(body);
+  const root = parseMarkdown(body);
+  const { findings: shown, fixed } = checkMarkdown(body, root);
   findings.push(...shown.map(one => ({ ...one, line: one.line + bodyLine - 1 })));
   const placeOf = lineAndColumn(body);
-  for (const { kind, path, at } of relativeLinks(body)) {
+  for (const { kind, path, at } of relativeLinks(root)) {
     if (exists(path)) continue;
     const { line, column } = placeOf(at);
     findings.push({

@@ -1,11 +1,12 @@
 // Finds where Writebook will show a text differently from GitHub, why, and how to write it so that both agree.
+import type { Root } from 'mdast';
 import { differencesOf, distanceOf, type Difference } from './differences.ts';
 import { parseMarkdown, viewOnGithub } from './github-view.ts';
 import { lineAndColumn } from './line-and-column.ts';
 import { applyEdits, offsetBefore, overlap, type Candidate, type Edit } from './rules/candidate.ts';
 import { candidatesOf } from './rules/candidates.ts';
 import { explanations, type MarkdownCode } from './rules/explanations.ts';
-import { segmentsOf } from './segments.ts';
+import { bothViews, segmentsOf, type Segment } from './segments.ts';
 import type { ShownWord } from './visible.ts';
 import { viewInWritebook } from './writebook-view.ts';
 
@@ -20,13 +21,17 @@ type State = { github: ShownWord[]; differences: Difference[]; distance: number 
 // Each attempt reads the whole segment twice, so a huge one gets fewer.
 const attemptsFor = (length: number) => Math.max(40, Math.min(1500, Math.floor(20_000_000 / length)));
 
-/** A correction is kept only when, read by both, it leaves fewer differences. */
-export function checkMarkdown(source: string): MarkdownCheck {
+/** A correction is kept only when, read by both, it leaves fewer differences. `root`: the text as GitHub reads it. */
+export function checkMarkdown(source: string, root: Root = parseMarkdown(source)): MarkdownCheck {
+  const views = bothViews(source, root);
+  if (!differencesOf(views.github, views.writebook).length && !source.includes('[!'))
+    return { findings: [], fixed: source };
   const findings: MarkdownFinding[] = [];
-  let fixed = '';
   const place = lineAndColumn(source);
-  for (const { from, text, shared } of segmentsOf(source)) {
-    const { accepted, told } = checkSegment(text, shared);
+  let fixed = '';
+  for (const segment of segmentsOf(source, views)) {
+    const { from, text } = segment;
+    const { accepted, told } = checkSegment(segment);
     const add = (code: MarkdownCode, at: number, fixable: boolean, says: string = explanations[code]) => {
       const { line, column } = place(from + Math.min(at, text.length));
       if (!findings.some(one => one.code === code && one.line === line && (code === 'other' || one.column === column)))
@@ -41,11 +46,11 @@ export function checkMarkdown(source: string): MarkdownCheck {
 
 type Told = { code: MarkdownCode; at: number; says?: string | undefined };
 
-/** `shared`: definitions of links from elsewhere in the chapter, read with the segment. */
-function checkSegment(text: string, shared: string): { accepted: Candidate[]; told: Told[] } {
-  let best = read(text + shared);
-  if (!best.distance && !/\[!/.test(text)) return { accepted: [], told: [] };
-  const all = candidatesOf({ source: text, root: parseMarkdown(text + shared) }).filter(one => one.from <= text.length);
+function checkSegment({ text, shared, views }: Segment): { accepted: Candidate[]; told: Told[] } {
+  const differences = differencesOf(views.github, views.writebook);
+  let best: State = { github: views.github, differences, distance: distanceOf(differences) };
+  if (!best.distance && !text.includes('[!')) return { accepted: [], told: [] };
+  const all = candidatesOf({ source: text + shared, root: views.root }).filter(one => one.from <= text.length);
   const always = all.filter(one => one.code === 'alert').map(({ code, from }): Told => ({ code, at: from }));
   if (!best.distance) return { accepted: [], told: always };
 
@@ -79,12 +84,6 @@ function checkSegment(text: string, shared: string): { accepted: Candidate[]; to
         progress = accept(open.filter(one => one.code === code && !accepted.includes(one))) || progress;
   }
   return { accepted, told: [...always, ...remaining(text, best.differences, editsOf(accepted), all)] };
-}
-
-function read(text: string): State {
-  const github = viewOnGithub(text);
-  const differences = differencesOf(github, viewInWritebook(text));
-  return { github, differences, distance: distanceOf(differences) };
 }
 
 /** What both show of a corrected text, when less of it differs. Redcarpet's reading is the fast one, so it is asked first. */

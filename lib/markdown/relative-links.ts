@@ -1,14 +1,14 @@
 // The files beside a chapter that it shows or links to, each with its place in the text.
-import { parseMarkdown } from './github-view.ts';
+import type { Root } from 'mdast';
 import { startOf, walk } from './rules/candidate.ts';
 
 /** `path` is relative to the chapter, without an anchor; `at` is an offset in the text. */
 export type RelativeLink = { kind: 'image' | 'chapter'; path: string; at: number };
 
 /** Addresses with a scheme, from the root, and anchors alone are none; nor is anything in code. */
-export function relativeLinks(markdown: string): RelativeLink[] {
+export function relativeLinks(root: Root): RelativeLink[] {
   const found: RelativeLink[] = [];
-  walk(parseMarkdown(markdown), node => {
+  walk(root, node => {
     if (node.type !== 'image' && node.type !== 'link' && node.type !== 'definition') return;
     const [path = ''] = node.url.split(/[?#]/, 1);
     if (!path || /^(?:[a-z][a-z0-9+.-]*:|\/|\\)/i.test(path)) return;

@@ -88,8 +88,9 @@ function readFenced(out: Output, text: string, from: number, to: number): number
     at = end;
   }
   if (code && !code.endsWith('\n')) code += '\n';
-  const language = opening.language && ` class="${escapeText(opening.language)}"`;
-  write(out, `<pre><code${language}>${escapeText(code)}</code></pre>\n`);
+  const names = opening.language.split(/[ \t-\r]+/).filter(Boolean);
+  const language = names.map(name => escapeText(name.replace(/^\./, ''))).join(' ');
+  write(out, `<pre><code${names.length ? ` class="${language}"` : ''}>${escapeText(code)}</code></pre>\n`);
   return at - from;
 }
 

@@ -78,6 +78,8 @@ function readReference(document: string, from: number, references: Map<number, R
     const titleFrom = ++at;
     while (at < size && !isLineEnd(document[at])) at++;
     const end = at + 1 < size && document[at] === '\n' && document[at + 1] === '\r' ? at + 1 : at;
+    // without a closing quote the line is no part of the definition, and its title all the same
+    title = document.slice(titleFrom, end);
     at--;
     while (at > titleFrom && document[at] === ' ') at--;
     if (at > titleFrom && /['")]/.test(document[at] ?? '')) {

@@ -17,8 +17,7 @@ export function readTable(parsing: Parsing, out: Output, text: string, from: num
       at = newline + 1;
     }
   });
-  const rows = body && `<tbody>\n${body}</tbody>`;
-  out.text += `${out.text && '\n'}<table><thead>\n${head}</thead>${rows}</table>\n`;
+  out.text += `${out.text && '\n'}<table><thead>\n${head}</thead><tbody>\n${body}</tbody></table>\n`;
   return at - from;
 }
 

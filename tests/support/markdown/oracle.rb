@@ -88,7 +88,9 @@ class Reader
     end
   end
 
-  def url(value) = value.to_s.strip.gsub(/%([0-9A-Fa-f]{2})/) { [Regexp.last_match(1)].pack('H2') }.b
+  def url(value)
+    value.to_s.strip.b.gsub(/%([0-9A-Fa-f]{2})/n) { [Regexp.last_match(1)].pack('H2') }.force_encoding('UTF-8').scrub
+  end
 end
 
 def seen(html) = Reader.new.read(Nokogiri::HTML.fragment(html, 'UTF-8')).seen.map { |one| one.dup.force_encoding('UTF-8').scrub }

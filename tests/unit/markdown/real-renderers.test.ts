@@ -9,7 +9,7 @@ import { chanceOf, chapter, quietChapter } from '../../support/markdown/texts.ts
 const count = process.env['BOOKOPS_TORTURE'] ? 2000 : 200;
 const texts = Array.from({ length: count }, (_, at) => (at % 2 ? chapter : quietChapter)(chanceOf(at + 1)));
 const real = showReally(texts);
-const checks = texts.map(checkMarkdown);
+const checks = texts.map(text => checkMarkdown(text));
 const afterwards = showReally(checks.map(({ fixed }) => fixed));
 
 const differs = (list: typeof real, at: number) => {
