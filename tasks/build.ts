@@ -1,6 +1,6 @@
 // Builds the images of a commit on this machine, tries them out, and pushes them under the commit's SHA.
 import { composeImages } from '../lib/build/compose-images.ts';
-import { verifyBuilder } from '../lib/build/engine.ts';
+import { verifyAttests, verifyBuilder } from '../lib/build/engine.ts';
 import { buildItems, findStored, type ImageJob } from '../lib/build/pipeline.ts';
 import { dockerHere } from '../lib/build/programs.ts';
 import { exportCommit, makeWorkshop, readCommit, readDockerfiles } from '../lib/build/source.ts';
@@ -46,6 +46,7 @@ export default task(import.meta.url, {
     const docker = dockerHere({ environment, signal });
     const platform = await verifyBuilder(docker);
     const push = !args['no-push'];
+    if (push) await verifyAttests(docker, build.images);
     const jobs: ImageJob[] = [];
     for (const settings of build.images) {
       const reference = imageReference(build, settings, commit);

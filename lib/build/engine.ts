@@ -1,6 +1,8 @@
 // Whether images can be built on this machine, and what docker and its builder mean when they cannot.
 import { Failure } from '../errors.ts';
+import type { ImageSettings } from '../target/build-settings.ts';
 import type { Docker, DockerAnswer } from './programs.ts';
+import { isPushedByBuilder } from './words.ts';
 
 /** @returns the platform of its engine, `linux/amd64`. @throws Failure 1 that says what to install, start or allow */
 export async function verifyBuilder(docker: Docker): Promise<string> {
@@ -22,6 +24,36 @@ export async function verifyBuilder(docker: Docker): Promise<string> {
   });
 }
 
+const anotherBuilder =
+  'docker buildx create --use --driver docker-container, or leave it out of ops.yml; Docker 29 and Docker Desktop can do it by themselves (containerd image store)';
+
+/** Told before minutes of building. @throws Failure 1 when the builder can make neither several platforms nor attestations */
+export async function verifyAttests(docker: Docker, images: readonly ImageSettings[]): Promise<void> {
+  const wants = images.find(isPushedByBuilder);
+  if (!wants) return;
+  const { stdout } = await docker(['buildx', 'inspect']);
+  if (!/^Driver:\s+docker$/m.test(stdout)) return;
+  const store = await docker(['info', '--format', '{{json .DriverStatus}}']);
+  if (store.stdout.includes('io.containerd.snapshotter')) return;
+  const what = wants.provenance ? 'provenance' : 'several platforms';
+  throw new Failure(1, `the builder on this machine cannot do ${what}, which ${wants.name} has in ops.yml`, {
+    advice: anotherBuilder,
+  });
+}
+
+/**
+ * What an engine calls the image with that name: the digest of its configuration, or that of its manifest where it keeps images
+ * in containerd. The --iidfile of buildx has the first in both cases, and those engines know no image by it.
+ */
+export async function imageId(docker: Docker, reference: string): Promise<string> {
+  const { code, stdout, lines } = await docker(['image', 'inspect', '--format', '{{.Id}}', reference]);
+  if (code === 0) return stdout.trim();
+  throw new Failure(1, `the engine does not have ${reference}, which was just built`, {
+    detail: lines.slice(-3).join('\n'),
+    advice: 'is the builder another one than the engine’s? docker buildx ls',
+  });
+}
+
 /** Why buildx failed, by what it printed. */
 export function buildFailure(name: string, { lines }: DockerAnswer): Failure {
   const said = lines.join('\n');
@@ -30,7 +62,7 @@ export function buildFailure(name: string, { lines }: DockerAnswer): Failure {
   const known: [RegExp, string][] = [
     [
       /attestation is not supported|multi-?platform build is not supported|Multiple platforms feature is currently not supported/i,
-      'this builder can do neither several platforms nor provenance: docker buildx create --use --driver docker-container, or leave them out of ops.yml',
+      anotherBuilder,
     ],
     [
       /exec format error/i,

@@ -6,7 +6,7 @@ import { isRecord } from '../record.ts';
 import { sha7 } from '../release/release.ts';
 import type { Item, Say } from '../report/items.ts';
 import type { ImageSettings } from '../target/build-settings.ts';
-import { buildFailure } from './engine.ts';
+import { buildFailure, imageId } from './engine.ts';
 import { refuseLeaks } from './leaks.ts';
 import type { Docker } from './programs.ts';
 import { findImage, pushFailure, pushImage, type StoredImage } from './registry.ts';
@@ -21,7 +21,7 @@ export type ImageJob = {
   dockerfile: string;
   /** What the registry has already, built from this commit. */
   stored: StoredImage | undefined;
-  /** What the engine calls the image that was built: the digest of its configuration, or of its manifest. */
+  /** What the engine calls the image that was built. */
   id?: string;
   /** In the registry. */
   digest?: string;
@@ -80,11 +80,10 @@ export function buildItems({ commit, jobs, push }: BuildPlan, context: PipelineC
     const variables = { ...given.environment, SOURCE_DATE_EPOCH: seconds };
     return docker(words, { say, masked, variables });
   };
-  const file = (job: ImageJob, what: string) => join(context.folder, `${job.settings.name}.${what}`);
 
   /** The layers are in its cache by now. */
   const byBuilder = async (job: ImageJob, say: Say): Promise<string> => {
-    const metadataFile = file(job, 'metadata');
+    const metadataFile = join(context.folder, `${job.settings.name}.json`);
     const answer = await build(job, { registry: true, metadataFile }, say);
     if (answer.code !== 0)
       throw /failed to push|failed to authorize/i.test(answer.lines.join('\n'))
@@ -113,10 +112,9 @@ export function buildItems({ commit, jobs, push }: BuildPlan, context: PipelineC
           title: `Build ${name}`,
           ...present(job),
           run: async say => {
-            const idFile = file(job, 'id');
-            const answer = await build(job, { engine: platform, idFile }, say);
+            const answer = await build(job, { engine: platform }, say);
             if (answer.code !== 0) throw buildFailure(name, answer);
-            job.id = (await readFile(idFile, 'utf8')).trim();
+            job.id = await imageId(docker, job.reference);
             const values = secrets.get(job)?.values ?? new Map<string, Buffer>();
             await refuseLeaks(docker, { image: job.id, name, values });
           },

@@ -67,7 +67,7 @@ export type Way = {
   dockerfile: string;
   reference: string;
   /** Into the engine of this machine, or straight into the registry. */
-  to: { engine: string; idFile: string } | { registry: true; metadataFile: string };
+  to: { engine: string } | { registry: true; metadataFile: string };
 };
 
 /** The words after `docker`. No value of a secret is among them. */
@@ -93,7 +93,7 @@ export function buildWords(image: ImageSettings, commit: Commit, way: Way): stri
     ...image.cacheFrom.flatMap(from => ['--cache-from', from]),
     ...(inEngine && isPushedByBuilder(image) ? [] : image.cacheTo.flatMap(where => ['--cache-to', where])),
     inEngine || !image.provenance ? '--provenance=false' : `--provenance=mode=${image.provenance}`,
-    ...(inEngine ? ['--load', '--iidfile', to.idFile] : ['--push', '--metadata-file', to.metadataFile]),
+    ...(inEngine ? ['--load'] : ['--push', '--metadata-file', to.metadataFile]),
     join(folder, image.context),
   ];
 }

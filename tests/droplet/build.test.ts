@@ -64,8 +64,8 @@ const ops = readFileSync(join(first.folder, 'ops.yml'), 'utf8')
   )
   .replace(`IMAGE_REGISTRY: ${registry.server}`, `IMAGE_REGISTRY: ${registry.server}/${owner}`);
 const path = `${join(tools, 'usr/bin')}:${process.env.PATH ?? ''}`;
-const siteOf = (home = true) => {
-  const made = makeSite(ops, { PATH: path, GHCR_TOKEN: registry.password, NPM_TOKEN: canary });
+const siteOf = (home = true, change = (text: string) => text) => {
+  const made = makeSite(change(ops), { PATH: path, GHCR_TOKEN: registry.password, NPM_TOKEN: canary });
   if (home) symlinkSync(engine.dockerConfig, join(made.home, '.docker'));
   else {
     mkdirSync(join(made.home, '.docker'));
@@ -165,6 +165,16 @@ test('what was built is deployed, by the digest that was printed', async () => {
 });
 
 test('a release that ends at once is not pushed, and neither is its neighbour', async () => {
+  // of a run that was killed
+  await engine.docker([
+    'run',
+    '--detach',
+    '--label',
+    'bookops.smoke-test-until=1',
+    'bookops-node-base',
+    'sleep',
+    '600',
+  ]);
   const bad = commit('ends-at-once', {
     'frontend/server.mjs': text => `${text}\nsetTimeout(() => process.exit(3), 900);\n`,
   });
@@ -185,6 +195,15 @@ test('a secret that a RUN writes into a layer is found, also when a later one re
   const said = await build(1, '--sha', bad);
   assert.match(said.stderr, 'arsvent-backend has the value of npm_token in it, so nothing was pushed');
   assert.equal([puts(), await trials()], [2, '']);
+});
+
+test('what this engine cannot do is told before anything is built', async () => {
+  const attested = siteOf(true, text =>
+    text.replace('context: frontend\n', 'context: frontend\n          provenance: min\n'),
+  );
+  const said = ended(await attested.task('build', '--env', 'staging', '--rebuild'), 1);
+  assert.match(said.stderr, 'the builder on this machine cannot do provenance, which arsvent-frontend has in ops.yml');
+  assert.not.match(said.stderr, 'Export');
 });
 
 test('a build that is interrupted leaves no container, and pushes nothing', async () => {

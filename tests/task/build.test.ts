@@ -102,7 +102,7 @@ test('an image is built from the commit’s files, tried out, pushed, and read b
         .join(' ')
         .replace(/ (sha256|ghcr|bookops).*/, ''),
     ),
-    ['buildx version', 'version --format', 'buildx imagetools', 'buildx build', 'save', 'ps --all', 'run --detach', 'inspect --format', 'inspect --format', 'rm --force', 'push', 'buildx imagetools'], // prettier-ignore
+    ['buildx version', 'version --format', 'buildx imagetools', 'buildx build', 'image inspect', 'save', 'ps --all', 'run --detach', 'inspect --format', 'inspect --format', 'rm --force', 'push', 'buildx imagetools'], // prettier-ignore
   );
   const words = calls().find(call => call.startsWith('buildx build')) ?? '';
   assert.match(words, `--build-arg COMMIT_SHA=${good}`);

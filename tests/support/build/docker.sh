@@ -16,12 +16,10 @@ case "$1 ${2:-}" in
   'buildx build')
     env | { grep -c '^BOOKOPS_BUILD_SECRET_' || true; } >variables
     find "$last" -type f -printf '%P\n' | sort >files
-    for ((at = 1; at <= $#; at++)); do
-      if [ "${!at}" = --iidfile ]; then at=$((at + 1)); echo sha256:built >"${!at}"; fi
-    done
     if [ -e says-secret ]; then echo "#7 0.3 the token is $BOOKOPS_BUILD_SECRET_0" >&2; fi
     if [ -e fails ]; then fail 'ERROR: process "/bin/sh -c make" did not complete successfully: exit code: 2'; fi
     ;;
+  'image inspect') echo sha256:built ;;
   'save '*) tar -c files $([ ! -e leaks ] || echo leaks) ;;
   'run '*) echo container ;;
   'inspect '*) cat state ;;

@@ -26,7 +26,7 @@ const words = (image: Partial<ImageSettings>, to?: 'registry', dockerfile = 'FRO
     folder: '/tmp/b/source',
     dockerfile,
     reference,
-    to: to ? { registry: true, metadataFile: '/tmp/b/m' } : { engine: 'linux/amd64', idFile: '/tmp/b/i' },
+    to: to ? { registry: true, metadataFile: '/tmp/b/m' } : { engine: 'linux/amd64' },
   });
 const after = (all: string[], flag: string) => all.flatMap((word, at) => (word === flag ? [all[at + 1]] : []));
 
@@ -45,8 +45,6 @@ test('an image with nothing said of it is the Dockerfile at the top, with the la
     'org.opencontainers.image.source=https://github.com/ana/book',
     '--provenance=false',
     '--load',
-    '--iidfile',
-    '/tmp/b/i',
     '/tmp/b/source',
   ]);
 });
