@@ -85,6 +85,11 @@ const imagesIn = ({ json }: { json: Record<string, unknown> }) => json['images']
 const trials = async () => (await engine.docker(['ps', '-aq', '--filter', 'label=bookops.smoke-test-until'])).trim();
 const puts = () => registry.requests(new RegExp(`"PUT /v2/${owner}/.*/manifests/`));
 let told: Told[] = [];
+// the engine and its images outlive this process
+test.after(async () => {
+  const left = await engine.docker(['images', '--quiet', '--filter', `reference=${here}/${owner}/*`]);
+  await engine.tryDocker(['rmi', '--force', ...new Set(left.split('\n'))]);
+});
 
 test('a plan asks the registry and builds nothing', async () => {
   const said = await build(0, '--plan');
