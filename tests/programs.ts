@@ -27,6 +27,11 @@ export const forUnitAndTask = {
   memcached: 'memcached',
   // a library has no program: what reads metrics as Prometheus does
   '../lib/python3/dist-packages/prometheus_client': 'python3-prometheus-client',
+  // the double of Writebook: Active Record, Active Storage and SQLite for it
+  ruby: 'ruby',
+  '../share/doc/ruby-railties': 'ruby-railties',
+  '../share/doc/ruby-activestorage': 'ruby-activestorage',
+  '../share/doc/ruby-sqlite3': 'ruby-sqlite3',
   pg_createcluster: 'postgresql',
   psql: 'postgresql-client',
   // what renders Markdown as Writebook and GitHub do

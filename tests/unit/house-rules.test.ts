@@ -39,7 +39,7 @@ const rooms = [
   ['tasks'],
   ['doctor', 'recover'],
   ['instance'],
-  ['backup', 'seed'],
+  ['backup', 'seed', 'writebook'],
   ['deploy'],
   ['task'],
   ['config'],

@@ -1,0 +1,169 @@
+// One file of the folder as a page of a book: its title, its kind, and the places in its text that lead to other files.
+import { posix } from 'node:path';
+import { readChapter, type ChapterFields } from '../markdown/front-matter.ts';
+import type { Kind } from './content.ts';
+import type { Image } from './image.ts';
+import { references, type Reference } from './references.ts';
+
+/** A body is text and the places in it that mean something else in the application; `as` is what stands there in the file. */
+export type Piece = string | { to: string; rest: string; as: string } | { image: string; rest: string; as: string };
+
+export type Chapter = {
+  /** Below the folder, `03-part-two/01-dawn.md`; a folder without a `_section.md` is a section by its own name, `03-part-two/`. */
+  path: string;
+  kind: Kind;
+  title: string;
+  theme: string | null;
+  caption: string | null;
+  pieces: Piece[];
+  /** A picture's own. */
+  image: Image | undefined;
+};
+
+/** Those that stop were found before anything was written. `line` is undefined when it is about the whole file. */
+export type Problem = {
+  path: string;
+  line: number | undefined;
+  says: string;
+  /** 'written': only a page that is written, for what stands in the application already is as it is. */
+  stops: boolean | 'written';
+};
+
+/** The first lines of a section's folder. */
+export const sectionFile = '_section.md';
+
+type Reading = {
+  paths: Set<string>;
+  images: Map<string, Image>;
+  imageAt: (path: string) => Promise<Image | string>;
+  problems: Problem[];
+};
+
+export async function chapterOf(path: string, text: string, reading: Reading): Promise<Chapter | undefined> {
+  const { fields, body: rest, bodyLine, problems } = readChapter(text);
+  for (const one of problems) reading.problems.push({ path, line: one.line, says: one.text, stops: true });
+  const { body, lines } = behindBlank(text === rest ? '' : text, rest);
+  const kind = fields.class ?? (isSectionFile(path) ? 'Section' : 'Page');
+  const title = titleOf(path, kind, fields, body);
+  const chapter = { path, kind, title, theme: null, caption: null, image: undefined };
+  const stop = (line: number | undefined, says: string) =>
+    reading.problems.push({ path, line, says, stops: true }) as unknown as undefined;
+
+  if (fields.theme !== undefined && kind !== 'Section') return stop(undefined, 'only a section has a theme');
+  if (fields.caption !== undefined && kind !== 'Picture') return stop(undefined, 'only a picture has a caption');
+  if (kind === 'Section')
+    return { ...chapter, theme: fields.theme || null, pieces: [body.trim() === '' ? title : body] };
+  const pieces: Piece[] = [];
+  let at = 0;
+  const found = references(body);
+  for (const one of found) {
+    const piece = await pieceOf(path, one, bodyLine + lines - 1, reading);
+    if (!piece) continue;
+    pieces.push(body.slice(at, one.start), piece);
+    at = one.end;
+  }
+  pieces.push(body.slice(at));
+  if (kind === 'Page') return { ...chapter, pieces: pieces.filter(piece => piece !== '') };
+
+  const pictures = pieces.flatMap(piece => (typeof piece === 'object' && 'image' in piece ? [piece.image] : []));
+  const [key = ''] = pictures;
+  const image = reading.images.get(key);
+  if (!image || pictures.length > 1 || !/^\s*!\[[^\]]*\]\([^)]*(?:\([^)]*\)[^)]*)*\)\s*$/.test(body))
+    return stop(bodyLine + lines, 'a picture has one image in its text, ![](images/name.jpg), and nothing else');
+  return { ...chapter, caption: fields.caption ?? (found[0]?.alt || null), pieces: [], image };
+}
+
+/** Of the front matter, else the first heading, else the name of the file, or of the folder that a `_section.md` is about. */
+export function titleOf(path: string, kind: Kind, fields: ChapterFields, body: string): string {
+  const name = isSectionFile(path) ? posix.basename(posix.dirname(path)) : posix.basename(path);
+  return fields.title ?? (kind === 'Picture' ? undefined : headingOf(body)) ?? titleFromName(name);
+}
+
+function isSectionFile(path: string): boolean {
+  return path.endsWith(`/${sectionFile}`);
+}
+
+/** One blank line behind the front matter belongs to neither. */
+export function behindBlank(head: string, body: string): { body: string; lines: number } {
+  const blank = head === '' ? '' : (/^\r?\n/.exec(body)?.[0] ?? '');
+  return { body: body.slice(blank.length), lines: blank ? 1 : 0 };
+}
+
+/** undefined: it stays as it is written. */
+async function pieceOf(
+  path: string,
+  { isImage, destination, line, alt }: Reference,
+  above: number,
+  { paths, images, imageAt, problems }: Reading,
+): Promise<Piece | undefined> {
+  if (/^(?:[a-z][a-z\d+.-]*:|\/|#|$)/i.test(destination)) return undefined;
+  const say = (says: string, stops: Problem['stops']) => void problems.push({ path, line: above + line, says, stops });
+  const [bare = ''] = /^[^?#]*/.exec(destination) ?? [];
+  const rest = destination.slice(bare.length);
+  const plain = bare.replaceAll(/\\([!-/:-@[-`{-~])/g, '$1');
+  const isPicture = isImage || /\.(?:png|jpe?g|gif|webp)$/i.test(plain);
+  for (const name of new Set([plain, decoded(plain)])) {
+    const to = posix.normalize(posix.join(posix.dirname(path), name));
+    if (to === '..' || to.startsWith('../') || name.includes('\0'))
+      return say(`${JSON.stringify(destination)} leads out of the folder`, 'written');
+    if (paths.has(to)) return { to, rest, as: destination };
+    if (!isPicture) continue;
+    const image = await imageAt(to);
+    if (image === 'is missing') continue;
+    if (typeof image === 'string') return say(`${to} ${image}`, true);
+    if (isImage && /["<]/.test(alt)) say('a quote or < in the text of an image breaks the page in Writebook', false);
+    images.set(image.path, image);
+    return { image: image.path, rest, as: destination };
+  }
+  if (isPicture) return say(`the image ${JSON.stringify(destination)} is missing`, 'written');
+  return say(`${JSON.stringify(destination)} is no chapter of this folder, so the link stays as it is`, false);
+}
+
+/** `03-part-two.md` → `part two` */
+function titleFromName(name: string): string {
+  const bare = name.replace(/\.md$/i, '').replace(/^\d+[-_. ]+/, '');
+  return bare.replaceAll(/[-_]+/g, ' ').trim() || name;
+}
+
+export function sectionOf(path: string): Chapter {
+  const title = titleFromName(posix.basename(path));
+  return { path, kind: 'Section', title, theme: null, caption: null, pieces: [title], image: undefined };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** The first heading of a text, outside of code. */
+function headingOf(body: string): string | undefined {
+  let fence = '';
+  for (const line of body.split(/\r?\n/, 2000)) {
+    const mark = /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1];
+    if (mark && !fence) fence = mark;
+    else if (mark?.startsWith(fence)) fence = '';
+    else if (!fence) {
+      const heading = /^ {0,3}#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$/.exec(line)?.[1];
+      if (heading) return heading.replaceAll(/[*_`]+/g, '').trim() || undefined;
+    }
+  }
+  return undefined;
+}
+
+/** The text with the application's addresses in it; `address` is undefined for what it does not know yet. */
+export function written(
+  pieces: readonly Piece[],
+  address: (piece: Exclude<Piece, string>) => string | undefined,
+): { text: string; complete: boolean } {
+  let complete = true;
+  const text = pieces.map(piece => {
+    if (typeof piece === 'string') return piece;
+    const found = address(piece);
+    if (found === undefined) complete = false;
+    return found === undefined ? piece.as : found + piece.rest;
+  });
+  return { text: text.join(''), complete };
+}

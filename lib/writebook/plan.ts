@@ -1,0 +1,150 @@
+// Decides what an import does to each page, from the folder, the book and the record of what was last written; it changes nothing.
+import { written, type Chapter, type Piece, type Problem } from './chapter.ts';
+import {
+  bodySum,
+  differing,
+  type BookName,
+  type BookState,
+  type Content,
+  type Entry,
+  type ImportRecord,
+  type Leaf,
+  type Part,
+  type Upload,
+} from './content.ts';
+import type { Folder } from './folder.ts';
+import type { Image } from './image.ts';
+import { matchLeaves } from './match.ts';
+import { movesTo, type Move } from './order.ts';
+
+/** `trash`: pages whose file is gone. `take`: whose text wins where both sides changed. */
+export type ImportChoices = { trash: boolean; take: 'ours' | 'theirs' | undefined };
+
+/**
+ * One page. 'edited': only in the browser, so it stays. 'conflict': on both sides. 'left': its file is gone.
+ * 'foreign': it never had one.
+ */
+export type Decision =
+  | { does: 'create'; path: string; chapter: Chapter }
+  | { does: 'untouched'; path: string; leaf: Leaf; chapter: Chapter }
+  | { does: 'update' | 'edited' | 'conflict'; path: string; leaf: Leaf; chapter: Chapter; changes: Change[] }
+  | { does: 'trash' | 'left' | 'foreign'; path: string; leaf: Leaf };
+
+type Change = Part | 'trashed';
+
+export type ImportPlan = {
+  /** Chapters in the folder's order, then what has no file. */
+  decisions: Decision[];
+  moves: Move[];
+  /** What is known of the book before the plan is carried out: file → leaf. */
+  files: Record<string, Entry>;
+  problems: Problem[];
+};
+
+/** For a book that is not there yet: everything is created. */
+export const noBook: BookState = {
+  book: { id: 0, title: '', slug: '' },
+  leaves: [],
+  uploads: [],
+  record: { serial: 0, files: {} },
+  seal: '',
+};
+
+export function planImport(folder: Folder, state: BookState, mirror: ImportRecord, choices: ImportChoices): ImportPlan {
+  const { entries, leafOf, problems } = matchLeaves(folder, state, mirror);
+  const address = addresses(state, folder, leafOf);
+  const decisions: Decision[] = [];
+  const files: Record<string, Entry> = {};
+  for (const chapter of folder.chapters) {
+    const { path } = chapter;
+    const leaf = leafOf.get(path);
+    if (!leaf) {
+      decisions.push({ does: 'create', path, chapter });
+      continue;
+    }
+    const entry = entries.get(leaf.id);
+    const decision = decide(chapter, leaf, entry, wantedOf(chapter, leaf, address), choices);
+    decisions.push(decision);
+    if (decision.does === 'untouched') files[path] = entryOf(leaf);
+    else if (entry) files[path] = entry;
+  }
+
+  const claimed = new Set([...leafOf.values()].map(leaf => leaf.id));
+  for (const leaf of state.leaves) {
+    if (!leaf.active || claimed.has(leaf.id)) continue;
+    const entry = entries.get(leaf.id);
+    const path = entry?.path ?? `${leaf.id}`;
+    const does = !entry ? 'foreign' : choices.trash && !differing(leaf, entry).length ? 'trash' : 'left';
+    decisions.push({ does, path, leaf });
+    if (entry && does === 'left') files[path] = entry;
+  }
+  const written = new Set(decisions.flatMap(one => (/create|update/.test(one.does) ? [one.path] : [])));
+  return {
+    decisions,
+    moves: movesTo(decisions, state.leaves),
+    files,
+    problems: [...folder.problems, ...problems].map(one =>
+      one.stops === 'written' ? { ...one, stops: written.has(one.path) } : one,
+    ),
+  };
+}
+
+/** What a file makes of its leaf; `body` is undefined while a link or an image in it has no address yet. */
+type Wanted = Omit<Content, 'body'> & { body: string | undefined };
+
+type Address = (piece: Exclude<Piece, string>) => string | undefined;
+
+function wantedOf(chapter: Chapter, leaf: Leaf, address: Address): Wanted {
+  const { kind, title, theme, caption, image } = chapter;
+  const { text, complete } = written(chapter.pieces, address);
+  // the application shows a section without a text by its title
+  const isBare = kind === 'Section' && text === title && leaf.body === bodySum('');
+  const body = isBare ? leaf.body : complete ? bodySum(text) : undefined;
+  return { kind, title, theme, caption, image: image?.md5 ?? null, body };
+}
+
+function decide(
+  chapter: Chapter,
+  leaf: Leaf,
+  entry: Entry | undefined,
+  wanted: Wanted,
+  { take }: ImportChoices,
+): Decision {
+  const { path } = chapter;
+  const from = (content: Content): Part[] => differing({ ...wanted, body: wanted.body ?? '' }, content);
+  const changes: Change[] = leaf.active ? from(leaf) : ['trashed'];
+  const about = { path, leaf, chapter, changes };
+  if (!changes.length) return { does: 'untouched', path, leaf, chapter };
+  const inBrowser = !leaf.active || !entry || differing(leaf, entry).length > 0;
+  if (!inBrowser) return { does: 'update', ...about };
+  const inFolder = !entry || from(entry).length > 0;
+  if (take === 'ours' && (inFolder || !leaf.active)) return { does: 'update', ...about };
+  return { does: inFolder && take !== 'theirs' ? 'conflict' : 'edited', ...about };
+}
+
+function entryOf({ id, made, kind, title, body, theme, caption, image }: Leaf): Entry {
+  return { kind, title, body, theme, caption, image, leaf: id, made };
+}
+
+/** The addresses that links and images have in the application now. */
+function addresses({ book, uploads }: BookState, { chapters, images }: Folder, leafOf: Map<string, Leaf>): Address {
+  const titles = new Map(chapters.map(chapter => [chapter.path, chapter.title]));
+  const byPath = new Map([...images].map(([path, image]) => [path, uploadOf(image, uploads)]));
+  return piece => {
+    if ('image' in piece) {
+      const upload = byPath.get(piece.image);
+      return upload && `/u/${upload.slug}`;
+    }
+    const leaf = leafOf.get(piece.to);
+    return leaf && leaf.title === titles.get(piece.to) ? leafAddress(book, leaf) : undefined;
+  };
+}
+
+export function leafAddress(book: BookName, { id, slug }: Pick<Leaf, 'id' | 'slug'>): string {
+  return `/${book.id}/${book.slug}/${id}/${slug}`;
+}
+
+/** The same bytes under the same name, or an export of it, whose name is the slug. */
+export function uploadOf({ md5, name }: Image, uploads: readonly Upload[]): Upload | undefined {
+  return uploads.find(upload => upload.md5 === md5 && (upload.slug === name || upload.name === name));
+}

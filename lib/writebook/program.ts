@@ -1,0 +1,96 @@
+// Runs the Ruby program once where the application runs: one bundle on its standard input, marked lines on its standard output.
+import { readFileSync } from 'node:fs';
+import { Readable, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import type { GenericSchema, InferOutput } from 'valibot';
+import { Failure } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import { stream } from '../host/stream.ts';
+import type { Release } from '../release/release.ts';
+import { runtimeOf } from '../runtime/runtime-of.ts';
+import { targetName, taskCommand } from '../target/command.ts';
+import type { Target } from '../target/target.ts';
+import { markedLines, parsed } from './answers.ts';
+import { bundle } from './bundle.ts';
+import type { Image } from './image.ts';
+
+const unpackAndRun = readFileSync(new URL('./run.sh', import.meta.url), 'utf8');
+
+/** Where the application runs. */
+export type Application = { target: Target; host: Host; release: Release; signal: AbortSignal };
+
+type Hearing = {
+  /** One page was written; its file. */
+  did?: (what: string, path: string) => void;
+  /** Some bytes of a file that is handed out. */
+  piece?: (file: number, bytes: Buffer) => Promise<void>;
+};
+
+/**
+ * Boots the application once (some 4 s for Writebook). @throws Failure 1 when it does not run, or refuses the request;
+ * what it had written by then stays, and the record says so.
+ */
+export async function runProgram<T extends GenericSchema>(
+  { target, host, release, signal }: Application,
+  request: object,
+  schema: T,
+  { images = [], did, piece }: Hearing & { images?: readonly Image[] } = {},
+): Promise<InferOutput<T>> {
+  const runtime = runtimeOf(target);
+  const answers: string[] = [];
+  const stops: string[] = [];
+  const [log, complaints] = [ends(), ends()];
+  const output = markedLines(async (kind, value) => {
+    if (kind === 'answer') answers.push(value);
+    else if (kind === 'stop') stops.push(value);
+    else if (kind === 'did') tell(value, did);
+    else if (kind === 'piece') {
+      const at = value.indexOf(' ');
+      await piece?.(Number(value.slice(0, at)), Buffer.from(value.slice(at + 1), 'base64'));
+    }
+  }, log.add);
+  const errors = markedLines(() => {}, complaints.add);
+  // A file that cannot be read must end the program there: it would wait for the rest.
+  const broken = new AbortController();
+  const input = Readable.from(bundle(request, images));
+  input.once('error', error => broken.abort(error));
+  const code = await stream(host, runtime.exec(release, ['sh', '-c', unpackAndRun], false, undefined), {
+    input,
+    output,
+    errors,
+    signal: AbortSignal.any([signal, broken.signal]),
+    appUser: runtime.appUser,
+  });
+  for (const sink of [output, errors]) await ended(sink);
+  const [answer] = answers;
+  if (code === 0 && answer !== undefined) return parsed(schema, answer);
+  throw failed(target, code, stops, complaints.lines.length ? complaints.lines : log.lines);
+}
+
+function tell(value: string, did: Hearing['did']): void {
+  const told: unknown = JSON.parse(value);
+  if (typeof told !== 'object' || !told || !('do' in told) || !('path' in told)) return;
+  did?.(String(told.do), String(told.path));
+}
+
+/** The first lines and the last: what went wrong stands above the trace of Ruby, which can be long. */
+function ends(): { lines: string[]; add: (line: string) => void } {
+  const lines: string[] = [];
+  return { lines, add: line => void lines.splice(5, lines.length, ...lines.slice(5).slice(-9), line) };
+}
+
+async function ended(sink: Writable): Promise<void> {
+  sink.end();
+  await finished(sink);
+}
+
+function failed(target: Target, code: number, stops: string[], log: string[]): Failure {
+  const name = targetName(target);
+  const stop = stops.map(one => JSON.parse(one) as { message: string })[0];
+  if (stop) return new Failure(1, `${name}: ${stop.message}`);
+  const says = log.find(line => /Error|error|no program|not running|No such/.test(line)) ?? log.at(-1);
+  return new Failure(1, `the program did not run in ${name}: ${says ?? `it exited with ${code}`}`, {
+    detail: log.join('\n'),
+    advice: `${taskCommand('status', target)} says whether the application runs; it has to be Writebook, with bin/rails`,
+  });
+}

@@ -1,0 +1,124 @@
+// Shows what an import does, for people and for programs.
+import { targetName, type TargetName } from '../target/command.ts';
+import { difference } from '../report/difference.ts';
+import type { Report } from '../report/report.ts';
+import { written } from './chapter.ts';
+import type { BookName } from './content.ts';
+import { leafAddress, uploadOf, type Decision, type ImportPlan } from './plan.ts';
+import type { BookState } from './content.ts';
+import type { Folder } from './folder.ts';
+import type { Problem } from './chapter.ts';
+
+const marks: Record<Decision['does'], string> = {
+  create: '+',
+  update: '~',
+  trash: '-',
+  conflict: '✖',
+  edited: '!',
+  left: '!',
+  foreign: ' ',
+  untouched: ' ',
+};
+
+const says: Record<Decision['does'], string> = {
+  create: 'created',
+  update: 'updated',
+  trash: 'into the trash',
+  conflict: 'changed here and in the browser',
+  edited: 'edited in the browser, stays so',
+  left: 'its file is gone, stays (--trash)',
+  foreign: 'only in the book, stays',
+  untouched: 'unchanged',
+};
+
+/** Every page that is not simply unchanged, and one line with how many there are of each kind. */
+export function planText({ decisions, moves, problems }: ImportPlan, { table, paint }: Report): string {
+  const colour: Partial<Record<Decision['does'], (text: string) => string>> = {
+    create: paint.green,
+    trash: paint.red,
+    conflict: paint.red,
+    edited: paint.yellow,
+  };
+  const moved = new Set(moves.map(move => String(move.leaf)));
+  const isMoved = (one: Decision) => one.does !== 'create' && 'leaf' in one && moved.has(String(one.leaf.id));
+  const shown = decisions.filter(one => (one.does !== 'untouched' && one.does !== 'foreign') || isMoved(one));
+  const rows = shown.map(one => [
+    (colour[one.does] ?? ((text: string) => text))(marks[one.does]),
+    one.path,
+    [one.does === 'untouched' ? '' : says[one.does], changesOf(one), isMoved(one) ? 'moved' : '']
+      .filter(Boolean)
+      .join(', '),
+  ]);
+  const told = problems.filter(one => !one.stops).map(one => `${paint.yellow('!')} ${problemText(one)}`);
+  return [...(rows.length ? [table(rows)] : []), ...told, counted(decisions, moves.length)].join('\n');
+}
+
+/** `3 created, 1 moved, 296 unchanged` */
+export function counted(decisions: readonly Decision[], moves: number): string {
+  const counts = new Map<string, number>();
+  for (const { does } of decisions) counts.set(says[does], (counts.get(says[does]) ?? 0) + 1);
+  if (moves) counts.set('moved', moves);
+  const words = [...Object.values(says), 'moved'].flatMap(what => (counts.has(what) ? [`${counts.get(what)} ${what}`] : []));
+  return words.join(' · ') || 'the folder has no chapters';
+}
+
+/** `content/03-dawn.md:12: the image "x.png" is missing` */
+export function problemText({ path, line, says: text }: Problem): string {
+  return `${path}${line === undefined ? '' : `:${line}`}: ${text}`;
+}
+
+/** What stands in the folder and in the browser, for each page that differs there. */
+export function browserDifferences(
+  { decisions }: ImportPlan,
+  { book, uploads, leaves }: BookState,
+  { images }: Folder,
+): { path: string; leaf: number; does: string; difference: string }[] {
+  const byPath = new Map(decisions.flatMap(one => ('leaf' in one ? [[one.path, one.leaf] as const] : [])));
+  return decisions.flatMap(one => {
+    if (one.does !== 'conflict' && one.does !== 'edited') return [];
+    const { leaf, chapter, path, does } = one;
+    const { text } = written(chapter.pieces, piece => {
+      if ('image' in piece) {
+        const image = images.get(piece.image);
+        const upload = image && uploadOf(image, uploads);
+        return upload && `/u/${upload.slug}`;
+      }
+      const to = byPath.get(piece.to);
+      return to && leafAddress(book, to);
+    });
+    const headOf = (is: { title: string; theme: string | null; caption: string | null }) =>
+      (['title', 'theme', 'caption'] as const).flatMap(key => (is[key] === null ? [] : [`${key}: ${is[key]}\n`])).join('');
+    const known = leaves.find(other => other.id === leaf.id)?.text;
+    const browser = leaf.active ? `${headOf(leaf)}\n${known ?? text}` : '';
+    const names = { before: `${path} in the folder`, after: `${path} in the browser` };
+    return [{ path, leaf: leaf.id, does, difference: difference(`${headOf(chapter)}\n${text}`, browser, path, names) }];
+  });
+}
+
+function changesOf(one: Decision): string {
+  return 'changes' in one ? one.changes.map(part => (part === 'body' ? 'text' : part)).join(', ') : '';
+}
+
+/** The same for programs; pages that stay as they are only as a number. */
+export function planJson(target: TargetName, book: BookName | null, { decisions, moves, problems }: ImportPlan) {
+  return {
+    app: target.app,
+    environment: target.environment,
+    book,
+    pages: decisions
+      .filter(one => one.does !== 'untouched')
+      .map(one => ({
+        path: one.path,
+        does: one.does,
+        ...('leaf' in one ? { leaf: one.leaf.id, title: one.leaf.title } : { title: one.chapter.title }),
+        ...('changes' in one ? { changes: one.changes } : {}),
+      })),
+    moves,
+    untouched: decisions.filter(one => one.does === 'untouched').length,
+    notes: problems.filter(one => !one.stops),
+  };
+}
+
+export function bookText(target: TargetName, { id, title }: BookName): string {
+  return `“${title}” (book ${id}) of ${targetName(target)}`;
+}

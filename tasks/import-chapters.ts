@@ -1,0 +1,103 @@
+// Brings a folder of Markdown into a book of Writebook: creates, updates and moves pages, and never overwrites what the browser changed.
+import { resolve } from 'node:path';
+import { askFacts } from '../lib/deploy/ask-facts.ts';
+import { Failure } from '../lib/errors.ts';
+import { servingOrRefuse } from '../lib/release/serving.ts';
+import { doItem } from '../lib/report/items.ts';
+import { taskCommand } from '../lib/target/command.ts';
+import { task } from '../lib/task/task.ts';
+import { applyPlan, writesOf } from '../lib/writebook/apply.ts';
+import { findBook } from '../lib/writebook/find-book.ts';
+import { readFolder } from '../lib/writebook/folder.ts';
+import { noBook, planImport } from '../lib/writebook/plan.ts';
+import { pullEdits } from '../lib/writebook/pull.ts';
+import { readRecord, writeRecord } from '../lib/writebook/record-file.ts';
+import { refuseConflicts, refuseProblems } from '../lib/writebook/refuse.ts';
+import { bookText, browserDifferences, counted, planJson, planText } from '../lib/writebook/show-plan.ts';
+
+export default task(import.meta.url, {
+  about: 'Bring a folder of Markdown into a book of Writebook; what was edited in the browser is never overwritten',
+  examples: [
+    'npx tsx tasks/import-chapters.ts content --env production --book "Field Guide" --plan',
+    'npx tsx tasks/import-chapters.ts content --env production --book 2',
+    'npx tsx tasks/import-chapters.ts content --env staging --book "Field Guide" --create',
+    'npx tsx tasks/import-chapters.ts content --env production --book 2 --pull',
+  ],
+  positionals: [{ name: 'folder', about: 'the folder with the chapters: 01-first.md, 02-second.md …', required: true }],
+  changes: true,
+  args: {
+    book: { type: 'string', value: 'name', about: 'the book: its number, slug or exact title' },
+    create: { type: 'boolean', about: 'make a book of that title when there is none; administrators may write in it' },
+    trash: { type: 'boolean', about: 'pages of earlier imports whose file is gone go into the trash' },
+    take: {
+      type: 'string',
+      choices: ['ours', 'theirs'],
+      about: 'for pages changed on both sides: ours, the folder’s text; theirs, with --pull, the browser’s',
+    },
+    pull: { type: 'boolean', about: 'bring what the browser changed into the folder, and change nothing in the book' },
+  },
+
+  async run(context) {
+    const { args, positionals, report, signal } = context;
+    const { book: name, take, pull, trash, create } = args;
+    if (name === undefined) throw new Failure(2, '--book is missing: which book?', { advice: 'add --book <name>' });
+    if (take === 'theirs' && !pull)
+      throw new Failure(2, '--take theirs writes into the folder', { advice: 'add --pull' });
+
+    // Pre-flight. No impact yet.
+    const path = resolve(context.folder, positionals[0] ?? '.');
+    const folder = await readFolder(path);
+    refuseProblems(folder.problems.filter(one => one.stops === true));
+    const target = await context.target();
+    const host = await context.connect(target.host);
+    const release = servingOrRefuse(target, await askFacts(host, target), 1);
+    const application = { target, host, release, signal };
+    const found = await doItem(report, 'Read the book', () => findBook(application, name, create));
+    const state = found ?? noBook;
+    const mirror = await readRecord(path, target, state.book.id);
+    const plan = planImport(folder, state, mirror, { trash, take });
+    refuseProblems(plan.problems.filter(one => one.stops === true));
+    const differences = browserDifferences(plan, state, folder);
+    const json = { ...planJson(target, found?.book ?? null, plan), differences };
+    const title = found ? bookText(target, state.book) : `a new book “${name}”`;
+    const diffs = differences.map(one => one.difference).filter(Boolean);
+    if (args.plan) return { text: [title, planText(plan, report), ...diffs].join('\n'), json };
+    refuseConflicts(plan, diffs);
+
+    if (pull) {
+      const pulled = await doItem(report, 'Bring edits into the folder', () =>
+        pullEdits(application, plan, folder, path, name),
+      );
+      const text = pulled.files.map(file => `~ ${file}`).join('\n') || `${title} has no edits for the folder`;
+      for (const one of pulled.byHand) report.warn(`${one.path}: ${one.says}`);
+      return { text, json: { ...json, pulled: pulled.files, byHand: pulled.byHand } };
+    }
+
+    // Let’s go.
+    const writes = writesOf(plan);
+    for (const one of plan.problems) if (!one.stops) report.warn(`${one.path}:${one.line ?? 1}: ${one.says}`);
+    const shown = counted(plan.decisions, plan.moves.length);
+    if (!writes) {
+      if (found) await writeRecord(path, target, state.book.id, { serial: state.record.serial, files: plan.files });
+      return { text: `${title}: ${shown}`, json: { ...json, written: 0 } };
+    }
+    let done = 0;
+    const wanted = { name, make: found ? undefined : name, waitSeconds: args.wait ?? 0 };
+    const applied = await doItem(report, `Write ${writes} changes`, say =>
+      applyPlan(application, plan, state, folder.images, wanted, (what, file) => {
+        done++;
+        say(`${what} ${file}`);
+      }),
+    );
+    await writeRecord(path, target, applied.book.id, applied.record);
+    if (applied.skipped.length)
+      throw new Failure(1, `${applied.skipped.length} pages were edited in the browser meanwhile, and stay as they are`, {
+        detail: applied.skipped.join('\n'),
+        advice: `${taskCommand('import-chapters', target)} again; all other pages are written`,
+      });
+    return {
+      text: `${bookText(target, applied.book)}: ${shown}`,
+      json: { ...json, book: applied.book, written: done },
+    };
+  },
+});
