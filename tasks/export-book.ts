@@ -8,9 +8,9 @@ import { doItem } from '../lib/report/items.ts';
 import { nameOf } from '../lib/target/command.ts';
 import { task } from '../lib/task/task.ts';
 import { besides, exportBook, refuseFull } from '../lib/writebook/export.ts';
-import { findBook, noSuchBook } from '../lib/writebook/find-book.ts';
-import { receiveBook } from '../lib/writebook/receive.ts';
-import { bookText } from '../lib/writebook/show-plan.ts';
+import { findBook, noSuchBook } from '../lib/writebook/program/find-book.ts';
+import { receiveBook } from '../lib/writebook/program/receive.ts';
+import { bookText } from '../lib/writebook/import/show-plan.ts';
 
 export default task(import.meta.url, {
   about: 'Write a book of Writebook into a new folder of Markdown, with its images',

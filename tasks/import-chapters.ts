@@ -6,14 +6,14 @@ import { servingOrRefuse } from '../lib/release/serving.ts';
 import { doItem } from '../lib/report/items.ts';
 import { taskCommand } from '../lib/target/command.ts';
 import { task } from '../lib/task/task.ts';
-import { applyPlan, writesOf } from '../lib/writebook/apply.ts';
-import { findBook } from '../lib/writebook/find-book.ts';
-import { readFolder } from '../lib/writebook/folder.ts';
-import { noBook, planImport } from '../lib/writebook/plan.ts';
-import { pullEdits } from '../lib/writebook/pull.ts';
+import { applyPlan, writesOf } from '../lib/writebook/import/apply.ts';
+import { findBook } from '../lib/writebook/program/find-book.ts';
+import { readFolder } from '../lib/writebook/folder/folder.ts';
+import { noBook, planImport } from '../lib/writebook/import/plan.ts';
+import { pullEdits } from '../lib/writebook/import/pull.ts';
 import { readRecord, writeRecord } from '../lib/writebook/record-file.ts';
-import { refuseConflicts, refuseProblems } from '../lib/writebook/refuse.ts';
-import { bookText, browserDifferences, counted, planJson, planText } from '../lib/writebook/show-plan.ts';
+import { refuseConflicts, refuseProblems } from '../lib/writebook/import/refuse.ts';
+import { bookText, browserDifferences, counted, planJson, planText } from '../lib/writebook/import/show-plan.ts';
 
 export default task(import.meta.url, {
   about: 'Bring a folder of Markdown into a book of Writebook; what was edited in the browser is never overwritten',
@@ -91,10 +91,14 @@ export default task(import.meta.url, {
     );
     await writeRecord(path, target, applied.book.id, applied.record);
     if (applied.skipped.length)
-      throw new Failure(1, `${applied.skipped.length} pages were edited in the browser meanwhile, and stay as they are`, {
-        detail: applied.skipped.join('\n'),
-        advice: `${taskCommand('import-chapters', target)} again; all other pages are written`,
-      });
+      throw new Failure(
+        1,
+        `${applied.skipped.length} pages were edited in the browser meanwhile, and stay as they are`,
+        {
+          detail: applied.skipped.join('\n'),
+          advice: `${taskCommand('import-chapters', target)} again; all other pages are written`,
+        },
+      );
     return {
       text: `${bookText(target, applied.book)}: ${shown}`,
       json: { ...json, book: applied.book, written: done },

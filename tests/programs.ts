@@ -28,7 +28,6 @@ export const forUnitAndTask = {
   // a library has no program: what reads metrics as Prometheus does
   '../lib/python3/dist-packages/prometheus_client': 'python3-prometheus-client',
   // the double of Writebook: Active Record, Active Storage and SQLite for it
-  ruby: 'ruby',
   '../share/doc/ruby-railties': 'ruby-railties',
   '../share/doc/ruby-activestorage': 'ruby-activestorage',
   '../share/doc/ruby-sqlite3': 'ruby-sqlite3',

@@ -13,12 +13,12 @@ export type Content = {
   image: string | null;
 };
 
-export type Part = 'title' | 'body' | 'theme' | 'caption' | 'image';
+export type ContentPart = 'title' | 'body' | 'theme' | 'caption' | 'image';
 
-const parts: Part[] = ['title', 'body', 'theme', 'caption', 'image'];
+const parts: ContentPart[] = ['title', 'body', 'theme', 'caption', 'image'];
 
 /** In what two contents differ. */
-export function differing(one: Content, other: Content): Part[] {
+export function differing(one: Content, other: Content): ContentPart[] {
   return parts.filter(part => one[part] !== other[part]);
 }
 

@@ -4,10 +4,10 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { Failure, messageOf } from '../errors.ts';
 import { targetName, type TargetName } from '../target/command.ts';
 import type { BookState, Entry, Leaf } from './content.ts';
-import { readFolder } from './folder.ts';
-import { readImage } from './image.ts';
-import { leafAddress, planImport } from './plan.ts';
-import type { Received } from './receive.ts';
+import { readFolder } from './folder/folder.ts';
+import { readImage } from './folder/image.ts';
+import { leafAddress, planImport } from './import/plan.ts';
+import type { Received } from './program/receive.ts';
 import { writeRecord } from './record-file.ts';
 import { newFile } from './to-folder.ts';
 
@@ -19,7 +19,8 @@ export async function refuseFull(folder: string): Promise<void> {
   });
   if (names.length)
     throw new Failure(2, `${folder} is not empty`, {
-      advice: 'name a new folder; import-chapters --pull brings what the browser changed into a folder that was imported',
+      advice:
+        'name a new folder; import-chapters --pull brings what the browser changed into a folder that was imported',
     });
 }
 
@@ -42,7 +43,9 @@ export async function exportBook(
 ): Promise<Exported> {
   const leaves = state.leaves.filter(leaf => leaf.active);
   const width = Math.max(2, String(leaves.length).length);
-  const names = new Map(leaves.map((leaf, index) => [leaf.id, `${String(index + 1).padStart(width, '0')}-${nameOf(leaf)}`]));
+  const names = new Map(
+    leaves.map((leaf, index) => [leaf.id, `${String(index + 1).padStart(width, '0')}-${nameOf(leaf)}`]),
+  );
   const images = new Map<string, string>();
   const pictures = new Map<number, string>();
   for (const { at, slug, leaf, name } of files) {
@@ -76,13 +79,19 @@ export async function exportBook(
   await chmod(making, 0o755);
   await rmdir(folder).catch(() => {});
   await rename(making, folder).catch((error: unknown) => {
-    throw new Failure(1, `the book of ${targetName(target)} is in ${making}, and not in ${folder}: ${messageOf(error)}`);
+    throw new Failure(
+      1,
+      `the book of ${targetName(target)} is in ${making}, and not in ${folder}: ${messageOf(error)}`,
+    );
   });
   return { pages: leaves.length, images: images.size + pictures.size, differs: [...new Set(differs)] };
 }
 
 function nameOf({ slug, kind }: Leaf): string {
-  const plain = slug.replaceAll(/[^a-z\d-]+/g, '-').slice(0, 60).replaceAll(/^-+|-+$/g, '');
+  const plain = slug
+    .replaceAll(/[^a-z\d-]+/g, '-')
+    .slice(0, 60)
+    .replaceAll(/^-+|-+$/g, '');
   return plain || kind.toLowerCase();
 }
 
@@ -94,4 +103,3 @@ function fileName(slug: string): string {
 function extensionOf(name: string): string {
   return /\.[a-z\d]{1,8}$/i.exec(name)?.[0].toLowerCase() ?? '';
 }
-

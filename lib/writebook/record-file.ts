@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Failure, messageOf } from '../errors.ts';
 import type { TargetName } from '../target/command.ts';
-import { parsed, recordSchema } from './answers.ts';
+import { parsed, recordSchema } from './program/answers.ts';
 import type { Entry, ImportRecord } from './content.ts';
 
 function recordPath(folder: string, { app, environment }: TargetName, book: number): string {

@@ -1,15 +1,20 @@
 // Turns a page of the book into a file of the folder: addresses of the application become paths, the rest stays byte for byte.
 import { posix } from 'node:path';
 import { readChapter, writeChapter, type ChapterFields } from '../markdown/front-matter.ts';
-import { behindBlank, titleOf, type Chapter } from './chapter.ts';
+import { behindBlank, chapterTitle, type BookChapter } from './folder/chapter.ts';
 import type { Leaf } from './content.ts';
-import { references } from './references.ts';
+import { references } from './folder/references.ts';
 
 /** Where things lie in the folder: an image by its slug in `/u/…`, a chapter by its whole address. */
-export type Places = { images: ReadonlyMap<string, string>; chapters: ReadonlyMap<string, string> };
+export type FolderPlaces = { images: ReadonlyMap<string, string>; chapters: ReadonlyMap<string, string> };
 
 /** @param before the chapter as it was, whose way to write a path is kept */
-export function localText(text: string, path: string, { images, chapters }: Places, before?: Chapter): string {
+export function localText(
+  text: string,
+  path: string,
+  { images, chapters }: FolderPlaces,
+  before?: BookChapter,
+): string {
   const typed = new Map(
     before?.pieces.flatMap(piece =>
       typeof piece === 'string' ? [] : [['image' in piece ? piece.image : piece.to, piece] as const],
@@ -32,11 +37,15 @@ export function localText(text: string, path: string, { images, chapters }: Plac
 
 /** A path that every reader of Markdown takes for one. */
 function encoded(path: string): string {
-  return path.split('/').map(encodeURIComponent).join('/').replaceAll(/[()!*']/g, found => `%${found.charCodeAt(0).toString(16)}`);
+  return path
+    .split('/')
+    .map(encodeURIComponent)
+    .join('/')
+    .replaceAll(/[()!*']/g, found => `%${found.charCodeAt(0).toString(16)}`);
 }
 
 /** A new file. `image`: where a picture's image lies. */
-export function newFile(leaf: Leaf, path: string, places: Places, image: string | undefined): string {
+export function newFile(leaf: Leaf, path: string, places: FolderPlaces, image: string | undefined): string {
   const fields: ChapterFields = { title: leaf.title };
   if (leaf.kind !== 'Page') fields.class = leaf.kind;
   if (leaf.theme !== null) fields.theme = leaf.theme;
@@ -50,19 +59,22 @@ export function newFile(leaf: Leaf, path: string, places: Places, image: string 
 }
 
 /** A file as a person wrote it, with what the browser changed in it. */
-export function editedFile(file: string, chapter: Chapter, leaf: Leaf, places: Places): string {
+export function editedFile(file: string, chapter: BookChapter, leaf: Leaf, places: FolderPlaces): string {
   const old = readChapter(file);
   const { body: was, lines } = behindBlank(old.head, old.body);
   const text = leaf.text ?? '';
   const body = { Page: () => localText(text, chapter.path, places, chapter), Section: () => text, Picture: () => was };
   const now = body[leaf.kind]();
   const fields: ChapterFields = { ...old.fields };
-  if (titleOf(chapter.path, leaf.kind, fields, now) !== leaf.title) fields.title = leaf.title;
+  if (chapterTitle(chapter.path, leaf.kind, fields, now) !== leaf.title) fields.title = leaf.title;
   if (leaf.theme !== chapter.theme) set(fields, 'theme', leaf.theme);
   if (leaf.caption !== chapter.caption) set(fields, 'caption', leaf.caption);
   const hasHead = old.head !== '' || Object.keys(fields).length > 0;
   const blank = hasHead && (lines > 0 || old.head === '' || /^\r?\n/.test(now)) ? '\n' : '';
-  return writeChapter({ head: old.head, body: (lines > 0 ? old.body.slice(0, old.body.length - was.length) : blank) + now }, fields);
+  return writeChapter(
+    { head: old.head, body: (lines > 0 ? old.body.slice(0, old.body.length - was.length) : blank) + now },
+    fields,
+  );
 }
 
 function set(fields: ChapterFields, key: 'theme' | 'caption', value: string | null): void {

@@ -50,13 +50,13 @@ test('every page, picture and section is there, and importing them changes nothi
   const { code, json, stderr } = await book.json('export-book', ['one', '--book', 'B']);
   assert.is(code, 0, stderr);
   assert.equal(json['differs'], []);
-  assert.equal([json['pages'], json['images']], [25, 2]);
+  assert.equal([json.pages, json['images']], [25, 2]);
   const one = filesBelow(join(book.folder, 'one'));
   assert.match(one['01-t-3-plain.md'] ?? '', '---\ntitle: T 3 plain\n---\n\n\n\nblank lines first\n');
   const before = rows();
   const back = await book.json('import-chapters', ['one', '--book', 'B', '--trash']);
   assert.is(back.code, 0, back.stderr);
-  assert.equal([back.json['pages'], back.json['moves'], back.json['written']], [[], [], 0]);
+  assert.equal([back.json.pages, back.json['moves'], back.json.written], [[], [], 0]);
   assert.is(rows(), before);
   assert.equal(filesBelow(join(book.folder, 'one')), one);
 });
@@ -66,11 +66,17 @@ test('as another book, the same folder gives the same texts, and exported again 
   // what stands in the application as it is cannot be written again
   assert.is(made.code, 3, made.stderr);
   assert.match(made.stderr, 'the image "images/nowhere.png" is missing');
-  rmSync(join(book.folder, 'one/11-t-9-plain.md'), { force: true });
+  rmSync(join(book.folder, 'one/10-t-9-plain.md'), { force: true });
   const again = await book.json('import-chapters', ['one', '--book', 'B again', '--create']);
   assert.is(again.code, 0, again.stderr);
   const textOf = (id: number) =>
-    book.pages(id).map(one => [one.kind, one.title, one.text?.replaceAll(/\/u\/[\w-]+/g, '/u/x').replaceAll(/\/\d+\/b(-again)?\/\d+\//g, '//')]);
+    book
+      .pages(id)
+      .map(one => [
+        one.kind,
+        one.title,
+        one.text?.replaceAll(/\/u\/[\w-]+/g, '/u/x').replaceAll(/\/\d+\/b(-again)?\/\d+\//g, '//'),
+      ]);
   const wanted = textOf(1).filter(one => one[1] !== 'T 9 plain' && one[1] !== 'No text' && one[1] !== 'Blank');
   assert.equal(
     textOf(2).filter(one => one[1] !== 'No text' && one[1] !== 'Blank'),

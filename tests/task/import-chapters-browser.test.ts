@@ -11,7 +11,8 @@ book.write({
   '3.md': '# Three\n\nthird ![a](images/a.png)\n',
   'images/a.png': png('a'),
 });
-const importing = (...words: string[]) => book.json('import-chapters', ['content', '--book', 'B', '--create', ...words]);
+const importing = (...words: string[]) =>
+  book.json('import-chapters', ['content', '--book', 'B', '--create', ...words]);
 
 test('the browser’s edit of a page stays when the folder has not changed it, and both are shown when it has', async () => {
   assert.is((await importing()).code, 0);
@@ -23,15 +24,18 @@ test('the browser’s edit of a page stays when the folder has not changed it, a
   const edited = await importing();
   assert.is(edited.code, 0, edited.stderr);
   assert.equal(
-    edited.json['pages'].map((one: { does: string; changes: string[] }) => [one.does, ...one.changes]),
+    edited.json.pages.map((one: { does: string; changes: string[] }) => [one.does, ...one.changes]),
     [
       ['edited', 'body'],
       ['edited', 'title', 'body'],
     ],
   );
-  assert.is(edited.json['written'], 0);
+  assert.is(edited.json.written, 0);
 
-  book.write({ '1.md': '# One\n\nfirst line, better\n\n[two](2.md)\n', '2.md': '---\ntitle: Two\n---\n\nsecond, better\n' });
+  book.write({
+    '1.md': '# One\n\nfirst line, better\n\n[two](2.md)\n',
+    '2.md': '---\ntitle: Two\n---\n\nsecond, better\n',
+  });
   const before = book.pages();
   const refused = await book.run('import-chapters', ['content', '--book', 'B']);
   assert.is(refused.code, 1);
@@ -55,15 +59,18 @@ test('--pull brings edits into the folder, --take says which side of a conflict 
   const { code, json, stderr } = await importing('--pull', '--take', 'theirs');
   assert.is(code, 0, stderr);
   assert.equal(json['pulled'], ['1.md', '3.md']);
-  assert.match(book.read('1.md'), /^# One\n\nFIRST line\n\n\[two\]\(2\.md\)\n!\[n\]\(images\/in-browser-\w{6}\.png\)\n$/);
+  assert.match(
+    book.read('1.md'),
+    /^# One\n\nFIRST line\n\n\[two\]\(2\.md\)\n!\[n\]\(images\/in-browser-\w{6}\.png\)\n$/,
+  );
   assert.match(book.read('3.md'), '---\ntitle: "Three: again"\n---\n\n# Three\n\nthird ![a](images/a.png)\nmore\n');
   const after = await importing();
   assert.is(after.code, 0, after.stderr);
   assert.equal(
-    after.json['pages'].map((one: { path: string; does: string }) => `${one.path} ${one.does}`),
+    after.json.pages.map(one => `${one.path} ${one.does}`),
     ['2.md update'],
   );
-  assert.equal((await importing()).json['pages'], []);
+  assert.equal((await importing()).json.pages, []);
 });
 
 test('--take ours writes the folder’s text, and the browser’s is kept as a revision', async () => {
@@ -81,7 +88,7 @@ test('--take ours writes the folder’s text, and the browser’s is kept as a r
 test('a page that was put into the trash in the browser is not made again', async () => {
   book.ruby('Book.first.leaves.positioned.third.trashed!');
   const { code, json } = await importing();
-  assert.equal([code, json['written'], book.pages().length], [0, 0, 2]);
-  assert.equal(json['pages'][0].changes, ['trashed']);
+  assert.equal([code, json.written, book.pages().length], [0, 0, 2]);
+  assert.equal(json.pages[0]?.changes, ['trashed']);
 });
 test.run();

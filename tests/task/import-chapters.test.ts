@@ -1,7 +1,7 @@
 // A folder of chapters into a book, as a whole program: what arrives, that a second run writes nothing, and what is refused.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeWritebook, png } from '../support/writebook/writebook.ts';
+import { makeWritebook, png, type Answer } from '../support/writebook/writebook.ts';
 
 const book = await makeWritebook();
 test.after(() => book.clean());
@@ -25,7 +25,8 @@ book.write({
   [`${count + 9}-page.md`]: `# Page ${count - 1}\n\nThe last.\n`,
   '1-hostile.md': `---\ntitle: ${JSON.stringify(hostile)}\n---\n\r\nWindows\r\nlines \`#{exit 8}\`\r\n![a](<images/My Photo (1).png>) [on](../content/10-page.md) [10](10-page.md)\r\n`,
   '2-part/_section.md': '---\ntitle: 第二部\ntheme: dark\n---\n\n暗い\n',
-  '2-part/1.md': '---\ntitle: 写真\n---\n\n![b](../images/My%20Photo%20%281%29.png) ![c](../images/写真.png) `![](images/none.png)`',
+  '2-part/1.md':
+    '---\ntitle: 写真\n---\n\n![b](../images/My%20Photo%20%281%29.png) ![c](../images/写真.png) `![](images/none.png)`',
   '3-view.md': '---\nclass: Picture\ncaption: "A “view”: <b>"\n---\n\n![](images/view.gif)\n',
   'images/My Photo (1).png': png('photo'),
   'images/写真.png': png('写真'),
@@ -43,14 +44,14 @@ test('the plan shows what would be made, and makes nothing', async () => {
   book.write({ '1-hostile.md': book.read('1-hostile.md').replace('[on](../content/10-page.md) ', '') });
   const { code, json, stderr } = await importing('--create', '--plan');
   assert.is(code, 0, stderr);
-  assert.is(json['pages'].length, count + 4);
+  assert.is(json.pages.length, count + 4);
   assert.equal(book.rows('SELECT count(*) AS n FROM books'), [{ n: 0 }]);
 });
 
 test('pages, pictures and sections arrive in order, with links and images, without a revision', async () => {
   const { code, json, stderr } = await importing('--create');
   assert.is(code, 0, stderr);
-  assert.is(json['written'], count + 4);
+  assert.is(json.written, count + 4);
   const found = book.pages();
   assert.is(found.length, count + 4);
   assert.equal(
@@ -86,7 +87,7 @@ test('a second run writes nothing, in the application and in the folder', async 
   const before = [changed(), book.read('.bookops/writebook-staging-book-1.json')];
   const { code, json, stderr } = await importing();
   assert.is(code, 0, stderr);
-  assert.equal([json['written'], json['untouched']], [0, count + 4]);
+  assert.equal([json.written, json['untouched']], [0, count + 4]);
   assert.equal([changed(), book.read('.bookops/writebook-staging-book-1.json')], before);
 });
 
@@ -99,12 +100,13 @@ test('what changed is updated with one revision each, moved, created in its plac
   const { renameSync, rmSync } = await import('node:fs');
   renameSync(`${book.content}/${count + 9}-page.md`, `${book.content}/10-a-last.md`);
   rmSync(`${book.content}/40-page.md`);
-  book.write({ [`${count + 8}-page.md`]: `# Page ${count - 2}\n\nNo link.\n`,
-    '39-page.md': '# Page 29\n\nNo link.\n' });
+  book.write({
+    [`${count + 8}-page.md`]: `# Page ${count - 2}\n\nNo link.\n`,
+    '39-page.md': '# Page 29\n\nNo link.\n',
+  });
   const first = await importing();
   assert.is(first.code, 0, first.stderr);
-  const does = (json: Record<string, any>) =>
-    json['pages'].map((one: { path: string; does: string }) => `${one.path} ${one.does}`);
+  const does = (json: Answer) => json.pages.map(one => `${one.path} ${one.does}`);
   assert.equal(does(first.json), [
     '3-view.md update',
     '11.5-between.md create',
@@ -125,7 +127,7 @@ test('what changed is updated with one revision each, moved, created in its plac
   assert.equal(does(again.json), ['40-page.md trash']);
   assert.is(book.pages().length, count + 4);
   const last = await importing('--trash');
-  assert.equal([last.code, last.json['written']], [0, 0]);
+  assert.equal([last.code, last.json.written], [0, 0]);
 });
 
 test('words that make no sense together are refused, and a server without the application says so', async () => {

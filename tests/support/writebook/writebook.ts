@@ -16,6 +16,12 @@ export type Page = {
   theme: string | null;
 };
 
+/** What the tasks print with --json, as far as tests read it. */
+export type Answer = Record<string, unknown> & {
+  pages: { path: string; does: string; changes: string[] }[];
+  written: number;
+};
+
 export type Writebook = {
   folder: string;
   /** The chapters. */
@@ -24,10 +30,10 @@ export type Writebook = {
   read(path: string, from?: string): string;
   start(task: string, words: string[]): Running;
   /** The task with its JSON. */
-  json(task: string, words: string[]): Promise<{ code: number | null; stderr: string; json: Record<string, any> }>;
+  json(task: string, words: string[]): Promise<{ code: number | null; stderr: string; json: Answer }>;
   run(task: string, words: string[]): Promise<End>;
   /** One row of texts per line of the answer. */
-  rows(query: string): Record<string, any>[];
+  rows(query: string): Record<string, unknown>[];
   /** Active pages of a book in their order. */
   pages(book?: number): Page[];
   /** Runs Ruby in the application. */
@@ -49,7 +55,10 @@ export async function makeWritebook(): Promise<Writebook> {
   mkdirSync(content);
   cpSync(join(import.meta.dirname, 'app'), app, { recursive: true });
   symlinkSync(join(root, 'shared/storage'), join(app, 'storage'));
-  writeFileSync(join(root, 'releases/releases.log'), `2026-01-01T00:00:00Z env=staging sha=${sha} release=${release}\n`);
+  writeFileSync(
+    join(root, 'releases/releases.log'),
+    `2026-01-01T00:00:00Z env=staging sha=${sha} release=${release}\n`,
+  );
   writeFileSync(join(root, 'releases/current_release'), `${sha}\n`);
   symlinkSync(join('releases', release), join(root, 'current'));
   writeFileSync(
@@ -67,7 +76,11 @@ apps:
   );
 
   // from elsewhere, so that who ends the programs of the application does not end this
-  const booted = spawn(join(app, 'bin/rails'), ['server'], { cwd: '/', argv0: 'booted', stdio: ['ignore', 'pipe', 'inherit'] });
+  const booted = spawn(join(app, 'bin', 'rails'), ['server'], {
+    cwd: '/',
+    argv0: 'booted',
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   await once(booted.stdout, 'data');
 
   const database = join(root, 'shared/storage/db/production.sqlite3');
@@ -88,7 +101,7 @@ apps:
     run: (task, words) => start(task, words).ended,
     async json(task, words) {
       const { code, stdout, stderr } = await start(task, [...words, '--json']).ended;
-      return { code, stderr, json: stdout ? JSON.parse(stdout) : {} };
+      return { code, stderr, json: JSON.parse(stdout || '{}') as Answer };
     },
     write(files, into = content) {
       for (const [path, text] of Object.entries(files)) {
@@ -107,16 +120,19 @@ apps:
     ruby(program) {
       const file = join(folder, 'browser.rb');
       writeFileSync(file, program);
-      const { status, stdout, stderr } = spawnSync('bin/rails', ['runner', file], { cwd: app, encoding: 'utf8' });
+      const { status, stdout, stderr } = spawnSync(join(app, 'bin', 'rails'), ['runner', file], {
+        cwd: app,
+        encoding: 'utf8',
+      });
       if (status !== 0) throw new Error(stderr);
       return stdout;
     },
     kill() {
-      for (const pid of processesIn(app)) if (pid !== booted.pid) process.kill(pid, 'SIGKILL');
+      for (const pid of processesIn(app)) if (pid !== booted.pid) end(pid);
     },
     clean() {
       booted.kill('SIGKILL');
-      for (const pid of processesIn(folder)) process.kill(pid, 'SIGKILL');
+      for (const pid of processesIn(folder)) end(pid);
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };
@@ -137,4 +153,12 @@ export function filesBelow(folder: string): Record<string, string> {
       .toSorted()
       .map(path => [path.slice(folder.length + 1), readFileSync(path, 'latin1')]),
   );
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it has ended by itself meanwhile
+  }
 }

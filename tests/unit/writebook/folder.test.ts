@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { inOrder, readFolder } from '../../../lib/writebook/folder.ts';
+import { inOrder, readFolder } from '../../../lib/writebook/folder/folder.ts';
 import { png } from '../../support/writebook/writebook.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'bookops-folder-'));
@@ -28,7 +28,7 @@ test('numbers give the order by their value, then names do', () => {
 test('titles come from the front matter, the first heading or the name; folders become sections', async () => {
   const folder = folderOf({
     '01-intro.md': '---\ntitle: "Intro: `#{1}`"\n---\n\n# Heading\n',
-    '02-part-two/_section.md': '---\ntitle: Part Two\ntheme: dark\n---\n',
+    '02-part-two/_section.md': '---\ntitle: ContentPart Two\ntheme: dark\n---\n',
     '02-part-two/1-dawn.md': '```\n# no\n```\n# The *Dawn* #\n',
     '02-part-two/10-dusk.md': 'text',
     '03-bare-part/x.md': '1984\n',
@@ -43,7 +43,7 @@ test('titles come from the front matter, the first heading or the name; folders 
     chapters.map(({ path, kind, title, theme, caption }) => [path, kind, title, theme ?? caption]),
     [
       ['01-intro.md', 'Page', 'Intro: `#{1}`', null],
-      ['02-part-two/_section.md', 'Section', 'Part Two', 'dark'],
+      ['02-part-two/_section.md', 'Section', 'ContentPart Two', 'dark'],
       ['02-part-two/1-dawn.md', 'Page', 'The Dawn', null],
       ['02-part-two/10-dusk.md', 'Page', 'dusk', null],
       ['03-bare-part/', 'Section', 'bare part', null],

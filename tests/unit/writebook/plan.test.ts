@@ -1,11 +1,11 @@
 // What an import decides for each page, from the folder, the book and what was last written.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Chapter, Piece } from '../../../lib/writebook/chapter.ts';
+import type { BookChapter, Piece } from '../../../lib/writebook/folder/chapter.ts';
 import { bodySum, type BookState, type Entry, type Leaf } from '../../../lib/writebook/content.ts';
-import { noBook, planImport, type ImportChoices } from '../../../lib/writebook/plan.ts';
+import { noBook, planImport, type ImportChoices } from '../../../lib/writebook/import/plan.ts';
 
-const chapter = (path: string, text: string | Piece[], title = path): Chapter => ({
+const chapter = (path: string, text: string | Piece[], title = path): BookChapter => ({
   path,
   kind: 'Page',
   title,
@@ -40,7 +40,7 @@ const entry = ({ id, made, kind, title, body, theme, caption, image }: Leaf): En
 });
 
 function plan(
-  chapters: Chapter[],
+  chapters: BookChapter[],
   leaves: Leaf[],
   files: Record<string, Entry>,
   choices: Partial<ImportChoices> = {},
@@ -153,7 +153,10 @@ test('carried out, the moves give the folder’s order: 300 shuffled books', () 
     for (let more = random(3); more > 0; more--)
       chapters.splice(random(chapters.length + 1), 0, chapter(`new${more}`, 'n', `new${more}`));
     const { moves } = plan(chapters, leaves, {});
-    const now: (number | string)[] = [...leaves.map(one => one.id), ...chapters.flatMap(one => (/^n/.test(one.path) ? [one.path] : []))];
+    const now: (number | string)[] = [
+      ...leaves.map(one => one.id),
+      ...chapters.flatMap(one => (one.path.startsWith('n') ? [one.path] : [])),
+    ];
     for (const { leaf: which, after } of moves) {
       now.splice(now.indexOf(which), 1);
       now.splice(after === null ? 0 : now.indexOf(after) + 1, 0, which);

@@ -1,7 +1,7 @@
 // Where a text leads: links and images, not what only looks like one.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { references } from '../../../lib/writebook/references.ts';
+import { references } from '../../../lib/writebook/folder/references.ts';
 
 const found = (text: string) => references(text).map(one => (one.isImage ? `!${one.destination}` : one.destination));
 

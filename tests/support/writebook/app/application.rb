@@ -149,6 +149,8 @@ class Leaf < ActiveRecord::Base
     end
   end
 
+  def reindex = index_text
+
   private
 
   def index_text

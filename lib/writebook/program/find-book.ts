@@ -1,8 +1,8 @@
 // Asks the application for the state of one book, and says what to do when there is no such book.
-import { Failure } from '../errors.ts';
-import { targetName, taskCommand, type TargetName } from '../target/command.ts';
+import { Failure } from '../../errors.ts';
+import { targetName, taskCommand, type TargetName } from '../../target/command.ts';
 import { stateAnswer } from './answers.ts';
-import type { BookName, BookState } from './content.ts';
+import type { BookName, BookState } from '../content.ts';
 import { runProgram, type Application } from './program.ts';
 
 /** @returns undefined when there is none and `make` allows to make one. @throws Failure 2 when there is none */

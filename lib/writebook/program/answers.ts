@@ -1,7 +1,7 @@
 // What the program in the application answers: marked lines among those of its log, checked before anything is made of them.
-import { Writable } from 'node:stream';
+import { PassThrough, type Writable } from 'node:stream';
 import * as v from 'valibot';
-import { Failure } from '../errors.ts';
+import { Failure } from '../../errors.ts';
 
 const content = {
   kind: v.picklist(['Page', 'Section', 'Picture']),
@@ -73,28 +73,35 @@ export function parsed<T extends v.GenericSchema>(schema: T, json: string): v.In
   });
 }
 
-/** Hands each marked line to `hear`, by its kind; the other lines, of the log, to `other`. */
+/** Hands each marked line to `hear`, by its kind; the other lines, of the log, to `other`. `ended` waits for all that was written. */
 export function markedLines(
   hear: (kind: string, value: string) => void | Promise<void>,
   other: (line: string) => void,
-): Writable {
-  let held: Buffer[] = [];
-  const line = async (text: string) => {
-    const marked = /^bookops-([a-z]+) /.exec(text);
-    if (marked) await hear(marked[1] ?? '', text.slice(marked[0].length));
-    else if (text.trim()) other(text.slice(0, 2000));
-  };
-  const take = async (piece: Buffer) => {
-    let from = 0;
-    for (let at = piece.indexOf(10); at >= 0; at = piece.indexOf(10, from)) {
-      const whole = Buffer.concat([...held, piece.subarray(from, at)]);
-      held = [];
-      from = at + 1;
-      await line(whole.toString());
+): { sink: Writable; ended(): Promise<void> } {
+  const sink = new PassThrough();
+  const read = async () => {
+    let held: Buffer[] = [];
+    for await (const given of sink) {
+      const piece = Buffer.from(given);
+      let from = 0;
+      for (let at = piece.indexOf(10); at >= 0; at = piece.indexOf(10, from)) {
+        const line = Buffer.concat([...held, piece.subarray(from, at)]).toString();
+        held = [];
+        from = at + 1;
+        const marked = /^bookops-([a-z]+) /.exec(line);
+        if (marked) await hear(marked[1] ?? '', line.slice(marked[0].length));
+        else if (line.trim()) other(line.slice(0, 2000));
+      }
+      if (from < piece.length) held.push(piece.subarray(from));
     }
-    if (from < piece.length) held.push(piece.subarray(from));
   };
-  return new Writable({
-    write: (piece: Buffer, _encoding, done) => void take(piece).then(() => done(), done),
-  });
+  const reading = read();
+  reading.catch(() => {}); // told by `ended`
+  return {
+    sink,
+    ended() {
+      sink.end();
+      return reading;
+    },
+  };
 }

@@ -1,14 +1,14 @@
 // One file of the folder as a page of a book: its title, its kind, and the places in its text that lead to other files.
 import { posix } from 'node:path';
-import { readChapter, type ChapterFields } from '../markdown/front-matter.ts';
-import type { Kind } from './content.ts';
+import { readChapter, type ChapterFields } from '../../markdown/front-matter.ts';
+import type { Kind } from '../content.ts';
 import type { Image } from './image.ts';
 import { references, type Reference } from './references.ts';
 
 /** A body is text and the places in it that mean something else in the application; `as` is what stands there in the file. */
 export type Piece = string | { to: string; rest: string; as: string } | { image: string; rest: string; as: string };
 
-export type Chapter = {
+export type BookChapter = {
   /** Below the folder, `03-part-two/01-dawn.md`; a folder without a `_section.md` is a section by its own name, `03-part-two/`. */
   path: string;
   kind: Kind;
@@ -21,7 +21,7 @@ export type Chapter = {
 };
 
 /** Those that stop were found before anything was written. `line` is undefined when it is about the whole file. */
-export type Problem = {
+export type FolderProblem = {
   path: string;
   line: number | undefined;
   says: string;
@@ -32,19 +32,19 @@ export type Problem = {
 /** The first lines of a section's folder. */
 export const sectionFile = '_section.md';
 
-type Reading = {
+type ChapterReading = {
   paths: Set<string>;
   images: Map<string, Image>;
   imageAt: (path: string) => Promise<Image | string>;
-  problems: Problem[];
+  problems: FolderProblem[];
 };
 
-export async function chapterOf(path: string, text: string, reading: Reading): Promise<Chapter | undefined> {
+export async function chapterOf(path: string, text: string, reading: ChapterReading): Promise<BookChapter | undefined> {
   const { fields, body: rest, bodyLine, problems } = readChapter(text);
   for (const one of problems) reading.problems.push({ path, line: one.line, says: one.text, stops: true });
   const { body, lines } = behindBlank(text === rest ? '' : text, rest);
   const kind = fields.class ?? (isSectionFile(path) ? 'Section' : 'Page');
-  const title = titleOf(path, kind, fields, body);
+  const title = chapterTitle(path, kind, fields, body);
   const chapter = { path, kind, title, theme: null, caption: null, image: undefined };
   const stop = (line: number | undefined, says: string) =>
     reading.problems.push({ path, line, says, stops: true }) as unknown as undefined;
@@ -52,7 +52,7 @@ export async function chapterOf(path: string, text: string, reading: Reading): P
   if (fields.theme !== undefined && kind !== 'Section') return stop(undefined, 'only a section has a theme');
   if (fields.caption !== undefined && kind !== 'Picture') return stop(undefined, 'only a picture has a caption');
   if (kind === 'Section')
-    return { ...chapter, theme: fields.theme || null, pieces: [body.trim() === '' ? title : body] };
+    return { ...chapter, theme: fields.theme || null, pieces: [/^[\r\n]*$/.test(body) ? title : body] };
   const pieces: Piece[] = [];
   let at = 0;
   const found = references(body);
@@ -74,7 +74,7 @@ export async function chapterOf(path: string, text: string, reading: Reading): P
 }
 
 /** Of the front matter, else the first heading, else the name of the file, or of the folder that a `_section.md` is about. */
-export function titleOf(path: string, kind: Kind, fields: ChapterFields, body: string): string {
+export function chapterTitle(path: string, kind: Kind, fields: ChapterFields, body: string): string {
   const name = isSectionFile(path) ? posix.basename(posix.dirname(path)) : posix.basename(path);
   return fields.title ?? (kind === 'Picture' ? undefined : headingOf(body)) ?? titleFromName(name);
 }
@@ -94,10 +94,11 @@ async function pieceOf(
   path: string,
   { isImage, destination, line, alt }: Reference,
   above: number,
-  { paths, images, imageAt, problems }: Reading,
+  { paths, images, imageAt, problems }: ChapterReading,
 ): Promise<Piece | undefined> {
   if (/^(?:[a-z][a-z\d+.-]*:|\/|#|$)/i.test(destination)) return undefined;
-  const say = (says: string, stops: Problem['stops']) => void problems.push({ path, line: above + line, says, stops });
+  const say = (says: string, stops: FolderProblem['stops']) =>
+    void problems.push({ path, line: above + line, says, stops });
   const [bare = ''] = /^[^?#]*/.exec(destination) ?? [];
   const rest = destination.slice(bare.length);
   const plain = bare.replaceAll(/\\([!-/:-@[-`{-~])/g, '$1');
@@ -125,7 +126,7 @@ function titleFromName(name: string): string {
   return bare.replaceAll(/[-_]+/g, ' ').trim() || name;
 }
 
-export function sectionOf(path: string): Chapter {
+export function sectionOf(path: string): BookChapter {
   const title = titleFromName(posix.basename(path));
   return { path, kind: 'Section', title, theme: null, caption: null, pieces: [title], image: undefined };
 }
@@ -154,7 +155,7 @@ function headingOf(body: string): string | undefined {
 }
 
 /** The text with the application's addresses in it; `address` is undefined for what it does not know yet. */
-export function written(
+export function withAddresses(
   pieces: readonly Piece[],
   address: (piece: Exclude<Piece, string>) => string | undefined,
 ): { text: string; complete: boolean } {

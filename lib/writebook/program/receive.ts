@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Failure } from '../errors.ts';
+import { Failure } from '../../errors.ts';
 import { exportAnswer, type BookExport, type HandedOut } from './answers.ts';
-import type { BookName } from './content.ts';
+import type { BookName } from '../content.ts';
 import { runProgram, type Application } from './program.ts';
 
 /** A file of the book, and where it lies here; `at` undefined: not sent, because the asker has it. */
@@ -35,7 +35,12 @@ export async function receiveBook(
   const files: Received[] = [];
   for (const one of answer.files) {
     const at = begun.has(one.file) ? place(one.file) : undefined;
-    if (at && createHash('md5').update(await readFile(at)).digest('base64') !== one.md5)
+    if (
+      at &&
+      createHash('md5')
+        .update(await readFile(at))
+        .digest('base64') !== one.md5
+    )
       throw new Failure(1, `${one.name} did not arrive as it is stored`, { advice: 'run the task again' });
     files.push({ ...one, at });
   }

@@ -1,5 +1,5 @@
 // Which pages have to move so that the book is in the folder's order; pages without a file stay behind the page they are behind.
-import type { Leaf } from './content.ts';
+import type { Leaf } from '../content.ts';
 
 /** A leaf, or the file of one that is created; `after` null: to the beginning. In this order. */
 export type Move = { leaf: number | string; after: number | string | null };

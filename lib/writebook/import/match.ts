@@ -1,13 +1,13 @@
 // Finds which leaf of the book a file is: by the record of earlier imports, else by its exact title.
-import type { Chapter, Problem } from './chapter.ts';
-import type { BookState, Entry, ImportRecord, Leaf } from './content.ts';
-import type { Folder } from './folder.ts';
+import type { BookChapter, FolderProblem } from '../folder/chapter.ts';
+import type { BookState, Entry, ImportRecord, Leaf } from '../content.ts';
+import type { Folder } from '../folder/folder.ts';
 
 export type Matched = {
   /** What was last written, by leaf. */
   entries: Map<number, Entry & { path: string }>;
   leafOf: Map<string, Leaf>;
-  problems: Problem[];
+  problems: FolderProblem[];
 };
 
 /**
@@ -24,7 +24,7 @@ export function matchLeaves({ chapters }: Folder, state: BookState, mirror: Impo
   const leaves = new Map([...entries.values()].map(entry => [entry.path, byId.get(entry.leaf)]));
 
   const leafOf = new Map<string, Leaf>();
-  const problems: Problem[] = [];
+  const problems: FolderProblem[] = [];
   for (const { path, kind } of chapters) {
     const leaf = leaves.get(path);
     if (!leaf) continue;
@@ -46,7 +46,7 @@ export function matchLeaves({ chapters }: Folder, state: BookState, mirror: Impo
   return { entries, leafOf, problems };
 }
 
-function ambiguous({ path, title }: Chapter, leaves: number, files: number): Problem {
+function ambiguous({ path, title }: BookChapter, leaves: number, files: number): FolderProblem {
   const says =
     leaves > 1
       ? `${leaves} pages of the book are called ${JSON.stringify(title)}, and no record says which of them this is`

@@ -37,7 +37,7 @@ function* proseOf(text: string): Generator<[number, number]> {
   let wasBlank = true;
   let isList = false;
   let isCode = false;
-  for (let start = 0; start < text.length; ) {
+  for (let start = 0; start < text.length;) {
     const next = text.indexOf('\n', start) + 1 || text.length;
     const said = text.slice(start, next).trimEnd();
     const mark = /^[\s>]*(?:(?:[-*+]|\d+[.)])\s+)*(`{3,}|~{3,})(.*)$/.exec(said);
@@ -83,7 +83,10 @@ function inProse(text: string, start: number, end: number, add: Add): void {
         if (!inside) continue;
         add({ isImage: bracket.isImage, start: inside.start, end: inside.end, alt });
         at = inside.behind - 1;
-      } else if (text[at + 1] === ':' && /(^|\n) {0,3}$/.test(text.slice(Math.max(start, bracket.at - 5), bracket.at))) {
+      } else if (
+        text[at + 1] === ':' &&
+        /(^|\n) {0,3}$/.test(text.slice(Math.max(start, bracket.at - 5), bracket.at))
+      ) {
         const target = /^[ \t]*(?:<([^<>\n]+)>|([^\s<]\S*))/d.exec(text.slice(at + 2, end));
         const place = target?.indices?.[1] ?? target?.indices?.[2];
         if (!place) continue;

@@ -2,14 +2,14 @@
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { Failure } from '../errors.ts';
-import type { Leaf } from './content.ts';
-import type { Chapter } from './chapter.ts';
-import type { Folder } from './folder.ts';
+import { Failure } from '../../errors.ts';
+import type { Leaf } from '../content.ts';
+import type { BookChapter } from '../folder/chapter.ts';
+import type { Folder } from '../folder/folder.ts';
 import { leafAddress, uploadOf, type ImportPlan } from './plan.ts';
-import { receiveBook } from './receive.ts';
-import type { Application } from './program.ts';
-import { editedFile, newFile } from './to-folder.ts';
+import { receiveBook } from '../program/receive.ts';
+import type { Application } from '../program/program.ts';
+import { editedFile, newFile } from '../to-folder.ts';
 
 export type Pulled = { files: string[]; byHand: { path: string; says: string }[] };
 
@@ -22,7 +22,7 @@ export async function pullEdits(
   book: string,
 ): Promise<Pulled> {
   const pulled: Pulled = { files: [], byHand: [] };
-  const edits: { chapter: Chapter; leaf: Leaf }[] = [];
+  const edits: { chapter: BookChapter; leaf: Leaf }[] = [];
   for (const one of plan.decisions) {
     if (one.does !== 'edited') continue;
     const byHand = (says: string) => pulled.byHand.push({ path: one.path, says });

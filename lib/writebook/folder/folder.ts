@@ -1,17 +1,17 @@
 // Reads a folder of Markdown as a book: its chapters in order, where they lead, and the images they show; nothing outside is touched.
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Failure, messageOf } from '../errors.ts';
-import { chapterOf, sectionFile, sectionOf, type Chapter, type Problem } from './chapter.ts';
+import { Failure, messageOf } from '../../errors.ts';
+import { chapterOf, sectionFile, sectionOf, type BookChapter, type FolderProblem } from './chapter.ts';
 import { readImage, type Image } from './image.ts';
 
-export type Folder = { chapters: Chapter[]; images: Map<string, Image>; problems: Problem[] };
+export type Folder = { chapters: BookChapter[]; images: Map<string, Image>; problems: FolderProblem[] };
 
 type Found = { path: string; text: string | undefined };
 
 /** @throws Failure 3 when there is no such folder. */
 export async function readFolder(folder: string): Promise<Folder> {
-  const problems: Problem[] = [];
+  const problems: FolderProblem[] = [];
   const files = await chapterFiles(folder, '', problems);
   const paths = new Set(files.map(file => file.path));
   const images = new Map<string, Image>();
@@ -21,7 +21,7 @@ export async function readFolder(folder: string): Promise<Folder> {
     seen.set(path, known);
     return known;
   };
-  const chapters: Chapter[] = [];
+  const chapters: BookChapter[] = [];
   for (const { path, text } of files) {
     if (text === undefined) chapters.push(sectionOf(path));
     else {
@@ -41,7 +41,7 @@ export function inOrder(one: string, other: string): number {
   return natural || (one < other ? -1 : Number(one > other));
 }
 
-async function chapterFiles(folder: string, below: string, problems: Problem[]): Promise<Found[]> {
+async function chapterFiles(folder: string, below: string, problems: FolderProblem[]): Promise<Found[]> {
   const entries = await readdir(join(folder, below), { withFileTypes: true }).catch((error: unknown) => {
     throw new Failure(3, `the folder ${join(folder, below)} cannot be read: ${messageOf(error)}`);
   });
@@ -67,7 +67,7 @@ async function chapterFiles(folder: string, below: string, problems: Problem[]):
 }
 
 /** undefined when there is no such file, or with a problem. */
-async function textOf(folder: string, path: string, problems: Problem[]): Promise<string | undefined> {
+async function textOf(folder: string, path: string, problems: FolderProblem[]): Promise<string | undefined> {
   const state = await lstat(join(folder, path)).catch(() => undefined);
   if (!state) return undefined;
   const stop = (says: string) => void problems.push({ path, line: undefined, says, stops: true });

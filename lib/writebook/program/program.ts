@@ -1,18 +1,17 @@
 // Runs the Ruby program once where the application runs: one bundle on its standard input, marked lines on its standard output.
 import { readFileSync } from 'node:fs';
-import { Readable, Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
+import { Readable } from 'node:stream';
 import type { GenericSchema, InferOutput } from 'valibot';
-import { Failure } from '../errors.ts';
-import type { Host } from '../host/host.ts';
-import { stream } from '../host/stream.ts';
-import type { Release } from '../release/release.ts';
-import { runtimeOf } from '../runtime/runtime-of.ts';
-import { targetName, taskCommand } from '../target/command.ts';
-import type { Target } from '../target/target.ts';
+import { Failure } from '../../errors.ts';
+import type { Host } from '../../host/host.ts';
+import { stream } from '../../host/stream.ts';
+import type { Release } from '../../release/release.ts';
+import { runtimeOf } from '../../runtime/runtime-of.ts';
+import { targetName, taskCommand } from '../../target/command.ts';
+import type { Target } from '../../target/target.ts';
 import { markedLines, parsed } from './answers.ts';
 import { bundle } from './bundle.ts';
-import type { Image } from './image.ts';
+import type { Image } from '../folder/image.ts';
 
 const unpackAndRun = readFileSync(new URL('./run.sh', import.meta.url), 'utf8');
 
@@ -56,12 +55,12 @@ export async function runProgram<T extends GenericSchema>(
   input.once('error', error => broken.abort(error));
   const code = await stream(host, runtime.exec(release, ['sh', '-c', unpackAndRun], false, undefined), {
     input,
-    output,
-    errors,
+    output: output.sink,
+    errors: errors.sink,
     signal: AbortSignal.any([signal, broken.signal]),
     appUser: runtime.appUser,
   });
-  for (const sink of [output, errors]) await ended(sink);
+  for (const one of [output, errors]) await one.ended();
   const [answer] = answers;
   if (code === 0 && answer !== undefined) return parsed(schema, answer);
   throw failed(target, code, stops, complaints.lines.length ? complaints.lines : log.lines);
@@ -77,11 +76,6 @@ function tell(value: string, did: Hearing['did']): void {
 function ends(): { lines: string[]; add: (line: string) => void } {
   const lines: string[] = [];
   return { lines, add: line => void lines.splice(5, lines.length, ...lines.slice(5).slice(-9), line) };
-}
-
-async function ended(sink: Writable): Promise<void> {
-  sink.end();
-  await finished(sink);
 }
 
 function failed(target: Target, code: number, stops: string[], log: string[]): Failure {

@@ -1,5 +1,5 @@
 // Decides what an import does to each page, from the folder, the book and the record of what was last written; it changes nothing.
-import { written, type Chapter, type Piece, type Problem } from './chapter.ts';
+import { withAddresses, type BookChapter, type Piece, type FolderProblem } from '../folder/chapter.ts';
 import {
   bodySum,
   differing,
@@ -9,11 +9,11 @@ import {
   type Entry,
   type ImportRecord,
   type Leaf,
-  type Part,
+  type ContentPart,
   type Upload,
-} from './content.ts';
-import type { Folder } from './folder.ts';
-import type { Image } from './image.ts';
+} from '../content.ts';
+import type { Folder } from '../folder/folder.ts';
+import type { Image } from '../folder/image.ts';
 import { matchLeaves } from './match.ts';
 import { movesTo, type Move } from './order.ts';
 
@@ -24,21 +24,21 @@ export type ImportChoices = { trash: boolean; take: 'ours' | 'theirs' | undefine
  * One page. 'edited': only in the browser, so it stays. 'conflict': on both sides. 'left': its file is gone.
  * 'foreign': it never had one.
  */
-export type Decision =
-  | { does: 'create'; path: string; chapter: Chapter }
-  | { does: 'untouched'; path: string; leaf: Leaf; chapter: Chapter }
-  | { does: 'update' | 'edited' | 'conflict'; path: string; leaf: Leaf; chapter: Chapter; changes: Change[] }
+export type PageDecision =
+  | { does: 'create'; path: string; chapter: BookChapter }
+  | { does: 'untouched'; path: string; leaf: Leaf; chapter: BookChapter }
+  | { does: 'update' | 'edited' | 'conflict'; path: string; leaf: Leaf; chapter: BookChapter; changes: PageChange[] }
   | { does: 'trash' | 'left' | 'foreign'; path: string; leaf: Leaf };
 
-type Change = Part | 'trashed';
+type PageChange = ContentPart | 'trashed';
 
 export type ImportPlan = {
   /** Chapters in the folder's order, then what has no file. */
-  decisions: Decision[];
+  decisions: PageDecision[];
   moves: Move[];
   /** What is known of the book before the plan is carried out: file → leaf. */
   files: Record<string, Entry>;
-  problems: Problem[];
+  problems: FolderProblem[];
 };
 
 /** For a book that is not there yet: everything is created. */
@@ -53,7 +53,7 @@ export const noBook: BookState = {
 export function planImport(folder: Folder, state: BookState, mirror: ImportRecord, choices: ImportChoices): ImportPlan {
   const { entries, leafOf, problems } = matchLeaves(folder, state, mirror);
   const address = addresses(state, folder, leafOf);
-  const decisions: Decision[] = [];
+  const decisions: PageDecision[] = [];
   const files: Record<string, Entry> = {};
   for (const chapter of folder.chapters) {
     const { path } = chapter;
@@ -92,11 +92,11 @@ export function planImport(folder: Folder, state: BookState, mirror: ImportRecor
 /** What a file makes of its leaf; `body` is undefined while a link or an image in it has no address yet. */
 type Wanted = Omit<Content, 'body'> & { body: string | undefined };
 
-type Address = (piece: Exclude<Piece, string>) => string | undefined;
+type AddressOf = (piece: Exclude<Piece, string>) => string | undefined;
 
-function wantedOf(chapter: Chapter, leaf: Leaf, address: Address): Wanted {
+function wantedOf(chapter: BookChapter, leaf: Leaf, address: AddressOf): Wanted {
   const { kind, title, theme, caption, image } = chapter;
-  const { text, complete } = written(chapter.pieces, address);
+  const { text, complete } = withAddresses(chapter.pieces, address);
   // the application shows a section without a text by its title
   const isBare = kind === 'Section' && text === title && leaf.body === bodySum('');
   const body = isBare ? leaf.body : complete ? bodySum(text) : undefined;
@@ -104,15 +104,15 @@ function wantedOf(chapter: Chapter, leaf: Leaf, address: Address): Wanted {
 }
 
 function decide(
-  chapter: Chapter,
+  chapter: BookChapter,
   leaf: Leaf,
   entry: Entry | undefined,
   wanted: Wanted,
   { take }: ImportChoices,
-): Decision {
+): PageDecision {
   const { path } = chapter;
-  const from = (content: Content): Part[] => differing({ ...wanted, body: wanted.body ?? '' }, content);
-  const changes: Change[] = leaf.active ? from(leaf) : ['trashed'];
+  const from = (content: Content): ContentPart[] => differing({ ...wanted, body: wanted.body ?? '' }, content);
+  const changes: PageChange[] = leaf.active ? from(leaf) : ['trashed'];
   const about = { path, leaf, chapter, changes };
   if (!changes.length) return { does: 'untouched', path, leaf, chapter };
   const inBrowser = !leaf.active || !entry || differing(leaf, entry).length > 0;
@@ -127,7 +127,7 @@ function entryOf({ id, made, kind, title, body, theme, caption, image }: Leaf): 
 }
 
 /** The addresses that links and images have in the application now. */
-function addresses({ book, uploads }: BookState, { chapters, images }: Folder, leafOf: Map<string, Leaf>): Address {
+function addresses({ book, uploads }: BookState, { chapters, images }: Folder, leafOf: Map<string, Leaf>): AddressOf {
   const titles = new Map(chapters.map(chapter => [chapter.path, chapter.title]));
   const byPath = new Map([...images].map(([path, image]) => [path, uploadOf(image, uploads)]));
   return piece => {

@@ -1,7 +1,7 @@
 // A bundle for the application: an archive of tar with the program, the images and, as its last file, the request; images pass through in pieces.
 import { createReadStream, readFileSync } from 'node:fs';
-import { Failure } from '../errors.ts';
-import type { Image } from './image.ts';
+import { Failure } from '../../errors.ts';
+import type { Image } from '../folder/image.ts';
 
 const program = readFileSync(new URL('./book.rb', import.meta.url));
 

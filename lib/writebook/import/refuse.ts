@@ -1,11 +1,11 @@
 // What stops an import before anything is written.
-import { Failure } from '../errors.ts';
-import type { Problem } from './chapter.ts';
+import { Failure } from '../../errors.ts';
+import type { FolderProblem } from '../folder/chapter.ts';
 import type { ImportPlan } from './plan.ts';
 import { problemText } from './show-plan.ts';
 
 /** @throws Failure 3 with file and line of each */
-export function refuseProblems(problems: readonly Problem[]): void {
+export function refuseProblems(problems: readonly FolderProblem[]): void {
   if (!problems.length) return;
   const many = problems.length > 1 ? `${problems.length} faults` : 'a fault';
   throw new Failure(3, `the folder has ${many}, so nothing was written`, {
@@ -20,6 +20,7 @@ export function refuseConflicts({ decisions }: ImportPlan, differences: readonly
   const pages = conflicts.length > 1 ? `${conflicts.length} pages were` : `${conflicts[0]?.path} was`;
   throw new Failure(1, `${pages} changed here and in the browser, so nothing was written`, {
     detail: differences.join('\n'),
-    advice: '--take ours writes the folder’s text over the browser’s; --pull --take theirs brings the browser’s into the folder',
+    advice:
+      '--take ours writes the folder’s text over the browser’s; --pull --take theirs brings the browser’s into the folder',
   });
 }

@@ -1,11 +1,11 @@
 // Carries out a plan: the request for the program in the application, with the images that it has not got.
-import { applyAnswer } from './answers.ts';
-import { fileInBundle } from './bundle.ts';
-import type { Chapter } from './chapter.ts';
-import type { BookState, Content, ImportRecord, Leaf, BookName } from './content.ts';
-import type { Image } from './image.ts';
-import { uploadOf, type Decision, type ImportPlan } from './plan.ts';
-import { runProgram, type Application } from './program.ts';
+import { applyAnswer } from '../program/answers.ts';
+import { fileInBundle } from '../program/bundle.ts';
+import type { BookChapter } from '../folder/chapter.ts';
+import type { BookState, Content, ImportRecord, Leaf, BookName } from '../content.ts';
+import type { Image } from '../folder/image.ts';
+import { uploadOf, type PageDecision, type ImportPlan } from './plan.ts';
+import { runProgram, type Application } from '../program/program.ts';
 
 export type Applied = { book: BookName; record: ImportRecord; skipped: string[] };
 
@@ -32,7 +32,7 @@ export async function applyPlan(
     images[key] ??= { name, md5, ...(slug === undefined ? { file: fileInBundle(sent.push(image) - 1) } : { slug }) };
     return key;
   };
-  const page = (chapter: Chapter, before?: Leaf) => {
+  const page = (chapter: BookChapter, before?: Leaf) => {
     const { path, kind, title, theme, caption, pieces, image } = chapter;
     for (const piece of pieces) {
       if (typeof piece === 'string' || !('image' in piece)) continue;
@@ -60,7 +60,7 @@ export async function applyPlan(
 }
 
 /** The leaf, as the plan saw it: if it is another by now, it stays. */
-function onto({ leaf }: Extract<Decision, { leaf: Leaf }>): { leaf: number; expects: Content; restore: boolean } {
+function onto({ leaf }: Extract<PageDecision, { leaf: Leaf }>): { leaf: number; expects: Content; restore: boolean } {
   const { kind, title, body, theme, caption, image } = leaf;
   return { leaf: leaf.id, expects: { kind, title, body, theme, caption, image }, restore: !leaf.active };
 }

@@ -1,15 +1,15 @@
 // Shows what an import does, for people and for programs.
-import { targetName, type TargetName } from '../target/command.ts';
-import { difference } from '../report/difference.ts';
-import type { Report } from '../report/report.ts';
-import { written } from './chapter.ts';
-import type { BookName } from './content.ts';
-import { leafAddress, uploadOf, type Decision, type ImportPlan } from './plan.ts';
-import type { BookState } from './content.ts';
-import type { Folder } from './folder.ts';
-import type { Problem } from './chapter.ts';
+import { targetName, type TargetName } from '../../target/command.ts';
+import { difference } from '../../report/difference.ts';
+import type { Report } from '../../report/report.ts';
+import { withAddresses } from '../folder/chapter.ts';
+import type { BookName } from '../content.ts';
+import { leafAddress, uploadOf, type PageDecision, type ImportPlan } from './plan.ts';
+import type { BookState } from '../content.ts';
+import type { Folder } from '../folder/folder.ts';
+import type { FolderProblem } from '../folder/chapter.ts';
 
-const marks: Record<Decision['does'], string> = {
+const marks: Record<PageDecision['does'], string> = {
   create: '+',
   update: '~',
   trash: '-',
@@ -20,7 +20,7 @@ const marks: Record<Decision['does'], string> = {
   untouched: ' ',
 };
 
-const says: Record<Decision['does'], string> = {
+const says: Record<PageDecision['does'], string> = {
   create: 'created',
   update: 'updated',
   trash: 'into the trash',
@@ -33,14 +33,14 @@ const says: Record<Decision['does'], string> = {
 
 /** Every page that is not simply unchanged, and one line with how many there are of each kind. */
 export function planText({ decisions, moves, problems }: ImportPlan, { table, paint }: Report): string {
-  const colour: Partial<Record<Decision['does'], (text: string) => string>> = {
+  const colour: Partial<Record<PageDecision['does'], (text: string) => string>> = {
     create: paint.green,
     trash: paint.red,
     conflict: paint.red,
     edited: paint.yellow,
   };
   const moved = new Set(moves.map(move => String(move.leaf)));
-  const isMoved = (one: Decision) => one.does !== 'create' && 'leaf' in one && moved.has(String(one.leaf.id));
+  const isMoved = (one: PageDecision) => one.does !== 'create' && 'leaf' in one && moved.has(String(one.leaf.id));
   const shown = decisions.filter(one => (one.does !== 'untouched' && one.does !== 'foreign') || isMoved(one));
   const rows = shown.map(one => [
     (colour[one.does] ?? ((text: string) => text))(marks[one.does]),
@@ -54,16 +54,18 @@ export function planText({ decisions, moves, problems }: ImportPlan, { table, pa
 }
 
 /** `3 created, 1 moved, 296 unchanged` */
-export function counted(decisions: readonly Decision[], moves: number): string {
+export function counted(decisions: readonly PageDecision[], moves: number): string {
   const counts = new Map<string, number>();
   for (const { does } of decisions) counts.set(says[does], (counts.get(says[does]) ?? 0) + 1);
   if (moves) counts.set('moved', moves);
-  const words = [...Object.values(says), 'moved'].flatMap(what => (counts.has(what) ? [`${counts.get(what)} ${what}`] : []));
+  const words = [...Object.values(says), 'moved'].flatMap(what =>
+    counts.has(what) ? [`${counts.get(what)} ${what}`] : [],
+  );
   return words.join(' · ') || 'the folder has no chapters';
 }
 
 /** `content/03-dawn.md:12: the image "x.png" is missing` */
-export function problemText({ path, line, says: text }: Problem): string {
+export function problemText({ path, line, says: text }: FolderProblem): string {
   return `${path}${line === undefined ? '' : `:${line}`}: ${text}`;
 }
 
@@ -77,7 +79,7 @@ export function browserDifferences(
   return decisions.flatMap(one => {
     if (one.does !== 'conflict' && one.does !== 'edited') return [];
     const { leaf, chapter, path, does } = one;
-    const { text } = written(chapter.pieces, piece => {
+    const { text } = withAddresses(chapter.pieces, piece => {
       if ('image' in piece) {
         const image = images.get(piece.image);
         const upload = image && uploadOf(image, uploads);
@@ -87,15 +89,23 @@ export function browserDifferences(
       return to && leafAddress(book, to);
     });
     const headOf = (is: { title: string; theme: string | null; caption: string | null }) =>
-      (['title', 'theme', 'caption'] as const).flatMap(key => (is[key] === null ? [] : [`${key}: ${is[key]}\n`])).join('');
+      (['title', 'theme', 'caption'] as const)
+        .flatMap(key => (is[key] === null ? [] : [`${key}: ${is[key]}\n`]))
+        .join('');
     const known = leaves.find(other => other.id === leaf.id)?.text;
     const browser = leaf.active ? `${headOf(leaf)}\n${known ?? text}` : '';
-    const names = { before: `${path} in the folder`, after: `${path} in the browser` };
-    return [{ path, leaf: leaf.id, does, difference: difference(`${headOf(chapter)}\n${text}`, browser, path, names) }];
+    return [
+      {
+        path,
+        leaf: leaf.id,
+        does,
+        difference: difference(`${headOf(chapter)}\n${text}`, browser, path, ['in the folder', 'in the browser']),
+      },
+    ];
   });
 }
 
-function changesOf(one: Decision): string {
+function changesOf(one: PageDecision): string {
   return 'changes' in one ? one.changes.map(part => (part === 'body' ? 'text' : part)).join(', ') : '';
 }
 
