@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 export type Kind = 'Page' | 'Section' | 'Picture';
 
 /** `body` is the SHA-256 of a text's bytes, `image` the MD5 of a picture, base64, as the application keeps it. */
-export type Content = {
+export type PageContent = {
   kind: Kind;
   title: string;
   body: string;
@@ -18,7 +18,7 @@ export type ContentPart = 'title' | 'body' | 'theme' | 'caption' | 'image';
 const parts: ContentPart[] = ['title', 'body', 'theme', 'caption', 'image'];
 
 /** In what two contents differ. */
-export function differing(one: Content, other: Content): ContentPart[] {
+export function differing(one: PageContent, other: PageContent): ContentPart[] {
   return parts.filter(part => one[part] !== other[part]);
 }
 
@@ -27,7 +27,7 @@ export function bodySum(text: string): string {
 }
 
 /** A page of the book, as the application answers it. */
-export type Leaf = Content & {
+export type Leaf = PageContent & {
   id: number;
   /** When it was made, to the microsecond: a number may be given again after a restore. */
   made: string;
@@ -41,7 +41,7 @@ export type Leaf = Content & {
 export type Upload = { slug: string; name: string; md5: string };
 
 /** What an import last wrote for one file. */
-export type Entry = Content & { leaf: number; made: string };
+export type Entry = PageContent & { leaf: number; made: string };
 
 /** Which file is which leaf. It lies in the application's volume, and beside the folder's files. `serial` counts imports. */
 export type ImportRecord = { serial: number; files: Record<string, Entry> };

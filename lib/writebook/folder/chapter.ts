@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import { readChapter, type ChapterFields } from '../../markdown/front-matter.ts';
 import type { Kind } from '../content.ts';
 import type { Image } from './image.ts';
-import { references, type Reference } from './references.ts';
+import { references, type PathReference } from './references.ts';
 
 /** A body is text and the places in it that mean something else in the application; `as` is what stands there in the file. */
 export type Piece = string | { to: string; rest: string; as: string } | { image: string; rest: string; as: string };
@@ -92,7 +92,7 @@ export function behindBlank(head: string, body: string): { body: string; lines: 
 /** undefined: it stays as it is written. */
 async function pieceOf(
   path: string,
-  { isImage, destination, line, alt }: Reference,
+  { isImage, destination, line, alt }: PathReference,
   above: number,
   { paths, images, imageAt, problems }: ChapterReading,
 ): Promise<Piece | undefined> {

@@ -1,6 +1,6 @@
 // Finds where a Markdown text leads: destinations of links and images, outside of code and comments, each with its exact place.
 
-export type Reference = {
+export type PathReference = {
   /** As an image: `![…](…)` or `<img src>`. */
   isImage: boolean;
   /** Offsets of the destination in the text: what stands between them is replaced when it is rewritten. */
@@ -15,12 +15,12 @@ export type Reference = {
 };
 
 /** In the order of the text. */
-export function references(text: string): Reference[] {
+export function references(text: string): PathReference[] {
   // most pages lead nowhere
   if (!/\]\(|\]:|<(?:img|a)\b/i.test(text)) return [];
-  const found: Reference[] = [];
+  const found: PathReference[] = [];
   let [line, counted] = [1, 0];
-  const add = (one: Omit<Reference, 'line' | 'destination'>) => {
+  const add = (one: Omit<PathReference, 'line' | 'destination'>) => {
     for (; counted < one.start; counted++) if (text.charCodeAt(counted) === 10) line++;
     found.push({ ...one, line, destination: text.slice(one.start, one.end) });
   };
@@ -28,7 +28,7 @@ export function references(text: string): Reference[] {
   return found;
 }
 
-type Add = (one: Omit<Reference, 'line' | 'destination'>) => void;
+type Add = (one: Omit<PathReference, 'line' | 'destination'>) => void;
 
 /** Runs of lines that are no code: from its first character to behind its last. A blank line ends one. */
 function* proseOf(text: string): Generator<[number, number]> {

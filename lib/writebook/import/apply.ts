@@ -2,7 +2,7 @@
 import { applyAnswer } from '../program/answers.ts';
 import { fileInBundle } from '../program/bundle.ts';
 import type { BookChapter } from '../folder/chapter.ts';
-import type { BookState, Content, ImportRecord, Leaf, BookName } from '../content.ts';
+import type { BookState, PageContent, ImportRecord, Leaf, BookName } from '../content.ts';
 import type { Image } from '../folder/image.ts';
 import { uploadOf, type PageDecision, type ImportPlan } from './plan.ts';
 import { runProgram, type Application } from '../program/program.ts';
@@ -60,7 +60,11 @@ export async function applyPlan(
 }
 
 /** The leaf, as the plan saw it: if it is another by now, it stays. */
-function onto({ leaf }: Extract<PageDecision, { leaf: Leaf }>): { leaf: number; expects: Content; restore: boolean } {
+function onto({ leaf }: Extract<PageDecision, { leaf: Leaf }>): {
+  leaf: number;
+  expects: PageContent;
+  restore: boolean;
+} {
   const { kind, title, body, theme, caption, image } = leaf;
   return { leaf: leaf.id, expects: { kind, title, body, theme, caption, image }, restore: !leaf.active };
 }

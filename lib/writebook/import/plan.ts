@@ -5,7 +5,7 @@ import {
   differing,
   type BookName,
   type BookState,
-  type Content,
+  type PageContent,
   type Entry,
   type ImportRecord,
   type Leaf,
@@ -90,7 +90,7 @@ export function planImport(folder: Folder, state: BookState, mirror: ImportRecor
 }
 
 /** What a file makes of its leaf; `body` is undefined while a link or an image in it has no address yet. */
-type Wanted = Omit<Content, 'body'> & { body: string | undefined };
+type Wanted = Omit<PageContent, 'body'> & { body: string | undefined };
 
 type AddressOf = (piece: Exclude<Piece, string>) => string | undefined;
 
@@ -111,7 +111,7 @@ function decide(
   { take }: ImportChoices,
 ): PageDecision {
   const { path } = chapter;
-  const from = (content: Content): ContentPart[] => differing({ ...wanted, body: wanted.body ?? '' }, content);
+  const from = (content: PageContent): ContentPart[] => differing({ ...wanted, body: wanted.body ?? '' }, content);
   const changes: PageChange[] = leaf.active ? from(leaf) : ['trashed'];
   const about = { path, leaf, chapter, changes };
   if (!changes.length) return { does: 'untouched', path, leaf, chapter };
