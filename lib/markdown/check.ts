@@ -83,7 +83,7 @@ function checkSegment({ text, shared, views }: Segment): { accepted: Candidate[]
       for (const code of new Set(open.map(one => one.code)))
         progress = accept(open.filter(one => one.code === code && !accepted.includes(one))) || progress;
   }
-  return { accepted, told: [...always, ...remaining(text, best.differences, editsOf(accepted), all)] };
+  return { accepted, told: [...always, ...remaining(text, best.differences, accepted, all)] };
 }
 
 /** What both show of a corrected text, when less of it differs. Redcarpet's reading is the fast one, so it is asked first. */
@@ -118,8 +118,10 @@ function lineAfter(text: string, at: number, lines: number): number {
 }
 
 /** What no correction ends, with the cause where it is known. */
-function remaining(text: string, differences: Difference[], edits: Edit[], candidates: Candidate[]): Told[] {
-  const causes = candidates.filter(({ edits: own }) => !own.length);
+function remaining(text: string, differences: Difference[], accepted: Candidate[], candidates: Candidate[]): Told[] {
+  const edits = editsOf(accepted);
+  const isCorrected = (one: Candidate) => accepted.some(({ code, from }) => code === one.code && from === one.from);
+  const causes = candidates.filter(one => !one.edits.length && !isCorrected(one));
   return differences.map(difference => {
     const at = offsetBefore(edits, difference.from);
     const end = offsetBefore(edits, difference.to);

@@ -26,8 +26,11 @@ export type View = {
   seen: ShownWord[];
 };
 
-/** `forbidden`: tags that are left out, while their text stays. */
-export function createView(forbidden: (tag: string) => boolean): View {
+/** `forbidden`: tags that are left out, while their text stays; `isLink`: whether a link with this address stays one. */
+export function createView(
+  forbidden: (tag: string) => boolean,
+  isLink: (address: string) => boolean = () => true,
+): View {
   const seen: ShownWord[] = [];
   const open: string[] = [];
   const links: string[] = [];
@@ -36,7 +39,7 @@ export function createView(forbidden: (tag: string) => boolean): View {
   let letters = '';
   let code: { lines: string; at: number } | undefined;
 
-  const style = () => [...new Set(open)].toSorted().join(' ') + (links.length ? ` → ${links.at(-1) ?? ''}` : '');
+  const style = () => [...new Set(open)].toSorted().join(' ') + (links.at(-1) ?? '');
   const mark = (shown: string, at: number) => {
     seen.push({ shown, at });
     word = undefined;
@@ -57,8 +60,9 @@ export function createView(forbidden: (tag: string) => boolean): View {
         open.push(name);
         word = undefined;
       } else if (tag === 'a') {
-        if (attributes['href'] === undefined) mark('<a>', at);
-        else links.push(address(attributes['href']));
+        const target = attributes['href'];
+        if (target === undefined || !isLink(target)) mark('<a>', at);
+        links.push(target !== undefined && isLink(target) ? ` → ${address(target)}` : '');
         word = undefined;
       } else if (tag === 'pre') code = { lines: '', at };
       else if (tag === 'img') {

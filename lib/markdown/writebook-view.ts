@@ -12,10 +12,26 @@ const allowed = new Set(
   ).split(' '),
 );
 
+/** Kinds of addresses that it lets through; a link of another kind stays as text. */
+const schemes = new Set(
+  (
+    'afs aim callto ed2k facetime feed ftp geo gopher http https irc line mailto maps mms news nntp rsync rtsp sftp sms ' +
+    'ssh tag tel telnet urn webcal xmpp'
+  ).split(' '),
+);
+
 export const isShownByWritebook = (tag: string): boolean => allowed.has(tag);
 
+export function isLinkInWritebook(address: string): boolean {
+  const scheme = /^\s*([a-z0-9][a-z0-9+.-]*):/i.exec(address)?.[1];
+  return address.trim() !== '' && (!scheme || schemes.has(scheme.toLowerCase()));
+}
+
 export function viewInWritebook(source: string): ShownWord[] {
-  const view = createView(tag => !allowed.has(tag));
+  const view = createView(
+    tag => !allowed.has(tag),
+    address => isLinkInWritebook(address),
+  );
   readHtml(renderForWritebook(source), view);
   return view.seen;
 }

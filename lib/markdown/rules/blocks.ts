@@ -1,5 +1,5 @@
 // Causes in blocks: fences, comments, headings, tables, rules, quotes side by side, footnotes, HTML.
-import type { Nodes, Parents } from 'mdast';
+import type { Nodes, Parents, Table } from 'mdast';
 import { isShownByWritebook } from '../writebook-view.ts';
 import {
   endOf,
@@ -36,8 +36,8 @@ export function blockCandidates({ source, root }: Page): Candidate[] {
     } else if (node.type === 'blockquote') {
       if (/^>\s*\[!(?:note|tip|important|warning|caution)\]/i.test(source.slice(from, end))) add('alert', node);
       add('list-lines', node, emptyLines(source, from, end));
-    } else if (node.type === 'tableCell') cell(source, node, add);
-    else if (node.type === 'table') add('table-row', node, emptyLines(source, from, end));
+    } else if (node.type === 'tableCell') for (const pipe of pipes(source, node)) add('table-pipe', node, [pipe]);
+    else if (node.type === 'table') table(source, node, add);
     else if (node.type === 'footnoteReference' || node.type === 'footnoteDefinition') add('footnote', node);
     else if (node.type === 'definition') {
       const again = definitions.has(node.identifier);
@@ -87,7 +87,7 @@ function html(source: string, node: Nodes & { type: 'html' }, parents: Parents[]
     });
     if (after.length) add('html-block', node, after, false);
     add('html-block', node, around, false);
-    return add('html-block', node);
+    return /^(?:root|blockquote|listItem)$/.test(parents.at(-1)?.type ?? '') ? add('html-block', node) : undefined;
   }
   add('comment-in-text', node, around);
   const top = parents[1];
@@ -114,13 +114,25 @@ function heading(source: string, node: Nodes, add: Add): void {
   if (joins.length) add('heading-lines', node, joins);
 }
 
-function cell(source: string, node: Nodes, add: Add): void {
-  const from = startOf(node);
-  for (const { index, 0: whole, 2: code } of source.slice(from, endOf(node)).matchAll(/(`+)([^`]*\\\|[^`]*)\1|\\\|/g)) {
-    const pipes = code?.trim().replaceAll('&', '&amp;').replaceAll('\\|', '&#124;').replaceAll('<', '&lt;');
-    const text = pipes === undefined ? '&#124;' : `<code>${pipes}</code>`;
-    add('table-pipe', node, [edit(from + index, from + index + whole.length, text)]);
-  }
+/** One whose header has such a pipe is a table for Writebook only when all is corrected at once. */
+function table(source: string, node: Table, add: Add): void {
+  const around = emptyLines(source, startOf(node), endOf(node));
+  const cells = node.children.flatMap(row => row.children).filter(cell => pipes(source, cell).length);
+  const [first] = cells;
+  const all = cells.flatMap(cell => pipes(source, cell));
+  if (first) add('table-pipe', first, all);
+  if (first && around.length) add('table-pipe', first, [...around, ...all]);
+  add('table-row', node, around);
+}
+
+function pipes(source: string, cell: Nodes): Edit[] {
+  const from = startOf(cell);
+  const found = source.slice(from, endOf(cell)).matchAll(/(`+)([^`]*\\\|[^`]*)\1|\\\|/g);
+  return [...found].map(({ index, 0: whole, 2: code }) => {
+    const escaped = code?.trim().replaceAll('&', '&amp;').replaceAll('\\|', '&#124;').replaceAll('<', '&lt;');
+    const text = escaped === undefined ? '&#124;' : `<code>${escaped}</code>`;
+    return edit(from + index, from + index + whole.length, text);
+  });
 }
 
 /** An empty line before the line of `from` and after that of `to`, where there is none. */

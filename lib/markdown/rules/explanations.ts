@@ -36,6 +36,7 @@ export const explanations = {
   address: 'Writebook and GitHub end this address at different places',
   'link-space': 'a link in Writebook only, because of the space before its bracket',
   'link-address': 'spaces or brackets in this address are read differently; as %20, %28 and %29 they are not',
+  'link-lost': 'Writebook takes this link away: it has no address, or one of a kind that it does not let through',
   'image-text': 'Writebook does not read marks, and does not escape quotes, in the text of an image',
   'image-size': 'Writebook takes the size for a part of the address; the tag <img> is read by both',
   other: 'shown differently',

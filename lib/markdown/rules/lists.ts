@@ -14,10 +14,13 @@ export function listCandidates({ source, root }: Page): Candidate[] {
       const begin = lineStart(source, from);
       if (outer) {
         const edits = reindented(source, node);
+        const apart = begin ? [{ from: begin, to: begin, text: '\n' }] : [];
+        const brackets = edits.length ? innerBrackets(source, node) : [];
+        if (brackets.length) add('list-indent', from, endOf(node), [...edits, ...brackets]);
         if (edits.length) add('list-indent', from, endOf(node), edits);
-        const apart = { from: begin, to: begin, text: '\n' };
-        if (begin) add('list-lines', from, endOf(node), [apart]);
-        if (begin && edits.length) add('list-indent', from, endOf(node), [apart, ...edits]);
+        if (begin) add('list-lines', from, endOf(node), apart);
+        if (begin && edits.length) add('list-indent', from, endOf(node), [...apart, ...edits]);
+        if (begin && brackets.length) add('list-indent', from, endOf(node), [...apart, ...edits, ...brackets]);
       }
       numbers(source, node, add);
     }
@@ -48,12 +51,24 @@ function numbers(source: string, list: List, add: Add): void {
   const [, digits = '', sign = ''] = /^(\d+)([.)])/.exec(source.slice(from, from + 12)) ?? [];
   const end = from + digits.length;
   if (digits.length >= 3) add('number-at-start', from, end, [{ from: end, to: end, text: '\\' }], false);
-  const brackets = list.children.flatMap(item => {
-    const at = startOf(item) + (/^\d+(?=\))/.exec(source.slice(startOf(item), startOf(item) + 12))?.[0].length ?? -1);
-    return at < startOf(item) ? [] : [{ from: at, to: at + 1, text: '.' }];
-  });
+  const brackets = list.children.flatMap(item => bracket(source, item));
   if (sign === ')') add('list-bracket', from, endOf(list), brackets);
+  if (sign === ')') add('list-bracket', from, endOf(list), []);
   if (Number(digits) !== 1) add('list-start', from, end, []);
+}
+
+function bracket(source: string, item: ListItem): Edit[] {
+  const from = startOf(item);
+  const digits = /^\d+(?=\))/.exec(source.slice(from, from + 12))?.[0].length;
+  return digits ? [{ from: from + digits, to: from + digits + 1, text: '.' }] : [];
+}
+
+/** Of the list and of all lists in it. */
+function innerBrackets(source: string, list: List): Edit[] {
+  return list.children.flatMap(item => [
+    ...bracket(source, item),
+    ...item.children.flatMap(child => (child.type === 'list' ? innerBrackets(source, child) : [])),
+  ]);
 }
 
 /** Each line of the list with four spaces for each level that it is in. */

@@ -1,5 +1,6 @@
 // Causes within a line that GitHub reads as more than text: emphasis, line breaks, links, addresses, images.
 import type { Nodes } from 'mdast';
+import { isLinkInWritebook } from '../writebook-view.ts';
 import { endOf, startOf, walk, type Candidate, type Edit, type Page } from './candidate.ts';
 import type { MarkdownCode } from './explanations.ts';
 
@@ -17,6 +18,7 @@ export function spanCandidates({ source, root }: Page): Candidate[] {
       add('backslash-break', node, [{ from, to: from + 1, text: '  ' }]);
     else if (node.type === 'emphasis' || node.type === 'strong') emphasis(text, node, add);
     else if (node.type === 'delete' && !text.startsWith('~~')) wrap(node, 0, '~', '~', 'strikethrough', add);
+    else if (node.type === 'link' && !isLinkInWritebook(node.url)) add('link-lost', node, []);
     else if (node.type === 'image' && text.startsWith('![')) image(source, node, add);
     else if (node.type === 'link' && text.startsWith('[')) address(source, node, add);
     else if (node.type === 'link' && !text.startsWith('<')) {

@@ -24,6 +24,8 @@ const known: [text: string, codes: string, fixed?: string][] = [
     'table-pipe',
     '| a | b |\n|---|---|\n| <code>x &#124; y</code> | z |\n',
   ],
+  ['x\n| a \\| b | c |\n|---|---|\n', 'table-pipe', 'x\n\n| a &#124; b | c |\n|---|---|\n'],
+  ['[a](mine:x)\n', 'link-lost'],
   ['- a\n- b\n---\n', 'rule-after-text', '- a\n- b\n\n---\n'],
   ['one\ntwo\n---\n', 'heading-lines', 'one two\n---\n'],
   ['A note[^1].\n\n[^1]: Ibid.\n', 'footnote footnote'],
