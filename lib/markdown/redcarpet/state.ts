@@ -1,4 +1,4 @@
-// What the parts of the renderer share while they read one document. This folder follows Redcarpet 3.6 (see LICENSE) step by step.
+// What the parts of the renderer share while they read one document. The rules are those of Redcarpet 3.6, learnt from its source (LICENSE).
 // Text here is UTF-8 as bytes, one character per byte, because Redcarpet counts bytes.
 
 export type Output = { text: string };
