@@ -75,9 +75,12 @@ function reserve({ base, copy, mark, was }: NewInstance): Step {
     title: was ? `Give ${mark.name} its time` : `Reserve ports and time for ${mark.name}`,
     run: lines(
       sh`mkdir -p ${copy.root}`,
-      sh`printf '%s\\n' ${sweepScript(base)} | write_file ${sweep}`,
-      sh`bash ${sweep}`,
+      // two that begin at once write the same file
       lockInstances(folder),
+      sh`printf '%s\\n' ${sweepScript(base)} | write_file ${sweep}`,
+      script('exec 7<&-'),
+      sh`bash ${sweep}`,
+      script('lock_instances || exit 1'),
       sh`for other in ${folder}/*/instance; do
   [ -r "$other" ] && [ "$other" != ${file} ] || continue
   if sed -n 's/.* ports=\\([0-9,]*\\) .*/\\1/p' "$other" | tr , '\\n' | grep -qxF ${ports}; then
