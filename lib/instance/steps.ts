@@ -69,18 +69,15 @@ ${betweenDeploys(base, copyDatabase(base, database, to), patience)}
 function reserve({ base, copy, mark, was }: NewInstance): Step {
   const folder = instancesFolder(base);
   const file = leaseFile(folder, mark.name);
-  const sweep = posix.join(folder, 'sweep.sh');
+  const sweep = sweepFile(folder);
   const ports = mark.ports.flatMap(port => ['-e', String(port)]);
   return {
     title: was ? `Give ${mark.name} its time` : `Reserve ports and time for ${mark.name}`,
     run: lines(
       sh`mkdir -p ${copy.root}`,
-      // two that begin at once write the same file
-      lockInstances(folder),
-      sh`printf '%s\\n' ${sweepScript(base)} | write_file ${sweep}`,
-      script('exec 7<&-'),
+      writeSweep(base),
       sh`bash ${sweep}`,
-      script('lock_instances || exit 1'),
+      lockInstances(folder),
       sh`for other in ${folder}/*/instance; do
   [ -r "$other" ] && [ "$other" != ${file} ] || continue
   if sed -n 's/.* ports=\\([0-9,]*\\) .*/\\1/p' "$other" | tr , '\\n' | grep -qxF ${ports}; then
@@ -119,9 +116,12 @@ export function extendStep(base: Target, was: Lease, end: number): Step {
 /** Its undo only finishes the removal. */
 export function downStep(base: Target, name: string): Step {
   const folder = instancesFolder(base);
-  const sweep = posix.join(folder, 'sweep.sh');
+  const sweep = sweepFile(folder);
   const run = lines(
-    sh`[ -e ${sweep} ] || { [ ! -e ${`${folder}/${name}`} ] && exit 0; printf '%s\\n' ${sweepScript(base)} | write_file ${sweep}; }`,
+    sh`if [ ! -e ${sweep} ]; then
+  [ -e ${`${folder}/${name}`} ] || exit 0
+  ${writeSweep(base)}
+fi`,
     sh`bash ${sweep} end ${name}`,
     sweepSoon(sweep),
   );
@@ -136,6 +136,20 @@ export function downStep(base: Target, name: string): Step {
 /** Waits in the background until the run that asks for it is over. */
 function sweepSoon(sweep: string): Command {
   return sh`[ ! -e ${sweep} ] || setsid -f bash ${sweep} later </dev/null >/dev/null 2>&1 3>&-`;
+}
+
+function sweepFile(folder: string): string {
+  return posix.join(folder, 'sweep.sh');
+}
+
+/** Under the lock, as all instances have the same file; what it does itself takes the lock again. */
+function writeSweep(base: Target): Command {
+  const folder = instancesFolder(base);
+  return lines(
+    lockInstances(folder),
+    sh`printf '%s\\n' ${sweepScript(base)} | write_file ${sweepFile(folder)}`,
+    script('exec 7<&-'),
+  );
 }
 
 /** The text of <root>/instances/sweep.sh. */

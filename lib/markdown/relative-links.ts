@@ -13,12 +13,13 @@ export function relativeLinks(root: Root): RelativeLink[] {
     const [path = ''] = node.url.split(/[?#]/, 1);
     if (!path || /^(?:[a-z][a-z0-9+.-]*:|\/|\\)/i.test(path)) return;
     const kind = node.type === 'image' ? 'image' : 'chapter';
-    if (kind === 'image' || /\.md$/i.test(path)) found.push({ kind, path: decoded(path), at: startOf(node) });
+    if (kind === 'image' || /\.md$/i.test(path)) found.push({ kind, path: decodedPath(path), at: startOf(node) });
   });
   return found;
 }
 
-function decoded(path: string): string {
+/** As it was typed when its percent signs are no escapes. */
+export function decodedPath(path: string): string {
   try {
     return decodeURIComponent(path);
   } catch {

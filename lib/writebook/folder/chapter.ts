@@ -1,6 +1,7 @@
 // One file of the folder as a page of a book: its title, its kind, and the places in its text that lead to other files.
 import { posix } from 'node:path';
 import { readChapter, type ChapterFields } from '../../markdown/front-matter.ts';
+import { decodedPath } from '../../markdown/relative-links.ts';
 import type { Kind } from '../content.ts';
 import type { Image } from './image.ts';
 import { references, type PathReference } from './references.ts';
@@ -103,7 +104,7 @@ async function pieceOf(
   const rest = destination.slice(bare.length);
   const plain = bare.replaceAll(/\\([!-/:-@[-`{-~])/g, '$1');
   const isPicture = isImage || /\.(?:png|jpe?g|gif|webp)$/i.test(plain);
-  for (const name of new Set([plain, decoded(plain)])) {
+  for (const name of new Set([plain, decodedPath(plain)])) {
     const to = posix.normalize(posix.join(posix.dirname(path), name));
     if (to === '..' || to.startsWith('../') || name.includes('\0'))
       return say(`${JSON.stringify(destination)} leads out of the folder`, 'written');
@@ -129,14 +130,6 @@ function titleFromName(name: string): string {
 export function sectionOf(path: string): BookChapter {
   const title = titleFromName(posix.basename(path));
   return { path, kind: 'Section', title, theme: null, caption: null, pieces: [title], image: undefined };
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** The first heading of a text, outside of code. */

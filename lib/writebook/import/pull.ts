@@ -17,7 +17,7 @@ export type Pulled = { files: string[]; byHand: { path: string; says: string }[]
 export async function pullEdits(
   application: Application,
   plan: ImportPlan,
-  { images: own, chapters }: Folder,
+  { images: own }: Folder,
   folder: string,
   book: string,
 ): Promise<Pulled> {
@@ -52,7 +52,7 @@ export async function pullEdits(
     const leaves = new Map(found.leaves.map(leaf => [leaf.id, leaf]));
     const paths = new Map(
       plan.decisions.flatMap(one =>
-        'leaf' in one && chapters.some(chapter => chapter.path === one.path)
+        'chapter' in one && one.does !== 'create'
           ? [[leafAddress(found.book, leaves.get(one.leaf.id) ?? one.leaf), one.path] as const]
           : [],
       ),

@@ -72,7 +72,7 @@ export function problemText({ path, line, says: text }: FolderProblem): string {
 /** What stands in the folder and in the browser, for each page that differs there. */
 export function browserDifferences(
   { decisions }: ImportPlan,
-  { book, uploads, leaves }: BookState,
+  { book, uploads }: BookState,
   { images }: Folder,
 ): { path: string; leaf: number; does: string; difference: string }[] {
   const byPath = new Map(decisions.flatMap(one => ('leaf' in one ? [[one.path, one.leaf] as const] : [])));
@@ -92,8 +92,7 @@ export function browserDifferences(
       (['title', 'theme', 'caption'] as const)
         .flatMap(key => (is[key] === null ? [] : [`${key}: ${is[key]}\n`]))
         .join('');
-    const known = leaves.find(other => other.id === leaf.id)?.text;
-    const browser = leaf.active ? `${headOf(leaf)}\n${known ?? text}` : '';
+    const browser = leaf.active ? `${headOf(leaf)}\n${leaf.text ?? text}` : '';
     return [
       {
         path,

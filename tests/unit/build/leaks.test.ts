@@ -10,6 +10,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { secretSearch } from '../../../lib/build/leaks.ts';
 import { readBuildSecrets } from '../../../lib/build/secrets.ts';
+import { plainImage } from '../../support/build/plain-image.ts';
 
 const canary = `canary-${process.pid}-7c1e5f0a92d84b36`;
 const values = new Map([
@@ -62,19 +63,7 @@ test('values and single lines of them are taken out of what is printed', async (
   const file = join(folder, 'key');
   writeFileSync(file, `-----BEGIN-----\n${canary}\nshort\n-----END-----\n`);
   const secrets = await readBuildSecrets(
-    {
-      name: 'book',
-      context: '.',
-      dockerfile: 'Dockerfile',
-      target: undefined,
-      platforms: [],
-      args: {},
-      secrets: { key: { file }, token: { env: 'TOKEN' } },
-      cacheFrom: [],
-      cacheTo: [],
-      provenance: undefined,
-      smoke: undefined,
-    },
+    { ...plainImage, secrets: { key: { file }, token: { env: 'TOKEN' } } },
     { TOKEN: 'a-token-of-ana' },
   );
   assert.is(secrets.masked(`#7 0.2 ${canary} and a-token-of-ana`), '#7 0.2 [secret] and [secret]');

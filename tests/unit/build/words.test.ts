@@ -4,25 +4,13 @@ import * as assert from 'uvu/assert';
 import { buildWords, argumentsOf, imageReference, smokeWords } from '../../../lib/build/words.ts';
 import { composeImages } from '../../../lib/build/compose-images.ts';
 import type { ImageSettings } from '../../../lib/target/build-settings.ts';
+import { plainImage } from '../../support/build/plain-image.ts';
 
 const sha = '94d78b931c0a2281998fffb3af126b18d5ce19b6';
 const commit = { sha, created: '2026-11-20T12:00:00Z', source: 'https://github.com/ana/book' };
-const plain: ImageSettings = {
-  name: 'book',
-  context: '.',
-  dockerfile: 'Dockerfile',
-  target: undefined,
-  platforms: [],
-  args: {},
-  secrets: {},
-  cacheFrom: [],
-  cacheTo: [],
-  provenance: undefined,
-  smoke: undefined,
-};
-const reference = imageReference({ registry: 'ghcr.io/ana', images: [] }, plain, commit);
+const reference = imageReference({ registry: 'ghcr.io/ana', images: [] }, plainImage, commit);
 const words = (image: Partial<ImageSettings>, to?: 'registry', dockerfile = 'FROM scratch\n') =>
-  buildWords({ ...plain, ...image }, commit, {
+  buildWords({ ...plainImage, ...image }, commit, {
     folder: '/tmp/b/source',
     dockerfile,
     reference,
@@ -86,13 +74,13 @@ ARG \\
 FROM one
 ARG GIT_REVISION="none"
 RUN echo ARG DIRTY`;
-  assert.equal(argumentsOf({ ...plain, args: { IMAGE_TAG: 'v1-{sha7}' } }, commit, dockerfile), {
+  assert.equal(argumentsOf({ ...plainImage, args: { IMAGE_TAG: 'v1-{sha7}' } }, commit, dockerfile), {
     IMAGE_TAG: 'v1-94d78b9',
     COMMIT_SHA: sha,
     GIT_REVISION: sha,
     BUILT_AT: '2026-11-20T12:00:00Z',
   });
-  assert.equal(argumentsOf(plain, commit, 'FROM scratch\n'), {});
+  assert.equal(argumentsOf(plainImage, commit, 'FROM scratch\n'), {});
 });
 
 test('of several platforms one is tried out here, and the builder pushes all of them', () => {
