@@ -31,6 +31,7 @@ export const forUnitAndTask = {
   '../share/doc/ruby-railties': 'ruby-railties',
   '../share/doc/ruby-activestorage': 'ruby-activestorage',
   '../share/doc/ruby-sqlite3': 'ruby-sqlite3',
+  '../share/doc/ruby-bcrypt': 'ruby-bcrypt',
   pg_createcluster: 'postgresql',
   psql: 'postgresql-client',
   // what renders Markdown as Writebook and GitHub do

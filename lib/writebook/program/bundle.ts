@@ -3,15 +3,16 @@ import { createReadStream, readFileSync } from 'node:fs';
 import { Failure } from '../../errors.ts';
 import type { Image } from '../folder/image.ts';
 
-const program = readFileSync(new URL('./book.rb', import.meta.url));
+/** The programs in Ruby beside this file. */
+export type ProgramName = 'book.rb' | 'first-run.rb';
 
 /** The name that an image has in the bundle: nothing that a person called it gets into a path there. */
 export function fileInBundle(index: number): string {
   return `image-${index}`;
 }
 
-export async function* bundle(request: object, images: readonly Image[]): AsyncGenerator<Buffer> {
-  yield* packed('book.rb', program);
+export async function* bundle(program: ProgramName, request: object, images: readonly Image[]): AsyncGenerator<Buffer> {
+  yield* packed('program.rb', readFileSync(new URL(program, import.meta.url)));
   for (const [index, image] of images.entries()) {
     yield head(fileInBundle(index), image.bytes);
     let bytes = 0;

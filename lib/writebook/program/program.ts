@@ -10,7 +10,7 @@ import { runtimeOf } from '../../runtime/runtime-of.ts';
 import { targetName, taskCommand } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
 import { markedLines, parsed } from './answers.ts';
-import { bundle } from './bundle.ts';
+import { bundle, type ProgramName } from './bundle.ts';
 import type { Image } from '../folder/image.ts';
 
 const unpackAndRun = readFileSync(new URL('./run.sh', import.meta.url), 'utf8');
@@ -33,7 +33,7 @@ export async function runProgram<T extends GenericSchema>(
   { target, host, release, signal }: Application,
   request: object,
   schema: T,
-  { images = [], did, piece }: Hearing & { images?: readonly Image[] } = {},
+  { program = 'book.rb', images = [], did, piece }: Hearing & { program?: ProgramName; images?: readonly Image[] } = {},
 ): Promise<InferOutput<T>> {
   const runtime = runtimeOf(target);
   const answers: string[] = [];
@@ -51,7 +51,7 @@ export async function runProgram<T extends GenericSchema>(
   const errors = markedLines(() => {}, complaints.add);
   // A file that cannot be read must end the program there: it would wait for the rest.
   const broken = new AbortController();
-  const input = Readable.from(bundle(request, images));
+  const input = Readable.from(bundle(program, request, images));
   input.once('error', error => broken.abort(error));
   const code = await stream(host, runtime.exec(release, ['sh', '-c', unpackAndRun], false, undefined), {
     input,

@@ -9,4 +9,4 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' HUP INT TERM
 tar -xf - -C "$folder"
-bin/rails runner "$folder/book.rb" "$folder" </dev/null
+bin/rails runner "$folder/program.rb" "$folder" </dev/null

@@ -45,7 +45,8 @@ unless database.table_exists?("books")
   database.execute("PRAGMA journal_mode = WAL")
   ActiveRecord::Schema.verbose = false
   ActiveRecord::Schema.define do
-    create_table(:users) { |t| t.string :name, null: false; t.string :email_address, null: false; t.integer :role, null: false; t.boolean :active, default: true; t.timestamps }
+    create_table(:accounts) { |t| t.string :name, null: false; t.timestamps }
+    create_table(:users) { |t| t.string :name, null: false; t.string :email_address, null: false; t.string :password_digest; t.integer :role, null: false; t.boolean :active, default: true; t.timestamps }
     create_table(:books) do |t|
       t.string :title, null: false
       t.string :subtitle
@@ -71,7 +72,11 @@ unless database.table_exists?("books")
   database.execute("CREATE VIRTUAL TABLE leaf_search_index USING fts5(title, content, tokenize='porter')")
 end
 
+class Account < ActiveRecord::Base
+end
+
 class User < ActiveRecord::Base
+  has_secure_password validations: false
   enum role: { member: 0, administrator: 1 }
   scope :active, -> { where(active: true) }
 end
@@ -194,6 +199,16 @@ end
 class Picture < ActiveRecord::Base
   include Leafable
   has_one_attached :image
+end
+
+# The book that the form of the first run makes.
+class DemoContent
+  def self.create_manual(user)
+    book = Book.create!(title: "The Writebook Manual", author: "37signals")
+    book.update_access(editors: [user.id], readers: [])
+    book.press(Page.new(body: "Welcome"), title: "Welcome")
+    book.leaves
+  end
 end
 
 # The address under /u/: from the file's name, with six letters by chance.
