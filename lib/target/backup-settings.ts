@@ -48,6 +48,10 @@ export type DrillStart = {
   seconds: number;
   /** Those of the runtime's shared paths that it sees as they are. */
   shared: string[];
+  /** Shell text that is run beside the started app, and must exit with 0; missing: none. */
+  check?: string;
+  /** An application whose content is known; missing: another. */
+  application?: 'writebook';
 };
 
 /** `url` is read when it is needed, and is a secret: who has it can write there. */

@@ -10,6 +10,8 @@ import { runtimeOf } from '../../runtime/runtime-of.ts';
 import type { CompleteBackup } from '../catalog.ts';
 import { run, type Remote } from '../../host/run.ts';
 import { readReferences, referencesCommand } from './references.ts';
+import { readContentChecks } from './content-checks.ts';
+import { fullTextCommand, readFullText } from './full-text.ts';
 import { readStart, startApp } from './start-app.ts';
 
 export type Opened = {
@@ -35,6 +37,13 @@ export async function appChecks(
   };
   const { references, drill: start } = target.backup ?? {};
   const { database, files } = held.manifest;
+  if (database?.kind === 'sqlite') {
+    const found = readFullText(
+      await run(way, fullTextCommand(`${folder}/database.sqlite`), 'checking full-text indexes'),
+    );
+    const advice = "in the app's database: INSERT INTO <table>(<table>) VALUES('rebuild'), then back up again";
+    if (found) note(found, found.found, '', advice);
+  }
   if (references !== undefined && database?.kind === 'sqlite' && files)
     await doItem(report, 'Look for the files that the database names', async () => {
       const command = referencesCommand(references, `${folder}/database.sqlite`, `${folder}/files`);
@@ -57,5 +66,7 @@ export async function appChecks(
     const { log, ...check } = readStart(said, start);
     const advice = 'these are its last words; when the backup is not to blame, look at backup.drill in ops.yml';
     note(check, check.found, log, advice);
+    for (const { log: told, ...one } of readContentChecks(said, start))
+      note(one, one.found, told, 'look at the app; when it is right, take another backup');
   });
 }

@@ -10,6 +10,7 @@ import { hostPrograms, makeEmptyImage } from '../../host/run-as.ts';
 import type { Release } from '../../release/release.ts';
 import { insideFolder } from '../../runtime/release-folder.ts';
 import { composeFunctions, releaseFolder } from '../../runtime/compose/shell-functions.ts';
+import { contentChecks, contentSeconds } from './content-checks.ts';
 
 /** What it is to be started from: `folder` has database.sqlite and files/ as they were restored. */
 export type Restored = { target: Target; release: Release; folder: string; start: DrillStart };
@@ -83,12 +84,14 @@ function asProcess(
 done`),
     ...variables(start, script('"$place/database.sqlite"'), script('"$place/files"')),
     // it ends by itself, too, should nobody be left to end it
-    sh`timeout --kill-after=5 ${start.seconds + 30} env -i PATH="$PATH" HOME="$place" "\${variables[@]}" ${bash} -c ${start.start} </dev/null >"$place/app.log" 2>&1 &
-app=$!`,
+    sh`inside() { exec timeout --kill-after=5 "$1" env -i PATH="$PATH" HOME="$place" "\${variables[@]}" "\${@:2}"; }
+inside ${start.seconds + 30 + contentSeconds(start)} ${bash} -c ${start.start} </dev/null >"$place/app.log" 2>&1 &
+app=$! check=`,
     // PIPE: the reader of a command's end may be gone as well
     script(`over() {
   trap '' TERM INT HUP PIPE
   kill -TERM "$app" 2>/dev/null
+  [ -z "$check" ] || kill -KILL -- "-$check" 2>/dev/null
   for try in {1..50}; do kill -0 -- "-$app" 2>/dev/null || break; sleep 0.1; done
   kill -KILL -- "-$app" 2>/dev/null
   wait "$app" 2>/dev/null
@@ -98,6 +101,7 @@ trap 'exit 143' TERM INT HUP PIPE
 alive() { kill -0 "$app" 2>/dev/null; }
 look() { curl -q -sS --noproxy '*' --max-time 5 -o /dev/null -w '%{http_code}' -- "$1" 2>/dev/null; }`),
     wait(start, script('"http://127.0.0.1:$port"')),
+    ...contentChecks(start, bash, script('"$place/check.log"')),
     script('echo "log $(tail -c 4000 "$place/app.log" | base64 -w0)"'),
   );
 }
@@ -121,12 +125,12 @@ function variables({ env }: DrillStart, database: Command, files: Command): Comm
 
 /** Says `state ready <seconds>`, `state ended` or `state late <last status>`. */
 function wait({ ready, seconds }: DrillStart, address: Command): Command {
-  return sh`began=\${EPOCHREALTIME//./} status=000
+  return sh`began=\${EPOCHREALTIME//./} status=000 is_ready=
 while :; do
   if ! alive; then echo 'state ended'; break; fi
   status=$(look ${address}${ready})
   took=$(((\${EPOCHREALTIME//./} - began) / 10000))
-  if [[ $status == 2?? ]] && alive; then printf 'state ready %d.%02d\\n' $((took / 100)) $((took % 100)); break; fi
+  if [[ $status == 2?? ]] && alive; then is_ready=yes; printf 'state ready %d.%02d\\n' $((took / 100)) $((took % 100)); break; fi
   if ((took > ${seconds * 100})); then echo "state late $status"; break; fi
   sleep 0.2
 done`;
@@ -155,10 +159,12 @@ trap over EXIT
 trap 'exit 143' TERM INT HUP PIPE
 alive() { [[ $(docker inspect -f '{{.State.Running}}' "$name" 2>/dev/null) == true ]]; }
 look() { docker run --rm --network "container:$name" ${hostPrograms} bookops-empty /usr/bin/curl -q -sS --noproxy '*' --max-time 5 -o /dev/null -w '%{http_code}' -- "$1" 2>/dev/null; }
+inside() { exec timeout --kill-after=5 "$1" docker exec -i "$name" "\${@:2}"; }
 flags=()
 for one in "\${variables[@]}"; do flags+=(-e "$one"); done
 docker run -d --name "$name" --network none --stop-timeout 5 -v ${`${data}:/drill`} "\${flags[@]}" "$image" sh -c ${start.start} >/dev/null || { echo 'state ended'; exit 0; }`,
     wait(start, script('"http://127.0.0.1:$port"')),
+    ...contentChecks(start, sh`sh`, sh`${`${folder}/check.log`}`),
     script('echo "log $(docker logs --tail 30 "$name" 2>&1 | tail -c 4000 | base64 -w0)"'),
   );
 }

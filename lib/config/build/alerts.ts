@@ -21,6 +21,8 @@ export function watchOf(
         ready: drill.ready,
         seconds: drill.seconds ?? 60,
         shared: drill.shared ?? [],
+        ...(drill.check !== undefined && { check: drill.check }),
+        ...(drill.application && { application: drill.application }),
       },
     }),
   };

@@ -83,6 +83,11 @@ const drill = shape({
   ready: about('The path that must answer 2xx', askedPath),
   seconds: optional('How long it may take until then (default 60)', whole(1, 3600)),
   shared: optional('What it may see of shared/ as it is, such as node_modules', list(insidePath)),
+  check: optional('A command that is run beside the app when it is ready, and must exit with 0', command),
+  application: optional(
+    'writebook: its books, leaves and uploads are counted, and one of each kind is opened',
+    oneOf('writebook'),
+  ),
 });
 const kept = (what: string) => optional(`Of how many ${what} one good backup stays (default 0)`, whole(0, 1000));
 export const backup = shape({
