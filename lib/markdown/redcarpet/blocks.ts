@@ -66,7 +66,7 @@ function readHeading(parsing: Parsing, out: Output, text: string, from: number, 
   while (end > from && text[end - 1] === ' ') end--;
   if (end > at) {
     const inner = nested(parsing, 1, inside => parsing.inline(inside, text, at, end));
-    write(out, `<h${level}>${inner}</h${level}>\n`);
+    write(out, `${parsing.own.heading(level, inner)}\n`);
   }
   return taken;
 }
@@ -157,7 +157,7 @@ function readParagraph(parsing: Parsing, out: Output, text: string, from: number
     writeParagraph(parsing, out, text, from, last);
   }
   const inner = nested(parsing, 1, inside => parsing.inline(inside, text, begin, until));
-  write(out, `<h${level}>${inner}</h${level}>\n`);
+  write(out, `${parsing.own.heading(level, inner)}\n`);
   return end - from;
 }
 

@@ -23,8 +23,7 @@ export function readLink(
   const link = target.link === undefined ? '' : withoutBackslashes(target.link);
   if (image) {
     if (out.text.endsWith('!')) out.text = out.text.slice(0, -1);
-    // as the application does it: neither is escaped
-    out.text += `<img src="${link}" alt="${content}">`;
+    out.text += parsing.own.image(link, target.title, content);
     return target.end - from;
   }
   let shown = '';

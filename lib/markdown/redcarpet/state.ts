@@ -14,6 +14,13 @@ export type Parsing = {
   inLink: boolean;
   inline(out: Output, text: string, from: number, to: number): void;
   blocks(out: Output, text: string, from: number, to: number): void;
+  /** What headings and images become; texts are bytes here too. */
+  own: OwnHtml;
+};
+
+export type OwnHtml = {
+  heading(level: number, inner: string): string;
+  image(address: string, title: string, alt: string): string;
 };
 
 export const deepest = 16;

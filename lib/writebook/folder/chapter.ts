@@ -41,11 +41,8 @@ type ChapterReading = {
 };
 
 export async function chapterOf(path: string, text: string, reading: ChapterReading): Promise<BookChapter | undefined> {
-  const { fields, body: rest, bodyLine, problems } = readChapter(text);
+  const { fields, body, kind, title, firstLine, problems } = chapterHead(path, text);
   for (const one of problems) reading.problems.push({ path, line: one.line, says: one.text, stops: true });
-  const { body, lines } = behindBlank(text === rest ? '' : text, rest);
-  const kind = fields.class ?? (isSectionFile(path) ? 'Section' : 'Page');
-  const title = chapterTitle(path, kind, fields, body);
   const chapter = { path, kind, title, theme: null, caption: null, image: undefined };
   const stop = (line: number | undefined, says: string) =>
     reading.problems.push({ path, line, says, stops: true }) as unknown as undefined;
@@ -58,7 +55,7 @@ export async function chapterOf(path: string, text: string, reading: ChapterRead
   let at = 0;
   const found = references(body);
   for (const one of found) {
-    const piece = await pieceOf(path, one, bodyLine + lines - 1, reading);
+    const piece = await pieceOf(path, one, firstLine - 1, reading);
     if (!piece) continue;
     pieces.push(body.slice(at, one.start), piece);
     at = one.end;
@@ -70,8 +67,16 @@ export async function chapterOf(path: string, text: string, reading: ChapterRead
   const [key = ''] = pictures;
   const image = reading.images.get(key);
   if (!image || pictures.length > 1 || !/^\s*!\[[^\]]*\]\([^)]*(?:\([^)]*\)[^)]*)*\)\s*$/.test(body))
-    return stop(bodyLine + lines, 'a picture has one image in its text, ![](images/name.jpg), and nothing else');
+    return stop(firstLine, 'a picture has one image in its text, ![](images/name.jpg), and nothing else');
   return { ...chapter, caption: fields.caption ?? (found[0]?.alt || null), pieces: [], image };
+}
+
+/** What a file is, by itself: without a look at where its text leads. `firstLine`: on which the body begins, from 1. */
+export function chapterHead(path: string, text: string) {
+  const { fields, body: rest, bodyLine, problems } = readChapter(text);
+  const { body, lines } = behindBlank(text === rest ? '' : text, rest);
+  const kind: Kind = fields.class ?? (isSectionFile(path) ? 'Section' : 'Page');
+  return { fields, body, kind, title: chapterTitle(path, kind, fields, body), firstLine: bodyLine + lines, problems };
 }
 
 /** Of the front matter, else the first heading, else the name of the file, or of the folder that a `_section.md` is about. */

@@ -7,12 +7,20 @@ import { readImage, type Image } from './image.ts';
 
 export type Folder = { chapters: BookChapter[]; images: Map<string, Image>; problems: FolderProblem[] };
 
-type Found = { path: string; text: string | undefined };
+/** `text` is undefined for a folder that is a section by its own name. */
+export type FoundChapter = { path: string; text: string | undefined };
+
+/** undefined when there is no such file, or with a problem. */
+export type ReadChapterFile = (
+  folder: string,
+  path: string,
+  problems: FolderProblem[],
+) => Promise<string | undefined> | string | undefined;
 
 /** @throws Failure 3 when there is no such folder. */
 export async function readFolder(folder: string): Promise<Folder> {
   const problems: FolderProblem[] = [];
-  const files = await chapterFiles(folder, '', problems);
+  const files = await chapterFiles(folder, problems);
   const paths = new Set(files.map(file => file.path));
   const images = new Map<string, Image>();
   const seen = new Map<string, Promise<Image | string>>();
@@ -41,11 +49,25 @@ export function inOrder(one: string, other: string): number {
   return natural || (one < other ? -1 : Number(one > other));
 }
 
-async function chapterFiles(folder: string, below: string, problems: FolderProblem[]): Promise<Found[]> {
+/** In the order of the book. @throws Failure 3 when there is no such folder. */
+export function chapterFiles(
+  folder: string,
+  problems: FolderProblem[],
+  read: ReadChapterFile = textOf,
+): Promise<FoundChapter[]> {
+  return filesBelow(folder, '', problems, read);
+}
+
+async function filesBelow(
+  folder: string,
+  below: string,
+  problems: FolderProblem[],
+  read: ReadChapterFile,
+): Promise<FoundChapter[]> {
   const entries = await readdir(join(folder, below), { withFileTypes: true }).catch((error: unknown) => {
     throw new Failure(3, `the folder ${join(folder, below)} cannot be read: ${messageOf(error)}`);
   });
-  const found: Found[] = [];
+  const found: FoundChapter[] = [];
   for (const entry of entries.toSorted((one, other) => inOrder(one.name, other.name))) {
     const { name } = entry;
     const path = below + name;
@@ -53,21 +75,20 @@ async function chapterFiles(folder: string, below: string, problems: FolderProbl
     if (entry.isSymbolicLink())
       problems.push({ path, line: undefined, says: 'is a symbolic link, and those are not followed', stops: true });
     else if (entry.isDirectory()) {
-      const inside = await chapterFiles(folder, `${path}/`, problems);
-      const own = await textOf(folder, `${path}/${sectionFile}`, problems);
+      const inside = await filesBelow(folder, `${path}/`, problems, read);
+      const own = await read(folder, `${path}/${sectionFile}`, problems);
       if (own !== undefined) found.push({ path: `${path}/${sectionFile}`, text: own });
       else if (inside.length) found.push({ path: `${path}/`, text: undefined });
       found.push(...inside);
     } else if (/\.md$/i.test(name)) {
-      const text = await textOf(folder, path, problems);
+      const text = await read(folder, path, problems);
       if (text !== undefined) found.push({ path, text });
     }
   }
   return found;
 }
 
-/** undefined when there is no such file, or with a problem. */
-async function textOf(folder: string, path: string, problems: FolderProblem[]): Promise<string | undefined> {
+export async function textOf(folder: string, path: string, problems: FolderProblem[]): Promise<string | undefined> {
   const state = await lstat(join(folder, path)).catch(() => undefined);
   if (!state) return undefined;
   const stop = (says: string) => void problems.push({ path, line: undefined, says, stops: true });
@@ -80,7 +101,8 @@ async function textOf(folder: string, path: string, problems: FolderProblem[]): 
   }
 }
 
-async function imageBelow(folder: string, path: string): Promise<Image | string> {
+/** Of the folder; a text when it is none that the application may get: no link is followed. */
+export async function imageBelow(folder: string, path: string): Promise<Image | string> {
   let place = folder;
   for (const name of path.split('/')) {
     place = join(place, name);
