@@ -38,7 +38,6 @@ export default task(import.meta.url, {
       throw new Failure(3, `there is no folder ${typed} here`, { advice: 'name the folder with the chapters' });
 
     const book = openBook(realpathSync(path));
-    await book.read();
     const tell = (event: object) => args.json && output.write(`${oneObject(event)}\n`);
     book.onChange(({ pages, order, images }) => {
       tell({ event: 'changed', pages, order, images });
@@ -67,6 +66,8 @@ export default task(import.meta.url, {
         output.write(`${url}\n`);
         report.say('reloads on save; Ctrl-C ends it');
       }
+      // what cannot be read is told on the page
+      await book.read().catch(() => {});
       if (!signal.aborted) await once(signal, 'abort');
     } finally {
       watch.close();

@@ -6,7 +6,6 @@ import { isIP } from 'node:net';
 import { messageOf } from '../errors.ts';
 import { decodedAddress } from './addresses.ts';
 import type { BookChange, WrittenBook } from './book.ts';
-import { showChapter } from './chapter.ts';
 import { openImage } from './images.ts';
 import { chapterDocument, contentsDocument, refusedDocument, type PageFrame } from './layout.ts';
 
@@ -85,7 +84,11 @@ async function sendPage(
   const page = reading.pages.find(one => one.path === path);
   // what was read is what is shown, whatever changes while it is checked
   const known = frame();
-  if (page) return send(200, chapterDocument(known, reading, page, await showChapter(book.folder, reading, page)));
+  if (page) {
+    // Both readers of Markdown and the sanitizer: half of what a start would cost.
+    const { showChapter } = await import('./chapter.ts');
+    return send(200, chapterDocument(known, reading, page, await showChapter(book.folder, reading, page)));
+  }
   const says = pathname.startsWith('/page/')
     ? 'There is no such chapter in the folder. When there is, this page shows it.'
     : 'This is an address of the application or of another site’s root; the preview has the folder only.';
