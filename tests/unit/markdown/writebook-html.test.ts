@@ -31,7 +31,7 @@ function elements(html: string): string {
       const named = Object.entries(node.properties).map(
         ([name, value]) => `${name}=${String(value).trim().replaceAll(' ', '%20').replaceAll('"', '%22')}`,
       );
-      seen.push(`<${[node.tagName, ...named.filter(one => !/=$/.test(one)).toSorted()].join(' ')}>`);
+      seen.push(`<${[node.tagName, ...named.filter(one => !one.endsWith('=')).toSorted()].join(' ')}>`);
     }
     if ('children' in node) node.children.forEach(read);
     if (node.type === 'element') seen.push(`</${node.tagName}>`);
