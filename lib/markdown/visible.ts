@@ -18,6 +18,9 @@ const silent = new Set(['p', 'thead', 'tbody', 'tfoot', 'html', 'body']);
 const edges =
   /^(?:p|div|h[1-6]|ul|ol|li|blockquote|table|thead|tbody|tfoot|tr|t[hd]|pre|hr|details|summary|section|article|aside|header|footer|nav|figure|figcaption|center|form|dl|d[dt]|address|iframe|video|audio)$/;
 
+/** Whether it stands apart from the text before and behind it. */
+export const isBlockTag = (tag: string): boolean => edges.test(tag);
+
 export type View = {
   open(tag: string, attributes: Record<string, string>, at: number): void;
   close(tag: string, at: number): void;

@@ -29,6 +29,7 @@ class Bookops
                   when "state" then state
                   when "export" then export
                   when "apply" then locked { apply }
+                  when "teasers" then teasers
                   else raise Stop, "this request is not known"
                   end
   rescue Stop => stop
@@ -38,8 +39,7 @@ class Bookops
   private
 
   # The book that a person named: by number, else by slug or exact title.
-  def found_book
-    name = @request.fetch("book")
+  def found_book(name = @request.fetch("book"))
     found = name.match?(/\A[1-9]\d*\z/) ? Book.where(id: name) : Book.where(slug: name).or(Book.where(title: name))
     found = found.order(:id).to_a
     if found.size > 1
@@ -52,8 +52,7 @@ class Bookops
     { id: book.id, title: book.title, slug: book.slug.presence || "-" }
   end
 
-  def state(texts: [])
-    book = found_book
+  def state(texts: [], book: found_book)
     return { book: nil, books: Book.order(:id).limit(50).map { |one| about(one) } } unless book
     record, seal = record_of(book)
     changed = record["files"].values.to_h { |entry| [entry["leaf"], entry] }
@@ -145,8 +144,10 @@ class Bookops
   end
 
   def record_folder = Rails.root.join("storage", "bookops")
-  def record_file(book) = record_folder.join("book-#{book.id}.json")
-  def journal_file(book) = record_folder.join("book-#{book.id}.lines")
+  # An import and teasers have a record each: neither takes the other's pages for its own.
+  def record_name(book) = "#{@request["record"] || "book"}-#{book.id}"
+  def record_file(book) = record_folder.join("#{record_name(book)}.json")
+  def journal_file(book) = record_folder.join("#{record_name(book)}.lines")
 
   def save(record)
     text = JSON.generate(record)
@@ -406,6 +407,17 @@ class Bookops
       "/#{@book.id}/#{@book.slug.presence || "-"}/#{entry.fetch("leaf")}/#{title.parameterize.presence || "-"}#{piece["rest"]}"
     end
     [text.join, complete]
+  end
+
+  # The chapters that teasers are made of, with the texts of those that are asked for, and the book that teasers go into.
+  def teasers
+    from = state(texts: :all)
+    return from unless from[:book]
+    chosen = @request["chapters"]
+    from[:leaves].each { |leaf| leaf[:text] = nil unless chosen.nil? || chosen.include?(leaf[:id].to_s) || chosen.include?(leaf[:title]) }
+    into = found_book(@request.fetch("into"))
+    told = state(book: into)
+    { from: from, into: told, published: into ? into.published : false }
   end
 
   # Pages and the images in them; of images that the asker has (`have`, by checksum) only the name.
