@@ -155,6 +155,8 @@ function resolved(tree: Tree, folder: string): Tree {
     ['compose', 'registry', 'password', 'file'],
     ['backup', 'encrypt', 'identity', 'file'],
     ['build', 'images', '*', 'secrets', '*', 'file'],
+    ['writebook', 'announce', 'feed'],
+    ...['token', 'password', 'key', 'url'].map(word => ['writebook', 'announce', 'to', '*', word, 'file']),
   ])
     out = change(out, path, text(here));
   return get(out, 'repo') ? out : change(out, ['compose', 'file'], text(here));

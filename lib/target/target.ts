@@ -8,6 +8,7 @@ import type { HostSettings } from './host-settings.ts';
 import type { Instance, Instances, Seed } from './instance-settings.ts';
 import type { ComposeSettings, ProcessSettings, SystemdSettings } from './runtime-settings.ts';
 import type { Maintenance, Site } from './site-settings.ts';
+import type { WritebookSettings } from './writebook-settings.ts';
 
 export type Target = {
   app: string;
@@ -47,6 +48,8 @@ export type Target = {
   build?: Build;
   /** What a backup takes, and where it goes; missing: there is none. */
   backup?: Backup;
+  /** Its book of Writebook; missing: nothing is said about one. */
+  writebook?: WritebookSettings;
   /** This target is such a copy itself, made by lib/instance/target.ts. */
   instance?: Instance;
 };

@@ -16,6 +16,7 @@ import { buildSite } from './site.ts';
 import { buildBackup } from './backup.ts';
 import { buildEnvFile } from './env.ts';
 import { buildImages } from './images.ts';
+import { buildWritebook } from './writebook.ts';
 
 export function buildTarget(
   { app, environment, settings }: Draft,
@@ -59,6 +60,7 @@ export function buildTarget(
     ...(settings.instances && { instances: instancesOf(settings.instances) }),
     ...(settings.seed && { seed: seedOf(settings.seed) }),
     ...(settings.build && { build: buildImages(settings.build, settings.compose) }),
+    ...(settings.writebook && { writebook: buildWritebook(settings.writebook) }),
     ...(settings.backup && {
       backup: { ...buildBackup(settings.backup, stores), ...watchOf(settings.backup, alerts) },
     }),

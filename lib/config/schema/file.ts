@@ -29,6 +29,7 @@ import { type Any, about, either, mapOf, namedMap, notText, optional, shape, var
 import { envFile } from './env.ts';
 import { database, migrate } from './database.ts';
 import { compose, process, systemd } from './runtime.ts';
+import { writebook } from './writebook.ts';
 
 const publicKeys = either(publicKey, list(publicKey), Array.isArray);
 export const host = either(
@@ -107,6 +108,7 @@ const settings = {
   seed: optional('How its test data are made; never in production', seed),
   instances: optional('How throw-away instances are made', instances),
   backup: optional('What a backup takes, and where it goes', backup),
+  writebook: optional('A book of Writebook: its teasers and announcements', writebook),
 };
 
 /** The order in which people expect to read them. */

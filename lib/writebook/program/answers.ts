@@ -52,7 +52,10 @@ const handedOut = v.object({
   md5: v.string(),
 });
 export const exportAnswer = v.union([v.object({ ...book, files: v.array(handedOut) }), none]);
-export const teasersAnswer = v.union([v.object({ from: v.object(book), into: stateAnswer, published: v.boolean() }), none]);
+export const teasersAnswer = v.union([
+  v.object({ from: v.object(book), into: stateAnswer, published: v.boolean() }),
+  none,
+]);
 export const applyAnswer = v.object({ book: bookName, record: recordSchema, skipped: v.array(v.string()) });
 
 export type HandedOut = v.InferOutput<typeof handedOut>;

@@ -71,17 +71,29 @@ export async function applyTeasers(
   did: (what: string, title: string) => void,
 ): Promise<InferOutput<typeof applyAnswer>> {
   const page = ({ key, wanted, leaf }: TeaserDecision) => ({
-    ...{ path: key, kind: 'Page', title: wanted?.title, theme: null, caption: null, body: [wanted?.text], image: null },
+    path: key,
+    kind: 'Page',
+    title: wanted?.title,
+    body: [wanted?.text],
+    theme: null,
+    caption: null,
+    image: null,
     ...(leaf && { leaf: leaf.id, expects: contentOf(leaf), restore: !leaf.active }),
   });
   const writes = teaserWrites(plan);
   const titles = new Map(writes.map(one => [one.key, one.title]));
   const request = {
-    ...{ do: 'apply', record, book: String(into.book.id), wait: waitSeconds, seal: into.seal },
+    do: 'apply',
+    record,
+    book: String(into.book.id),
+    wait: waitSeconds,
+    seal: into.seal,
     files: plan.files,
     create: writes.filter(one => one.does === 'create').map(page),
     update: writes.filter(one => one.does === 'update').map(page),
-    ...{ move: [], trash: [], images: {} },
+    move: [],
+    trash: [],
+    images: {},
   };
   const tell = (what: string, key: string) => did(what, titles.get(key) ?? key);
   return runProgram(application, request, applyAnswer, { did: tell });

@@ -1,7 +1,7 @@
 // Cuts the beginning of a chapter between two blocks, as Writebook's renderer and CommonMark both see them, at most so many words long.
 import type { Root } from 'mdast';
 import { parseMarkdown } from '../../markdown/github-view.ts';
-import { countWords, plainText, textOfHtml } from '../../markdown/plain-text.ts';
+import { countWords, visibleText, textOfHtml } from '../../markdown/visible-text.ts';
 import { renderForWritebook } from '../../markdown/redcarpet/render.ts';
 import { endOf, lineStart, startOf } from '../../markdown/rules/candidate.ts';
 import { neededDefinitions } from './definitions.ts';
@@ -55,7 +55,7 @@ function within(source: string, places: readonly Place[], most: number): Place[]
   let [from, words] = [0, 0];
   const found: Place[] = [];
   for (const place of places) {
-    words += countWords(plainText(source.slice(from, place.at)));
+    words += countWords(visibleText(source.slice(from, place.at)));
     from = place.at;
     if (words > most && found.length) break;
     found.push(place);
@@ -63,10 +63,10 @@ function within(source: string, places: readonly Place[], most: number): Place[]
   return found;
 }
 
-type Chapter = { source: string; root: Root; whole: string; tail: string };
+type Cutting = { source: string; root: Root; whole: string; tail: string };
 
 /** Makes the teaser up to a place, and proves by rendering it that nothing before the cut looks otherwise; undefined: it would. */
-function judgeOf({ source, root, whole, tail }: Chapter): (place: Place) => Omit<TeaserText, 'of'> | undefined {
+function judgeOf({ source, root, whole, tail }: Cutting): (place: Place) => Omit<TeaserText, 'of'> | undefined {
   const tailHtml = renderForWritebook(tail);
   const openAtEnd = new Set(openTags(whole).map(one => one.at));
   return ({ at, children }) => {

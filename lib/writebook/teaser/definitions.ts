@@ -1,7 +1,8 @@
 // The definitions of links, `[name]: address`, that stand behind a cut and that the text before it needs.
 import { withoutReferences } from '../../markdown/redcarpet/references.ts';
 
-const definition = /^ {0,3}\[([^\]\r\n]+)\]:[ \t]*(?:\r?\n[ \t]*)?\S.*(?:\r?\n[ \t]*(?:"[^"\r\n]*"|'[^'\r\n]*'|\([^)\r\n]*\))[ \t]*(?=\r?\n|$))?/gm;
+const definition =
+  /^ {0,3}\[([^\]\r\n]+)\]:[ \t]*(?:\r?\n[ \t]*)?\S.*(?:\r?\n[ \t]*(?:"[^"\r\n]*"|'[^'\r\n]*'|\([^)\r\n]*\))[ \t]*(?=\r?\n|$))?/gm;
 
 /** As they stand there, in their order. */
 export function neededDefinitions(source: string, at: number, kept: string): string[] {

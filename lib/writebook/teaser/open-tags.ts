@@ -3,7 +3,9 @@
 const tag = /<!--(?:>|->|[^]*?(?:-->|$))|<(\/?)([A-Za-z][^\s/>]*)(?:"[^"]*"|'[^']*'|[^"'>])*>/g;
 /** Elements without content, and those whose end may be left out. */
 const endless = new Set(
-  'area base br col embed hr img input link meta param source track wbr p li dt dd td th tr tbody thead tfoot'.split(' '),
+  'area base br col embed hr img input link meta param source track wbr p li dt dd td th tr tbody thead tfoot'.split(
+    ' ',
+  ),
 );
 
 /** `at`: the offset of the tag. */

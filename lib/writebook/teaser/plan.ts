@@ -20,8 +20,8 @@ export type TeaserDecision = {
   cut: TeaserText | NoTeaser | undefined;
 };
 
-/** `files`: what is known before the plan is carried out, as the record has it. */
-export type TeaserPlan = { decisions: TeaserDecision[]; files: Record<string, Entry> };
+/** `files`: what is known before the plan is carried out, for the record; `adopts`: that has not got all of it. */
+export type TeaserPlan = { decisions: TeaserDecision[]; files: Record<string, Entry>; adopts: boolean };
 
 /** @param chapters those to make teasers of, with their texts @param all whether teasers of other chapters are looked at, too */
 export function planTeasers(
@@ -37,7 +37,11 @@ export function planTeasers(
   for (const chapter of chapters) {
     const names = { chapter: chapter.title, book: from.book.title };
     const title = teaserTitle(wishes, names);
-    const cut = cutTeaser(chapter.text ?? '', wishes.most, teaserTail(wishes, names, wishes.link ?? bookPath(from.book)));
+    const cut = cutTeaser(
+      chapter.text ?? '',
+      wishes.most,
+      teaserTail(wishes, names, wishes.link ?? bookPath(from.book)),
+    );
     const wanted = cut.text === undefined ? undefined : { title, text: cut.text };
     const key = keyOf(chapter);
     const entry = files[key];
@@ -48,14 +52,15 @@ export function planTeasers(
     else if (entry && !leaf) delete files[key];
     decisions.push({ does, ...decision });
   }
-  if (!all) return { decisions, files };
+  const adopts = Object.keys(files).some(key => !into.record.files[key]);
+  if (!all) return { decisions, files, adopts };
   const known = new Set(from.leaves.filter(leaf => leaf.active).map(keyOf));
   for (const [key, entry] of Object.entries(files)) {
     const leaf = leafOf(into, entry);
     if (known.has(key) || !leaf?.active) continue;
     decisions.push({ does: 'left', chapter: 0, title: leaf.title, key, leaf, wanted: undefined, cut: undefined });
   }
-  return { decisions, files };
+  return { decisions, files, adopts };
 }
 
 /** Of the chapter: its number, and when it was made, for a number can be given again after a restore. */

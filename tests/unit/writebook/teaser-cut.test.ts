@@ -18,10 +18,20 @@ const cases: [string, string, number, string | undefined][] = [
   ['exactly so many', 'one two\n\nthree four\n', 4, 'one two\n\nthree four'],
   ['a heading goes with what follows it', 'one two\n\n## Three\n\nfour five\n', 4, 'one two'],
   ['no list is halved', 'one\n\n- two\n- three\n- four\n\nfive\n', 3, 'one'],
-  ['nor a quote, a table or code', 'a\n\n> b\n>\n> c\n\n| d | e |\n|---|---|\n| f | g |\n\n```\nh\n\ni\n```\n', 6, 'a\n\n> b\n>\n> c'],
+  [
+    'nor a quote, a table or code',
+    'a\n\n> b\n>\n> c\n\n| d | e |\n|---|---|\n| f | g |\n\n```\nh\n\ni\n```\n',
+    6,
+    'a\n\n> b\n>\n> c',
+  ],
   ['HTML stays whole', 'a\n\n<div>\n\nb\n\nc\n\n</div>\n\nd\n', 2, 'a'],
   ['a tag without its end in the same block', 'a\n\n<section>\nb\n\n*c*\n\n</section>\n\nd\n', 2, 'a'],
-  ['definitions that are needed stay', 'a [b][x] c\n\nd [e][y]\n\n[x]: /one "T"\n[y]: /two\n', 3, 'a [b][x] c\n\n[x]: /one "T"'],
+  [
+    'definitions that are needed stay',
+    'a [b][x] c\n\nd [e][y]\n\n[x]: /one "T"\n[y]: /two\n',
+    3,
+    'a [b][x] c\n\n[x]: /one "T"',
+  ],
   ['also an address in the next line', 'a [x]\n\nb\n\n[X]:\n  /one\n', 2, 'a [x]\n\n[X]:\n  /one'],
   ['a note of one word is a link there', 'a[^1]\n\nb c\n\n[^1]: Ibid.\n', 1, 'a[^1]\n\n[^1]: Ibid.'],
   ['one of more is text, and goes', 'a[^1]\n\nb c\n\n[^1]: See there.\n', 1, 'a[^1]'],
@@ -65,7 +75,9 @@ function wordsOf(html: string): number {
 }
 
 test('chapters made by chance, cut at limits made by chance, are whole blocks of the real renderers', () => {
-  const teasers = made.flatMap(one => (one.found.text === undefined ? [] : [{ ...one, teaser: one.found.text, kept: one.found.words }]));
+  const teasers = made.flatMap(one =>
+    one.found.text === undefined ? [] : [{ ...one, teaser: one.found.text, kept: one.found.words }],
+  );
   const whole = showReally(teasers.map(one => one.text));
   const shown = showReally(teasers.map(one => one.teaser));
   const [end] = showReally([tail]);
@@ -94,7 +106,12 @@ test('chapters made by chance, cut at limits made by chance, are whole blocks of
 });
 
 test('titles are shown as they are, whatever is in them, and the link leads to one place', () => {
-  const hostile = ['a](x) *b* <b>c</b> `d` & &amp; "e" \n\n# f', '==a== ~~b~~ __c__ \\ ![i](j) www.example.org', '[x]: y', '—'];
+  const hostile = [
+    'a](x) *b* <b>c</b> `d` & &amp; "e" \n\n# f',
+    '==a== ~~b~~ __c__ \\ ![i](j) www.example.org',
+    '[x]: y',
+    '—',
+  ];
   const tails = hostile.map(book => teaserTail(defaultTeaserWords, { chapter: '', book }, '/2/field guide(1)?a="<b>'));
   for (const [at, { writebook, github }] of showReally(tails).entries()) {
     const text = (hostile[at] ?? '').replaceAll(/\s+/g, ' ').replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;'); // prettier-ignore

@@ -4,7 +4,7 @@ import { renderForWritebook } from './redcarpet/render.ts';
 import { isBlockTag, type View } from './visible.ts';
 
 /** Paragraphs, items and lines of code are lines of it; pictures are not in it. */
-export function plainText(markdown: string): string {
+export function visibleText(markdown: string): string {
   return textOfHtml(renderForWritebook(markdown));
 }
 
