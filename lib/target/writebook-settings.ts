@@ -37,14 +37,5 @@ export type ReceiverSettings = { name: string } & (
   | { kind: 'mastodon'; server: string; token: SecretReference; visibility: 'public' | 'unlisted' | 'private' }
   | { kind: 'bluesky'; server: string; handle: string; password: SecretReference }
   | { kind: 'buttondown'; server: string; key: SecretReference }
-  | {
-      kind: 'mailchimp';
-      /** undefined: that of the key's data centre. */
-      server: string | undefined;
-      key: SecretReference;
-      list: string;
-      fromName: string;
-      replyTo: string;
-    }
   | { kind: 'webhook'; url: SecretReference }
 );

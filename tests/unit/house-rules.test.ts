@@ -38,7 +38,7 @@ test('there is code to look at', () => {
 const rooms = [
   ['tasks'],
   ['doctor', 'recover'],
-  ['instance', 'preview'],
+  ['announce', 'instance', 'preview'],
   ['backup', 'seed', 'writebook'],
   ['deploy'],
   ['task'],

@@ -39,9 +39,7 @@ function receiverOf(receiver: NonNullable<Written['to']>[string]): Bare<Receiver
   if (kind === 'bluesky')
     return { kind, server: server ?? 'https://bsky.social', handle: receiver.handle, password: receiver.password };
   if (kind === 'buttondown') return { kind, server: server ?? 'https://api.buttondown.com', key: receiver.key };
-  if (kind === 'webhook') return { kind, url: receiver.url };
-  const { key, list, from_name: fromName, reply_to: replyTo } = receiver;
-  return { kind, server, key, list, fromName, replyTo };
+  return { kind, url: receiver.url };
 }
 
 function withoutSlash(address: string): string {

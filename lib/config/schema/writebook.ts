@@ -1,7 +1,7 @@
 // The keys of ops.yml for a book of Writebook: its teasers, and where its chapters are announced.
 import * as v from 'valibot';
 import { about, either, namedMap, optional, password, shape } from './combinators.ts';
-import { email, line, list, oneOf, path, url, whole } from './values.ts';
+import { line, list, oneOf, path, url, whole } from './values.ts';
 
 const bookName = either(line, whole(1, 2_147_483_647), value => typeof value === 'number');
 const linkTo = v.pipe(
@@ -20,7 +20,7 @@ const teasers = shape({
 });
 
 const server = (which: string) => optional(`Where it is (default ${which})`, url);
-const kinds = 'must be mastodon, bluesky, buttondown, mailchimp or webhook';
+const kinds = 'must be mastodon, bluesky, buttondown or webhook';
 const isOf =
   (...names: string[]) =>
   (value: unknown) =>
@@ -43,22 +43,14 @@ const buttondown = shape({
   server: server('https://api.buttondown.com'),
   key: about('Where its API key is', password),
 });
-const mailchimp = shape({
-  kind: about('A campaign in Mailchimp that nobody has sent', v.literal('mailchimp', kinds)),
-  server: server('that of the key’s data centre'),
-  key: about('Where its API key is', password),
-  list: about('The id of the audience', line),
-  from_name: about('Who the e-mail is from', line),
-  reply_to: about('The address that answers go to', email),
-});
 const webhook = shape({
   kind: about('JSON to an address', v.literal('webhook', kinds)),
   url: about('Where the address is, which is a secret', password),
 });
 const receiver = either(
   either(mastodon, bluesky, isOf('bluesky')),
-  either(either(buttondown, mailchimp, isOf('mailchimp')), webhook, isOf('webhook')),
-  isOf('buttondown', 'mailchimp', 'webhook'),
+  either(buttondown, webhook, isOf('webhook')),
+  isOf('buttondown', 'webhook'),
 );
 
 const announce = shape({

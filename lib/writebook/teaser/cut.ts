@@ -42,7 +42,10 @@ function placesIn(source: string, { children }: Root): Place[] {
   const places: Place[] = [];
   let isLead = true;
   for (const [index, node] of children.entries()) {
-    if (node.type !== 'definition') isLead = node.type === 'heading' || node.type === 'thematicBreak';
+    // micromark 4 takes a list that begins behind indented code for a paragraph, and the rest of an item for what follows it
+    const isItem = node.type === 'paragraph' && /^\d{1,9}[.)]\s/.test(source.slice(startOf(node), startOf(node) + 11));
+    if (isItem) isLead = true;
+    else if (node.type !== 'definition') isLead = node.type === 'heading' || node.type === 'thematicBreak';
     const next = children[index + 1];
     if (!next) places.push({ at: source.length, children: index + 1 });
     else if (!isLead) places.push({ at: lineStart(source, startOf(next)), children: index + 1 });

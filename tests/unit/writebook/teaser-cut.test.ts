@@ -82,22 +82,26 @@ test('chapters made by chance, cut at limits made by chance, are whole blocks of
   const shown = showReally(teasers.map(one => one.teaser));
   const [end] = showReally([tail]);
   let shortened = 0;
+  const wrong: string[] = [];
   for (const [at, { text, words, teaser, kept, found }] of teasers.entries()) {
-    const what = JSON.stringify({ words, text, teaser });
     const real = shown[at]?.writebook ?? '';
-    assert.ok(real.endsWith(`\n${end?.writebook}`), what);
     const own = real.slice(0, -(end?.writebook.length ?? 0) - 1);
-    assert.ok(whole[at]?.writebook.startsWith(own), what);
-    assert.ok(wordsOf(own) <= words && kept <= words, what);
     // the same text in front, whole lines of it
     const front = teaser.slice(0, -tail.length - 3).replace(/(?:\n{1,2} {0,3}\[[^\]]+\]: .*)+$/, '');
-    assert.ok(text.startsWith(front) && /^(?:[\r\n]|$)/.test(text.slice(front.length)), what);
-    if (kept < found.of) shortened++;
-    // notes are numbered by what follows; all else is the same HTML
-    if (/\[\^/.test(text)) continue;
     const github = (shown[at]?.github ?? '').slice(0, -(end?.github.length ?? 0));
-    assert.ok(whole[at]?.github.startsWith(github), what);
+    const checks = {
+      'the link stands alone': real === `${own}\n${end?.writebook}`,
+      'it begins as the chapter does in Writebook': whole[at]?.writebook.startsWith(own),
+      'so many words at most': wordsOf(own) <= words && kept <= words,
+      'whole lines of the chapter': text.startsWith(front) && /^(?:[\r\n]|$)/.test(text.slice(front.length)),
+      // notes are numbered by what follows
+      'it begins as the chapter does on GitHub': /\[\^/.test(text) || whole[at]?.github.startsWith(github),
+    };
+    for (const [check, holds] of Object.entries(checks))
+      if (!holds) wrong.push(`${check}: ${JSON.stringify({ words, text, teaser })}`);
+    if (kept < found.of) shortened++;
   }
+  assert.equal([wrong.length, wrong], [0, []]);
   const none = made.filter(one => one.found.text === undefined);
   console.log(`\nseries: ${count} chapters, ${teasers.length} teasers, ${shortened} shorter than the chapter`);
   assert.ok(shortened > count / 4 && none.length < count / 2);
