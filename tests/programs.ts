@@ -39,6 +39,8 @@ export const forUnitAndTask = {
   redcarpet: 'ruby-redcarpet',
   '../share/doc/ruby-rails-html-sanitizer': 'ruby-rails-html-sanitizer',
   'cmark-gfm': 'cmark-gfm',
+  // what reads a feed beside our own reader
+  xmllint: 'libxml2-utils',
   // what makes the calls of an undo fail
   gcc: 'gcc',
   '../include/stdio.h': 'libc6-dev',

@@ -30,12 +30,9 @@ export function postOf(
   const line = (changed ? changedText : text).replaceAll(/\{(chapter|book)\}/g, (_, name) =>
     name === 'book' ? title : chapter.title,
   );
-  // a heading that says the title once more is no news
-  const paragraphs = oneLiners(chapter.text);
-  const rest = paragraphs[0] === oneLine(chapter.title) ? paragraphs.slice(1) : paragraphs;
   return {
     subject: oneLine(line),
-    excerpt: shortened(rest.join(' '), 300),
+    excerpt: beginningOf(chapter, 300),
     link: changed ? `${chapter.url}#changed-${sum.slice(0, 8)}` : chapter.url,
     key: `${chapter.key}${changed ? ` ${sum}` : ''}`,
     changed,
@@ -56,8 +53,10 @@ export function postText({ subject, excerpt }: Post, link: string, most: number,
   return `${head}\n\n${more}${link}`;
 }
 
-function oneLiners(text: string): string[] {
-  return text.split('\n').map(oneLine).filter(Boolean);
+/** The first of its text on one line; a heading that says the title once more is no news. */
+export function beginningOf({ title, text }: { title: string; text: string }, most: number): string {
+  const lines = text.split('\n').map(oneLine).filter(Boolean);
+  return shortened((lines[0] === oneLine(title) ? lines.slice(1) : lines).join(' '), most);
 }
 
 export function oneLine(text: string): string {

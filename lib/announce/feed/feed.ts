@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { Failure, messageOf } from '../../errors.ts';
 import type { AnnounceSettings } from '../../target/writebook-settings.ts';
 import type { PublishedChapter } from '../chapters.ts';
-import { oneLine, shortened } from '../text.ts';
+import { beginningOf, oneLine } from '../text.ts';
 import { readFeed, type Feed, type FeedEntry } from './read.ts';
 
 /** So many entries, those that changed last. */
@@ -34,7 +34,7 @@ export function feedText(
 }
 
 function entryOf(chapter: PublishedChapter, base: string, old: Feed | undefined, now: Date): Entry {
-  const { page, made, title, url, sum, text } = chapter;
+  const { page, made, title, url, sum } = chapter;
   const own = `/page/${page}/${chapter.key.replaceAll(/^\d+ |\D/g, '')}`;
   const was = old?.entries.find(entry => isOf(entry, own, url));
   const isSame = was && (was.sum ? was.sum === sum : was.title === oneLine(title));
@@ -45,7 +45,7 @@ function entryOf(chapter: PublishedChapter, base: string, old: Feed | undefined,
     published: was?.published || stamp(made),
     updated: isSame ? was.updated : stamp(old ? now : made),
     sum,
-    summary: shortened(text.replaceAll('\n', ' '), 500),
+    summary: beginningOf(chapter, 500),
   };
 }
 

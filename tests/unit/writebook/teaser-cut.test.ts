@@ -70,7 +70,7 @@ function wordsOf(html: string): number {
     .replaceAll(/<!--[^]*?-->/g, '')
     .replaceAll(/<\/?(?:p|h\d|li|ul|ol|t[a-z]+|pre|div|blockquote|hr|br|details|summary)\b[^>]*>/g, ' ')
     .replaceAll(/<\/?[a-z][^>]*>/gi, '')
-    .replaceAll(/&(?:amp|lt|gt|quot|copy|#39);/g, ' & ');
+    .replaceAll(/&(?:amp|lt|gt|quot|copy|#39);/g, '-');
   return text.split(/\s+/).filter(word => /[\p{L}\p{N}]/u.test(word) && !/\p{sc=Han}/u.test(word)).length;
 }
 
@@ -101,7 +101,7 @@ test('chapters made by chance, cut at limits made by chance, are whole blocks of
       if (!holds) wrong.push(`${check}: ${JSON.stringify({ words, text, teaser })}`);
     if (kept < found.of) shortened++;
   }
-  assert.equal([wrong.length, wrong], [0, []]);
+  assert.equal([wrong.length, wrong.slice(0, 3)], [0, []]);
   const none = made.filter(one => one.found.text === undefined);
   console.log(`\nseries: ${count} chapters, ${teasers.length} teasers, ${shortened} shorter than the chapter`);
   assert.ok(shortened > count / 4 && none.length < count / 2);
