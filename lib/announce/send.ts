@@ -7,7 +7,7 @@ import type { Receiver, SentPost } from './receivers/receiver.ts';
 import { addLines, type RecordLine } from './record.ts';
 import { postOf } from './text.ts';
 
-export type Outcome = { announcement: Announcement } & (
+export type Announced = { announcement: Announcement } & (
   | { state: 'sent' | 'found'; sent: SentPost }
   /** Not sent, or not known to be. */
   | { state: 'failed' | 'unclear'; failure: Failure }
@@ -30,9 +30,9 @@ type Sending = {
 export async function sendAnnouncements(
   announcements: readonly Announcement[],
   sending: Sending,
-  tell: (outcome: Outcome) => void,
-): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
+  tell: (outcome: Announced) => void,
+): Promise<Announced[]> {
+  const outcomes: Announced[] = [];
   const broken = new Set<string>();
   for (const announcement of announcements) {
     const receiver = sending.receivers.get(announcement.receiver);
@@ -46,7 +46,7 @@ export async function sendAnnouncements(
   return outcomes;
 }
 
-async function announce(announcement: Announcement, receiver: Receiver, sending: Sending): Promise<Outcome> {
+async function announce(announcement: Announcement, receiver: Receiver, sending: Sending): Promise<Announced> {
   const { file, settings, run, resend, others, signal } = sending;
   const { chapter, sum, isUnclear } = announcement;
   const post = postOf(announcement, settings);

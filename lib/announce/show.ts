@@ -2,7 +2,7 @@
 import type { Report } from '../report/report.ts';
 import type { Announcement, AnnouncePlan } from './plan.ts';
 import type { Receiver } from './receivers/receiver.ts';
-import type { Outcome } from './send.ts';
+import type { Announced } from './send.ts';
 
 /** A line for each chapter that has news. */
 export function announceText(plan: AnnouncePlan, { table, paint }: Report): string[] {
@@ -33,7 +33,7 @@ export function announceText(plan: AnnouncePlan, { table, paint }: Report): stri
 }
 
 /** `✔ mastodon: The Dawn, https://…` */
-export function outcomeText(outcome: Outcome): string {
+export function outcomeText(outcome: Announced): string {
   const { announcement, state } = outcome;
   const what = `${announcement.receiver}: ${announcement.chapter.title}`;
   if ('failure' in outcome)
@@ -45,7 +45,7 @@ export function outcomeText(outcome: Outcome): string {
 export function announceJson(
   { announcements, changed, known }: AnnouncePlan,
   receivers: ReadonlyMap<string, Receiver>,
-  outcomes: readonly Outcome[],
+  outcomes: readonly Announced[],
 ) {
   return {
     announcements: announcements.map(one => {

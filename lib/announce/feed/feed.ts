@@ -11,7 +11,7 @@ import { readFeed, type Feed, type FeedEntry } from './read.ts';
 const most = 100;
 const namespace = 'urn:x-bookops:announce';
 
-type Entry = FeedEntry & { summary: string };
+type FeedItem = FeedEntry & { summary: string };
 
 /** @param before the text of the feed that is there; undefined: none is @throws Failure 3 when that is no feed */
 export function feedText(
@@ -33,7 +33,7 @@ export function feedText(
   return text;
 }
 
-function entryOf(chapter: PublishedChapter, base: string, old: Feed | undefined, now: Date): Entry {
+function entryOf(chapter: PublishedChapter, base: string, old: Feed | undefined, now: Date): FeedItem {
   const { page, made, title, url, sum } = chapter;
   const own = `/page/${page}/${chapter.key.replaceAll(/^\d+ |\D/g, '')}`;
   const was = old?.entries.find(entry => isOf(entry, own, url));
@@ -60,7 +60,7 @@ function isOf({ id, link }: FeedEntry, own: string, url: string): boolean {
   return place(link) === place(url);
 }
 
-function written(settings: AnnounceSettings, id: string, entries: readonly Entry[], updated: string): string {
+function written(settings: AnnounceSettings, id: string, entries: readonly FeedItem[], updated: string): string {
   const { title, author, url, feedUrl } = settings;
   const newest = entries.map(entry => entry.updated).toSorted();
   const self =
@@ -91,7 +91,7 @@ function written(settings: AnnounceSettings, id: string, entries: readonly Entry
 }
 
 /** Reads it again as anybody would. */
-function checkFeed(text: string, entries: readonly Entry[], file: string): void {
+function checkFeed(text: string, entries: readonly FeedItem[], file: string): void {
   const read = readFeed(text, file);
   const ids = new Set(read.entries.map(entry => entry.id));
   if (ids.size !== entries.length || entries.some(entry => !ids.has(entry.id)))
