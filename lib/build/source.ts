@@ -20,6 +20,7 @@ export async function readCommit(repo: string, sha: string, environment: NodeJS.
 
 /**
  * The text of each image's Dockerfile, by the image's name. A link is none: what it leads to would be read on this machine.
+ * @param where what a person would call that tree
  * @throws Failure 3 for a Dockerfile or a context that the commit does not have
  */
 export async function readDockerfiles(
@@ -27,13 +28,14 @@ export async function readDockerfiles(
   sha: string,
   images: readonly ImageSettings[],
   environment: NodeJS.ProcessEnv,
+  where = `the commit ${sha7(sha)} of ${repo}`,
 ): Promise<Map<string, string>> {
   await verifyTree(repo, sha, [], environment);
   const entries = await entriesOf(repo, sha, environment);
   const texts = new Map<string, string>();
   for (const { name, context, dockerfile } of images) {
     if (context !== '.' && !entries.some(({ path }) => path.startsWith(`${context}/`)))
-      throw new Failure(3, `the folder ${context} is not in the commit ${sha7(sha)} of ${repo}`, {
+      throw new Failure(3, `the folder ${context} is not in ${where}`, {
         advice: `correct build.images.${name}.context in ops.yml, or commit the folder`,
       });
     const found = entries.find(({ path, mode }) => path === dockerfile && mode.startsWith('100'));
@@ -41,7 +43,7 @@ export async function readDockerfiles(
       const others = entries.flatMap(({ path }) =>
         /(^|\/)[^/]*(Docker|Container)file[^/]*$/.test(path) ? [path] : [],
       );
-      throw new Failure(3, `${dockerfile} is not in the commit ${sha7(sha)} of ${repo}`, {
+      throw new Failure(3, `${dockerfile} is not in ${where}`, {
         detail: others.length ? `it has: ${others.slice(0, 8).join(', ')}` : 'it has no Dockerfile at all',
         advice: `correct build.images.${name} in ops.yml (context, and dockerfile below it), or commit the file: images are built from a commit, never from the work tree`,
       });

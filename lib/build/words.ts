@@ -9,6 +9,8 @@ export type Commit = {
   created: string;
   /** The page of the repository. */
   source: string | undefined;
+  /** Whose tree is built in its place; its commit, and the hash of what was patched there. */
+  upstream?: { repository: string; commit: string; patches: string };
 };
 
 /** `ghcr.io/heldpascal/arsvent-backend:<sha>` */
@@ -18,17 +20,29 @@ export function imageReference({ registry }: Build, { name }: ImageSettings, { s
 
 export const revisionLabel = 'org.opencontainers.image.revision';
 
-export function labelsOf({ sha, created, source }: Commit): Record<string, string> {
+export function labelsOf({ sha, created, source, upstream }: Commit): Record<string, string> {
   return {
     [revisionLabel]: sha,
     'org.opencontainers.image.created': created,
     ...(source !== undefined && { 'org.opencontainers.image.source': source }),
+    ...(upstream && {
+      'bookops.upstream.repository': upstream.repository,
+      'bookops.upstream.commit': upstream.commit,
+      'bookops.patches.sha256': upstream.patches,
+    }),
   };
 }
 
 /** What a Dockerfile gets when it has an ARG of that name: the fields of version.json, and the name that Rails apps use. */
-function known({ sha, created }: Commit): Record<string, string> {
-  return { IMAGE_TAG: sha, COMMIT_SHA: sha, GIT_REVISION: sha, DIRTY: 'false', BUILT_AT: created };
+function known({ sha, created, upstream }: Commit): Record<string, string> {
+  return {
+    IMAGE_TAG: sha,
+    COMMIT_SHA: sha,
+    GIT_REVISION: sha,
+    DIRTY: 'false',
+    BUILT_AT: created,
+    ...(upstream && { UPSTREAM_COMMIT: upstream.commit, PATCHES_SHA256: upstream.patches }),
+  };
 }
 
 /** Build arguments: those of ops.yml, and the known ones that the Dockerfile declares. */

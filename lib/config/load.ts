@@ -67,7 +67,7 @@ function faultsOf(tree: Tree): { problems: Problem[]; sound: Tree; doubted: Set<
     const hint = meant ? `, did you mean ${meant}?` : fault.known && `; known: ${fault.known.join(', ')}`;
     // A password in the wrong place: point to its key, because the line of its value would be shown.
     const isSecret =
-      ['password', 'key', 'secret'].includes(word) ||
+      ['password', 'key', 'secret', 'token'].includes(word) ||
       fault.path.includes('secrets') ||
       (word === 'url' && fault.path[0] === 'alerts');
     const key = fault.key || isSecret;

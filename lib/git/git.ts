@@ -5,6 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Failure } from '../errors.ts';
 import { programEnvironment } from '../host/environment.ts';
+import { careful, lfs, lfsValue, programs } from './settings.ts';
 
 /** The variables of this program; git gets those that are passed on to every program. */
 export type Environment = NodeJS.ProcessEnv;
@@ -13,46 +14,6 @@ export type Said = { code: number; stdout: string; stderr: string };
 
 /** Most that one answer of git may be, in bytes; the archive is streamed and not among them. */
 const most = 64_000_000;
-
-/** For every call: what a repository's settings could make git start, read or fetch otherwise. */
-const careful = [
-  '--no-pager',
-  '--no-replace-objects',
-  '--literal-pathspecs',
-  ...[
-    'core.fsmonitor=false',
-    'core.hooksPath=/dev/null',
-    'core.editor=true',
-    'core.askPass=',
-    'diff.external=',
-    'log.showSignature=false',
-    'submodule.recurse=false',
-    'protocol.ext.allow=never',
-    'maintenance.auto=false',
-    'gc.auto=0',
-  ].flatMap(one => ['-c', one]),
-];
-
-/** Settings whose value is a program. https://git-scm.com/docs/git-config, read at 2.39 and 2.51 */
-const programs: [RegExp, string][] = [
-  [/^filter\..*\.(clean|smudge|process)$/, ''],
-  [/^filter\..*\.required$/, 'false'],
-  [/^core\.sshcommand$/, 'ssh'],
-  [/^gpg\.program$|^gpg\.openpgp\.program$/, 'gpg'],
-  [/^gpg\.ssh\.program$/, 'ssh-keygen'],
-  [/^gpg\.x509\.program$/, 'gpgsm'],
-  [/^core\.(pager|editor|gitproxy|alternaterefscommand)$|^pager\.|^sequence\.editor$/, 'true'],
-  [/^diff\..*\.(command|textconv)$|^merge\..*\.driver$|^credential\.(.*\.)?helper$/, ''],
-  [
-    /^tar\..*\.command$|^remote\..*\.(uploadpack|receivepack|vcs)$|^hook\..*\.command$|^gpg\.ssh\.defaultkeycommand$/,
-    '',
-  ],
-  [/^alias\.|^submodule\..*\.update$|^uploadpack\.packobjectshook$|^interactive\.difffilter$/, ''],
-];
-
-/** What git-lfs writes with `git lfs install --local`: a program of this machine, and nothing of the tree. */
-const lfs = /^filter\.lfs\.(clean|smudge|process|required)$/;
-const lfsValue = /^(git-lfs (clean -- %f|smudge (--skip )?-- %f|filter-process( --skip)?)|true|false)$/;
 
 type Clone = {
   /** Words between `git` and the command. */
@@ -63,11 +24,25 @@ type Clone = {
 
 const known = new Map<string, Promise<Clone>>();
 
+/** What one call of git gets besides its words. */
+export type GitMore = {
+  /** Variables of git's own: an index, who commits. */
+  variables?: Record<string, string>;
+  /** Its standard input. */
+  input?: Buffer | string;
+  /** Each byte of its answer as one letter, for what may not be UTF-8. */
+  bytes?: boolean;
+  /** It may read from and write to repositories on this machine, whose paths a person typed. */
+  paths?: boolean;
+  /** Ends it. */
+  signal?: AbortSignal;
+};
+
 /** Runs git in the clone. Does not throw for a code other than 0. @throws Failure 3 for a folder that is no clone of one's own. */
-export async function git(repo: string, words: string[], environment: Environment): Promise<Said> {
+export async function git(repo: string, words: string[], environment: Environment, more?: GitMore): Promise<Said> {
   // no program can be given such a word, so git knows nothing by that name
   if (words.some(word => word.includes('\0'))) return { code: 128, stdout: '', stderr: 'a NUL is in it' };
-  return run([...(await cloneAt(repo, environment)).words, ...words], environment);
+  return run([...(await cloneAt(repo, environment)).words, ...words], environment, more);
 }
 
 /** The same with what it prints as a stream. */
@@ -178,15 +153,22 @@ function forGit(environment: Environment): Environment {
   };
 }
 
-function run(words: string[], environment: Environment): Promise<Said> {
+function run(words: string[], environment: Environment, more: GitMore = {}): Promise<Said> {
+  const env = { ...forGit(environment), ...more.variables };
+  if (more.paths) env['GIT_ALLOW_PROTOCOL'] += ':file';
+  const options = { env, maxBuffer: most, encoding: more.bytes ? 'latin1' : 'utf8', signal: more.signal } as const;
   return new Promise((resolve, reject) => {
-    execFile('git', words, { env: forGit(environment), maxBuffer: most }, (error, stdout, stderr) => {
+    const child = execFile('git', words, options, (error, stdout, stderr) => {
       if (!error) resolve({ code: 0, stdout, stderr });
+      else if (more.signal?.aborted) reject(more.signal.reason);
       else if (typeof error.code === 'number') resolve({ code: error.code, stdout, stderr });
       else if (error.code === 'ENOENT')
         reject(new Failure(1, 'git is not on this machine', { advice: 'sudo apt-get install git' }));
       else reject(new Failure(1, `git failed: ${error.message.split('\n', 1)[0]}`));
     });
+    // a git that wants no input ends before it has read any
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(more.input ?? '');
   });
 }
 

@@ -5,6 +5,35 @@ export type Build = {
   /** Server and owner, in lower case: `ghcr.io/heldpascal`. */
   registry: string;
   images: ImageSettings[];
+  /** undefined: the commit's own files are built. */
+  upstream?: UpstreamSettings;
+};
+
+/** Another project's tree, pinned and patched, that is built in place of the commit's own files. */
+export type UpstreamSettings = {
+  /** What git fetches from: an address, or a path on this machine. */
+  repository: string;
+  /** The branch that upstream-sync follows; undefined: its default branch. */
+  branch: string | undefined;
+  /** Folder in the commit with `upstream-commit` and the patches. */
+  patches: string;
+  /** Path in upstream's tree → the file or folder in the commit that is put there. */
+  files: Record<string, string>;
+  /** Google Analytics 4: the id, and the file of upstream's tree that gets the snippet. */
+  ga4: { id: string; file: string } | undefined;
+  /** File of upstream's tree that gets a version.json. */
+  versionFile: string | undefined;
+  pullRequest: PullRequestSettings;
+};
+
+/** Where upstream-sync writes. */
+export type PullRequestSettings = {
+  /** Of the remote `origin`. */
+  branch: string;
+  /** What it is to be merged into; undefined: the default branch of `origin`. */
+  base: string | undefined;
+  /** undefined: the branch is pushed, and no pull request is opened. */
+  github: { token: SecretReference; url: string | undefined } | undefined;
 };
 
 export type ImageSettings = {

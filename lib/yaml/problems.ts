@@ -60,11 +60,14 @@ function excerpt(line: string, column: number, path: string): string {
   const from = column > 100 ? column - 60 : 0;
   // A secret where only a reference or a plain value belongs must not be repeated on the screen; under some keys any name may be one.
   const named = /\.(?:secrets|args)\.(\w+)/.exec(path)?.[1] ?? 'secrets';
-  const secret = path.startsWith('alerts.') ? 'password|secret|\\bkey|\\burl' : 'password|secret|\\bkey';
+  const secret = path.startsWith('alerts.')
+    ? 'password|secret|\\bkey|\\btoken|\\burl'
+    : 'password|secret|\\bkey|\\btoken';
   const visible = line
     .replace(new RegExp(`((?:${secret})["']?\\s*:\\s*)(?!\\{)\\S.*$`, 'i'), '$1[secret]')
     .replace(new RegExp(`(\\b${named}["']?\\s*:\\s*)\\S.*$`), '$1[secret]')
     .replace(/((?:secret|token|password|access_key_id)[a-z_]*=)[^\s,]+/gi, '$1[secret]')
+    .replace(/(:\/\/[^\s/@:]*:)[^\s/@]+@/g, '$1[secret]@')
     .replace(/AGE-SECRET-KEY-\w*/gi, '[secret]');
   const part = visible.slice(from, from + 120).replace(/[^\t\P{C}]/gu, '?');
   const gap = visible

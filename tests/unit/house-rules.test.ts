@@ -43,14 +43,14 @@ const rooms = [
   ['deploy'],
   ['task'],
   ['config'],
-  ['build', 'certificate', 'database', 'maintenance'],
+  ['build', 'certificate', 'database', 'maintenance', 'upstream'],
   ['cron'],
   ['runtime'],
   ['proxy', 'env', 'git'],
   ['plan'],
   ['health'],
   ['release'],
-  ['alert', 'markdown', 'store', 'yaml'],
+  ['alert', 'github', 'markdown', 'store', 'yaml'],
   ['report'],
   ['host'],
   ['target'],
@@ -226,6 +226,7 @@ test('secrets are revealed only where they leave this program', () => {
   const allowed = [
     'lib/secret.ts',
     'lib/build/secrets.ts',
+    'lib/github/pull-requests.ts',
     'lib/plan/keeper/step-queue.ts',
     'lib/store/s3/client.ts',
     'lib/alert/deliver.ts',
@@ -246,7 +247,7 @@ test('one place makes the client of S3, with the settings that stores beside Ama
 
 test('heavy packages are loaded only when they are used', () => {
   assert.equal(
-    breaking(tasks, /^import (?!type)[^;]*'(zx|listr2|node-ssh|ssh2|yaml|valibot|liquidjs|@aws-sdk)\b/m),
+    breaking(tasks, /^import (?!type)[^;]*'(zx|listr2|node-ssh|ssh2|@octokit|yaml|valibot|liquidjs|@aws-sdk)\b/m),
     [],
   );
 });

@@ -5,9 +5,29 @@ import type { Settings } from '../schema/file.ts';
 
 const secretName = /secret|passw|token|private_?key|api_?key|credential/i;
 
+/** What would leave the sync without a way, or two things that would be written to one place. */
+function upstreamFaults({ build }: Settings, { wrong }: Complaints): void {
+  const at = ['build', 'upstream'];
+  const { files = {}, ga4, version_file: version, pull_request: pull } = build?.upstream ?? {};
+  if (pull?.url !== undefined && !pull.token) wrong([...at, 'pull_request', 'url'], 'needs token');
+  if (pull && (pull.branch ?? 'upstream-sync') === pull.base)
+    wrong([...at, 'pull_request', 'branch'], 'is the branch that it is to be merged into');
+  const taken = new Set(Object.keys(files));
+  const made: [string[], string | undefined][] = [
+    [['ga4', 'file'], ga4?.file],
+    [['version_file'], version],
+  ];
+  for (const [key, path] of made) {
+    if (path === undefined) continue;
+    if (taken.has(path)) wrong([...at, ...key], `${path} is written twice`);
+    taken.add(path);
+  }
+}
+
 export function buildFaults(settings: Settings, { wrong, from }: Complaints): void {
   const { build, compose, repo, runtime } = settings;
   if (!build) return;
+  upstreamFaults(settings, { wrong, from });
   if (runtime && runtime !== 'compose') wrong(['build'], `is only for runtime compose (${from('runtime')})`);
   if (!repo) wrong(['build'], 'needs repo: images are built from a commit of it');
   if (build.registry === undefined && !(compose?.registry?.server && compose.registry.username))

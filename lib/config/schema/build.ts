@@ -1,7 +1,7 @@
 // The keys of ops.yml for building images, in the words of a compose file's own `build`.
 import * as v from 'valibot';
-import { mapOf, optional, password, shape, variables } from './combinators.ts';
-import { askedPath, line, list, oneOf, plainText, scalar, variable, whole } from './values.ts';
+import { about, mapOf, optional, password, shape, variables } from './combinators.ts';
+import { askedPath, branch, line, list, oneOf, plainText, scalar, url, variable, whole } from './values.ts';
 
 const imageName = v.pipe(
   plainText,
@@ -39,6 +39,58 @@ const cache = v.pipe(
   ),
 );
 
+const treePath = v.pipe(
+  commitPath,
+  v.check(
+    text => text.split('/').every(name => name !== '' && name !== '.' && name.toLowerCase() !== '.git'),
+    'must be a path inside upstream’s tree, such as app/assets/stylesheets/custom.css',
+  ),
+);
+/** Passwords belong into git's credential helper, and `ext::` would start a program. */
+const repository = v.pipe(
+  line,
+  v.regex(
+    /^(https?:\/\/(?![^/]*@)[^/\s]+\/\S+|ssh:\/\/([\w.-]+@)?[\w.[\]:-]+\/\S+|[\w.-]+@[\w.-]+:[^/:\s-]\S*|\/\S+)$/,
+    'must be an address that git fetches from, without a password: https://github.com/basecamp/writebook.git, git@…, or an absolute path',
+  ),
+);
+
+const upstream = shape({
+  repository: about('Where git fetches upstream from', repository),
+  branch: optional('Its branch that upstream-sync follows (default: its default branch)', branch),
+  patches: optional(
+    'The folder in the commit with upstream-commit and *.patch, made by tasks/patch.ts (default patches)',
+    commitPath,
+  ),
+  files: optional(
+    'Path in upstream’s tree: the file or folder in the commit that is put there (CSS, fonts, a cover)',
+    mapOf(treePath, commitPath),
+  ),
+  ga4: optional(
+    'Google Analytics 4',
+    shape({
+      id: about(
+        'The measurement id',
+        v.pipe(line, v.regex(/^G-[A-Z0-9]{4,20}$/, 'must be a measurement id, such as G-AB12CD34EF')),
+      ),
+      file: about('The file of upstream’s tree that gets the snippet; a patch makes the layout show it', treePath),
+    }),
+  ),
+  version_file: optional(
+    'The file of upstream’s tree that gets a version.json, such as public/version.json (default: none)',
+    treePath,
+  ),
+  pull_request: optional(
+    'Where upstream-sync writes',
+    shape({
+      branch: optional('The branch it pushes to origin (default upstream-sync)', branch),
+      base: optional('The branch it is to be merged into (default: the default branch of origin)', branch),
+      token: optional('A GitHub token that may write pull requests (default: the branch is only pushed)', password),
+      url: optional('The API of a GitHub Enterprise server (default https://api.github.com)', url),
+    }),
+  ),
+});
+
 const smoke = shape({
   port: optional('The port in the container that is asked (default: the health check of the image)', whole(1, 65_535)),
   path: optional('The path that is asked there (default /)', askedPath),
@@ -73,4 +125,5 @@ export const build = shape({
     registry,
   ),
   images: optional('The images, by name (default: one with the name of the app)', mapOf(imageName, image)),
+  upstream: optional('Another project’s tree, pinned and patched, that is built instead of the commit’s own', upstream),
 });

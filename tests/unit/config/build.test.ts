@@ -138,4 +138,45 @@ test('a secret in the wrong place is refused and not shown', async () => {
   assert.ok(await built('build: { images: { a: { args: { SECRET_KEY_BASE_DUMMY: 1 } } } }'));
 });
 
+test('an upstream has defaults, and what would start a program, show a secret or leave the tree is refused', async () => {
+  const of = (...lines: string[]) => `build:\n  upstream:\n${lines.map(line => `    ${line}`).join('\n')}`;
+  const plain = await built(of('repository: https://github.com/basecamp/writebook.git'));
+  assert.equal(plain?.upstream, {
+    repository: 'https://github.com/basecamp/writebook.git',
+    branch: undefined,
+    patches: 'patches',
+    files: {},
+    ga4: undefined,
+    versionFile: undefined,
+    pullRequest: { branch: 'upstream-sync', base: undefined, github: undefined },
+  });
+  for (const address of ['git@github.com:a/b.git', 'ssh://git@h.test:2222/a/b', '/srv/git/b.git'])
+    assert.is((await built(of(`repository: ${address}`)))?.upstream?.repository, address);
+  for (const address of [
+    'https://ana:canary@github.com/a/b',
+    'ext::sh -c x',
+    '-x',
+    '--upload-pack=x',
+    'a/b',
+    'file:///x',
+    'git@h.test:-x',
+  ]) {
+    const said = await refusal(of(`repository: "${address}"`));
+    assert.match(said, 'build.upstream.repository: must be an address', address);
+    assert.not.match(said, 'canary');
+  }
+  const good = 'repository: /srv/git/b.git';
+  const token = await refusal(of(good, 'pull_request: { token: canary-token }'));
+  assert.match(token, 'build.upstream.pull_request.token');
+  assert.not.match(token, 'canary');
+  assert.match(await refusal(of(good, 'ga4: { id: "G-AB12\');alert(1)//", file: x }')), 'must be a measurement id');
+  assert.match(await refusal(of(good, 'pull_request: { url: "https://h.test/api/v3" }')), 'needs token');
+  assert.match(
+    await refusal(of(good, 'pull_request: { branch: main, base: main }')),
+    'is the branch that it is to be merged into',
+  );
+  assert.match(await refusal(of(good, 'version_file: x', 'files: { x: y }')), 'x is written twice');
+  assert.match(await refusal(of(good, 'files: { a/../../x: y }')), 'must be a path inside');
+});
+
 test.run();
