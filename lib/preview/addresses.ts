@@ -26,7 +26,7 @@ export function decodedAddress(address: string, start: string): string | undefin
   try {
     const path = decodeURIComponent(address.slice(start.length));
     const names = path.replace(/\/$/, '').split('/');
-    return names.some(name => /^\.{0,2}$/.test(name)) || /[\0\\]/.test(path) ? undefined : path;
+    return names.some(name => /^\.{0,2}$/.test(name)) || path.includes('\0') ? undefined : path;
   } catch {
     return undefined;
   }

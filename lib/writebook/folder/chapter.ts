@@ -44,8 +44,8 @@ export async function chapterOf(path: string, text: string, reading: ChapterRead
   const { fields, body, kind, title, firstLine, problems } = chapterHead(path, text);
   for (const one of problems) reading.problems.push({ path, line: one.line, says: one.text, stops: true });
   const chapter = { path, kind, title, theme: null, caption: null, image: undefined };
-  const stop = (line: number | undefined, says: string) =>
-    reading.problems.push({ path, line, says, stops: true }) as unknown as undefined;
+  const stop = (line: number | undefined, says: string): undefined =>
+    void reading.problems.push({ path, line, says, stops: true });
 
   if (fields.theme !== undefined && kind !== 'Section') return stop(undefined, 'only a section has a theme');
   if (fields.caption !== undefined && kind !== 'Picture') return stop(undefined, 'only a picture has a caption');
