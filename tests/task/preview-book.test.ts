@@ -281,6 +281,7 @@ test('Ctrl-C ends it at once with 0, with pages still open', async () => {
 
 test('with --json each line is an object: where it listens, what changed, that it ended', async () => {
   const json = await preview({ '01-a.md': 'one\n' }, ['--json']);
+  await json.get('/');
   writeInto(json.folder, { '01-a.md': 'two\n' });
   await until(() => json.said.stdout.includes('changed'));
   assert.is(await json.end(), 0);

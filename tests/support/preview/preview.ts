@@ -45,6 +45,10 @@ export function startPreview(folder: string, words: string[]): { child: ChildPro
   const program = ['--import', import.meta.resolve('tsx'), join(root, 'tasks/preview-book.ts'), ...words];
   const env = { PATH: process.env['PATH'], HOME: process.env['HOME'] };
   const child = spawn('node', program, { cwd: folder, env });
+  // after a test that failed, nobody ends it
+  const limit = setTimeout(() => child.kill('SIGKILL'), 120_000);
+  child.on('close', () => clearTimeout(limit));
+  limit.unref();
   const said = { stdout: '', stderr: '' };
   child.stdout.on('data', chunk => (said.stdout += chunk));
   child.stderr.on('data', chunk => (said.stderr += chunk));
