@@ -63,6 +63,32 @@ tell_wait() {
   rm -rf "$1"
 }
 
+# last_words lines: of a log on standard input. Apps write a line for each request, and ours, one a second, would be all
+# that is left of it: only the last two lines with the path of a probe are kept.
+last_words() {
+  local at path paths=''
+  for ((at = 0; at < ${#probes[@]}; at += probes[at] + 1)); do
+    path=${probes[at + 4]#*://*/}
+    paths+="/${path%%[?#]*}"$'\n'
+  done
+  awk -v given="$paths" '
+    BEGIN { count = split(given, paths, "\n") }
+    function asked(line, i, at, before, after) {
+      for (i = 1; i < count; i++) {
+        at = index(line, paths[i])
+        before = at > 1 ? substr(line, at - 1, 1) : " "
+        after = substr(line, at + length(paths[i]), 1)
+        if (at && length(paths[i]) > 1 && before !~ /[[:alnum:]\/._-]/ && after !~ /[[:alnum:]\/._-]/) return 1
+      }
+      return 0
+    }
+    { text[NR] = $0; if (asked($0)) ours[++found] = NR }
+    END {
+      for (i = 1; i <= found - 2; i++) delete text[ours[i]]
+      for (i = 1; i <= NR; i++) if (i in text) print text[i]
+    }' | tail -n "$1"
+}
+
 # ask_sets folder whole: whether all of one set are good (its name is in good_set), and the app lives. The first of a set is asked, and when that is
 # good, or whole is 1, the others at once.
 ask_sets() {

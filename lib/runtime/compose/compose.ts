@@ -32,7 +32,7 @@ export function composeRuntime(target: Target, settings: ComposeSettings): Runti
 }`,
       sh`log_tail() {
   local id
-  for id in $(ids_of "$folder"); do docker logs --tail 10 "$id" 2>&1; done
+  for id in $(ids_of "$folder"); do docker logs --tail 300 "$id" 2>&1 | last_words 10; done
 }`,
     );
 

@@ -97,7 +97,7 @@ done`,
   [[ $pid ]] || { echo 'the supervisor is gone'; return 1; }
 }`,
       // of this start only, not of the release before
-      sh`log_tail() { tail -n 100 ${log} | awk '/^--- [^ ]+ [^ ]+ starts$/ { text = ""; next } { text = text $0 "\\n" } END { printf "%s", text }' | tail -n 12; }`,
+      sh`log_tail() { tail -n 300 ${log} | awk '/^--- [^ ]+ [^ ]+ starts$/ { text = ""; next } { text = text $0 "\\n" } END { printf "%s", text }' | last_words 12; }`,
     );
 
   return {

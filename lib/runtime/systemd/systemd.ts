@@ -26,7 +26,7 @@ export function systemdRuntime(target: Target, settings: SystemdSettings): Runti
   printf 'unit %s is %s (%s), result %s, last exit status %s\n' ${service} "$ActiveState" "$SubState" "$Result" "$ExecMainStatus"
   return 1
 }`,
-      sh`log_tail() { journalctl -u ${service} -n 12 --no-pager -o cat 2>&1; }`,
+      sh`log_tail() { journalctl -u ${service} -n 300 --no-pager -o cat 2>&1 | last_words 12; }`,
     );
   };
 

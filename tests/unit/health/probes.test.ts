@@ -1,5 +1,5 @@
 // Probes: what is wrong with an answer in one sentence, and the wait on the host until every probe is good.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,14 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Probe, Health } from '../../../lib/target/health-settings.ts';
 import { Failure } from '../../../lib/errors.ts';
-import { explainProbes, judgeProbes, readAnswers, waitUntilReady } from '../../../lib/health/probes.ts';
+import {
+  explainProbes,
+  judgeProbes,
+  probeLines,
+  readAnswers,
+  readyWords,
+  waitUntilReady,
+} from '../../../lib/health/probes.ts';
 import { mismatch } from '../../../lib/health/mismatch.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bookops-probes-'));
@@ -222,6 +229,21 @@ async function serving<T>(listener: RequestListener, run: (url: string, server: 
     server.close();
   }
 }
+
+test('the last words are not our own requests: two of them are left as examples, and what else has the path stays', () => {
+  const probes = ['up?deep=1', ''].map(path => probe({ url: `http://127.0.0.1:1/${path}` }));
+  const log = [
+    'booting',
+    ...Array.from({ length: 40 }, (_, at) => `{"path":"/up","dur":${at}}`),
+    'GET / 302',
+    'migrations/upgrade is missing',
+    '/uploads is full',
+    'a\\n%s',
+  ];
+  const script = `${readyWords.text}\n${probeLines(probes, sha).text}\nlast_words 12`;
+  const { stdout, stderr } = spawnSync('bash', ['-c', script], { input: log.join('\n'), encoding: 'utf8' });
+  assert.equal(stdout.trimEnd().split('\n'), ['booting', log[39], log[40], ...log.slice(41)], stderr);
+});
 
 test('the wait ends soon after the app is ready', async () => {
   const from = Date.now();

@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { environmentFile, exportEnvironment } from '../../../lib/env/export.ts';
 import { Failure } from '../../../lib/errors.ts';
 import { lines, script } from '../../../lib/host/sh.ts';
+import { readyWords } from '../../../lib/health/probes.ts';
 import { runtimeOf } from '../../../lib/runtime/runtime-of.ts';
 import { compose, sample, stories, systemd, textsOf, third } from '../../support/target/targets.ts';
 
@@ -204,7 +205,7 @@ test('the process runtime starts, sees, stops and brings back an app in a folder
   const start = runtime.start(change);
   const started = run(`${start.run.text}\nsleep 0.3`);
   assert.is(started.status, 0, started.stderr);
-  const alive = run(`${runtime.liveness(release).text}\nsleep 0.2\nalive && log_tail`);
+  const alive = run(`${readyWords.text}\n${runtime.liveness(release).text}\nsleep 0.2\nalive && log_tail`);
   assert.is(alive.status, 0, alive.stdout + alive.stderr);
   assert.match(alive.stdout, `serving from ${release.folder} as it's me`);
   const exec = run(runtime.exec(release, ['printf', '%s|', 'a b', '', "it's", '$(id)', '-n'], false, undefined).text);
