@@ -11,6 +11,7 @@ import { type Facts } from '../lib/release/facts.ts';
 import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { sha7 } from '../lib/release/release.ts';
 import { task } from '../lib/task/task.ts';
+import { onceInWords } from '../lib/runtime/once/flavour.ts';
 import type { Host } from '../lib/host/host.ts';
 import { lines } from '../lib/host/sh.ts';
 
@@ -44,6 +45,7 @@ export default task(import.meta.url, {
           ['serves', state.sha ? `${sha7(state.sha)} since ${state.since ?? 'an unknown time'}` : 'nothing yet'],
           ['health', state.healthy ? green(state.health) : red(state.health)],
         ];
+        if (state.once) rows.push(['once', state.once]);
         if (state.maintenance) rows.push(['maintenance', yellow(state.maintenance)]);
         if (state.certificate && state.certificate.state !== 'good')
           rows.push(['certificate', (state.certificate.state === 'bad' ? red : yellow)(state.certificate.words)]);
@@ -87,6 +89,7 @@ async function look(host: Host, target: Target) {
     since: live?.time,
     healthy,
     health: words,
+    once: target.runtime.kind === 'once' ? onceInWords(facts) : undefined,
     certificate: certificateState(target, facts),
     backup: backupState(target, facts),
     maintenance: facts.flag === undefined ? undefined : readFlag(facts.flag, facts.now).words,

@@ -51,7 +51,7 @@ function isPreset(word: unknown): word is keyof typeof presets {
 /** Settings of a lower layer for another runtime are dropped for this target; those of the app itself are refused by the rules. */
 function withoutOtherRuntimes(tree: Tree): Tree {
   const runtime = textAt(tree, 'runtime');
-  return ['compose', 'systemd', 'process']
+  return ['compose', 'systemd', 'once', 'process']
     .filter(section => section !== runtime && get(tree, section)?.path.startsWith('defaults.'))
     .reduce((rest, section) => without(rest, [section]), tree);
 }
@@ -97,6 +97,7 @@ function defaults(app: string, environment: string, merged: Tree): unknown {
         ? { project: `${app}-${environment}`, accessories: [], variables: {}, stop_seconds: 10 }
         : undefined,
     systemd: runtime === 'systemd' ? { shared: [] } : undefined,
+    once: runtime === 'once' ? { tls: true } : undefined,
     process: runtime === 'process' ? { shared: [] } : undefined,
     build: has('build') && !get(merged, 'build', 'images') ? { images: { [app]: {} } } : undefined,
     env: [],

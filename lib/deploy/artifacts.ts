@@ -46,6 +46,8 @@ export async function collectArtifacts(
   { plan }: { plan: boolean },
 ): Promise<Materials> {
   const { repo, runtime } = target;
+  // its image is all that it needs
+  if (runtime.kind === 'once') return {};
   if (runtime.kind !== 'compose') {
     if (repo && !(await hasCommit(repo, sha, environment)))
       throw new Failure(2, `${repo} does not have the commit ${sha}`, { advice: `git -C ${repo} fetch` });

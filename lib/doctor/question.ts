@@ -45,7 +45,7 @@ export function doctorQuestion(target: Target): Command {
     folders && sh`${folders} | fact include`,
     database?.kind === 'sqlite' && sh`sqlite3 --version 2>/dev/null | fact sqlite`,
     database?.as ? sh`{ sudo -n -u ${database.as} true && echo yes; } 2>&1 | fact database-user` : undefined,
-    runtime.kind === 'compose' && docker(),
+    (runtime.kind === 'compose' || runtime.kind === 'once') && docker(),
     runtime.kind === 'systemd' && systemd(runtime),
     siteDoctorQuestion(target),
     fileQuestion(target),
@@ -61,7 +61,7 @@ function access(name: string, folder: string): Command {
 
 /** What releases link to in shared/ and is not there for the user who follows the link, a line each. */
 function absent({ runtime, paths }: Target): Command {
-  if (runtime.kind === 'compose' || !runtime.shared.length) return sh`printf '' | fact absent`;
+  if (runtime.kind === 'compose' || runtime.kind === 'once' || !runtime.shared.length) return sh`printf '' | fact absent`;
   const looking = sh`if cd ${paths.shared}; then for path; do [ -e "$path" ] || printf '%s\n' "$path"; done; else echo .; fi`;
   const as = runtime.kind === 'systemd' ? runtime.user : undefined;
   const other = as === undefined ? sh`false` : sh`[ "$(id -un)" != ${as} ] && sudo -n -u ${as} true`;

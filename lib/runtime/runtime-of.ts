@@ -2,6 +2,7 @@
 import { remoteOn, type Remote } from '../host/run.ts';
 import type { Target } from '../target/target.ts';
 import { composeRuntime } from './compose/compose.ts';
+import { onceRuntime } from './once/once.ts';
 import { processRuntime } from './process/process.ts';
 import type { Runtime } from './runtime.ts';
 import { systemdRuntime } from './systemd/systemd.ts';
@@ -10,6 +11,7 @@ export function runtimeOf(target: Target): Runtime {
   const { runtime } = target;
   if (runtime.kind === 'compose') return composeRuntime(target, runtime);
   if (runtime.kind === 'systemd') return systemdRuntime(target, runtime);
+  if (runtime.kind === 'once') return onceRuntime(target, runtime);
   return processRuntime(target, runtime);
 }
 

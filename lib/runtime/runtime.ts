@@ -1,4 +1,4 @@
-// The interface of a runtime: pure builders of steps and commands, the same for compose, systemd and process.
+// The interface of a runtime: pure builders of steps and commands, the same for compose, systemd, once and process.
 import type { Readable } from 'node:stream';
 import type { Site } from '../target/site-settings.ts';
 import type { WayBack } from '../health/previous-release.ts';
@@ -58,6 +58,8 @@ export type Runtime = {
   exec(release: Release, words: string[], terminal: boolean, service: string | undefined): Command;
   /** Two versions at once; undefined: this runtime has one place only. */
   colours: Colours | undefined;
+  /** Starts the next release beside the live one and moves visitors by itself; then nothing of ours stops the old one. */
+  replaces?: true;
   /** Which commands the host needs besides bash, flock, curl. */
   tools: string[];
 };

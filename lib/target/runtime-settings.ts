@@ -1,4 +1,4 @@
-// What runs an app: Compose, systemd, or a process of the user's own.
+// What runs an app: Compose, systemd, ONCE, or a process of the user's own.
 import type { SecretReference } from '../secret.ts';
 
 export type ComposeSettings = {
@@ -33,6 +33,16 @@ export type SystemdSettings = {
   install: string | undefined;
   /** What the unit starts (for the unit template). */
   start: string;
+};
+
+export type OnceSettings = {
+  kind: 'once';
+  /** The host name that ONCE knows the app by, which is also how visitors reach it. */
+  host: string;
+  /** The image without its tag; a release is its commit's tag, pinned to the digest. */
+  image: string;
+  /** Whether ONCE's proxy gets a certificate; false: something in front of it does. */
+  tls: boolean;
 };
 
 export type ProcessSettings = {

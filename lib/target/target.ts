@@ -6,7 +6,7 @@ import type { EnvFile } from './env-rules.ts';
 import type { Health } from './health-settings.ts';
 import type { HostSettings } from './host-settings.ts';
 import type { Instance, Instances, Seed } from './instance-settings.ts';
-import type { ComposeSettings, ProcessSettings, SystemdSettings } from './runtime-settings.ts';
+import type { ComposeSettings, OnceSettings, ProcessSettings, SystemdSettings } from './runtime-settings.ts';
 import type { Maintenance, Site } from './site-settings.ts';
 import type { WritebookSettings } from './writebook-settings.ts';
 
@@ -32,7 +32,7 @@ export type Target = {
   switch: 'maintenance' | 'hold' | 'blue-green';
   /** How many good releases stay on the host, the current one counted. At least 2. */
   keep: number;
-  runtime: ComposeSettings | SystemdSettings | ProcessSettings;
+  runtime: ComposeSettings | SystemdSettings | OnceSettings | ProcessSettings;
   env: EnvFile[];
   database: Database | undefined;
   migrate: Migration | undefined;

@@ -8,6 +8,7 @@ import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { serving } from '../../release/serving.ts';
 import { askFacts } from '../../deploy/ask-facts.ts';
 import type { Item } from '../../report/items.ts';
+import { printArchive, proveArchive } from '../../runtime/once/archive.ts';
 import { runtimeOf } from '../../runtime/runtime-of.ts';
 import { packedFile } from '../../host/packing.ts';
 import { whileOpening } from '../verify/damage.ts';
@@ -106,6 +107,7 @@ async function givesPath(
 }
 
 async function commandOf(way: Remote, target: Target, { words, service, as }: AppCommand): Promise<Command> {
+  if (target.runtime.kind === 'once') return printArchive(target.runtime, target.root);
   if (service === undefined) return sh`cd ${target.root} && ${as ? sh`as_user ${as} ` : sh``}${words}`;
   const now = serving(target, await askFacts(way.host, target));
   if (now) return runtimeOf(target).exec(now, words, false, service);
@@ -153,6 +155,10 @@ export function ownItems(
     );
     const good = (await unpack(text)) === part.rawSha256;
     note({ name: "the app's own", good, found: good ? `${part.rawBytes} bytes` : 'its checksum does not match' });
+    const [, once] = /^once backup (\S+)$/.exec(facts.command) ?? [];
+    if (once === undefined) return;
+    const held = await whileOpening(() => run(way, proveArchive(to, once, folder), 'opening the archive of ONCE'));
+    note({ name: 'the archive of ONCE', good: true, found: held.trim() });
   };
   const ofArchive = async (wanted: number) => {
     const packs = { full: part, count: wanted, changes: undefined };

@@ -4,6 +4,7 @@ import { posix } from 'node:path';
 import type { Target } from '../../target/target.ts';
 import type { DrillStart } from '../../target/backup-settings.ts';
 import type { ProcessSettings, SystemdSettings, ComposeSettings } from '../../target/runtime-settings.ts';
+import { Failure } from '../../errors.ts';
 import { bash } from '../../host/environment.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import { hostPrograms, makeEmptyImage } from '../../host/run-as.ts';
@@ -19,6 +20,7 @@ export function startApp(restored: Restored): Command {
   const { runtime } = restored.target;
   if (runtime.kind === 'compose') return inContainer(restored, runtime);
   if (runtime.kind === 'process') return sh`${bash} -c ${asProcess(restored, runtime, restored.folder).text}`;
+  if (runtime.kind === 'once') throw new Failure(3, 'an app of ONCE is not started by a drill: its ports are taken');
   return asItsUser(restored, runtime);
 }
 

@@ -37,7 +37,7 @@ import {
 import { baseOn, openScratch } from '../scratch.ts';
 import { matcher, type Selection } from './selection.ts';
 
-type RestoreContext = Pick<Context, 'config' | 'connect' | 'environment' | 'report' | 'signal' | 'who'> & {
+export type RestoreContext = Pick<Context, 'config' | 'connect' | 'environment' | 'report' | 'signal' | 'who'> & {
   args: { plan: boolean; wait: number | undefined; verbose: boolean; 'bucket-exact': boolean };
 };
 
@@ -51,6 +51,9 @@ export async function restoreToTarget(
   checks: Check[] = [],
 ): Promise<Result> {
   const { report, who, args } = around;
+  const { runtime } = target;
+  if (runtime.kind === 'once')
+    return (await import('./once.ts')).restoreOnce(around, target, runtime, held, all, identity, checks);
   const wanted = withoutOwn(all, held, report);
   const database = wanted.parts.some(part => part.name.startsWith('database.')) ? target.database : undefined;
   const sqlite = database?.kind === 'sqlite' ? database : undefined;

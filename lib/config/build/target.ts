@@ -7,7 +7,7 @@ import type { Settings } from '../schema/file.ts';
 import { watchOf } from './alerts.ts';
 import type { Target } from '../../target/target.ts';
 import type { Seed, Instances } from '../../target/instance-settings.ts';
-import type { StoreSettings, AlertSettings } from '../../target/backup-settings.ts';
+import type { AlertSettings, Backup, StoreSettings } from '../../target/backup-settings.ts';
 import type { Probe } from '../../target/health-settings.ts';
 import type { Database } from '../../target/database-settings.ts';
 import type { HostSettings } from '../../target/host-settings.ts';
@@ -62,9 +62,16 @@ export function buildTarget(
     ...(settings.build && { build: buildImages(settings.build, settings.compose) }),
     ...(settings.writebook && { writebook: buildWritebook(settings.writebook) }),
     ...(settings.backup && {
-      backup: { ...buildBackup(settings.backup, stores), ...watchOf(settings.backup, alerts) },
+      backup: { ...buildBackup(settings.backup, stores), ...onceArchive(settings), ...watchOf(settings.backup, alerts) },
     }),
   };
+}
+
+/** An app of ONCE is backed up by ONCE. */
+function onceArchive({ runtime, once }: Settings): Pick<Backup, 'command'> {
+  if (runtime !== 'once') return {};
+  const words = ['once', 'backup', given(once?.host)];
+  return { command: { words, service: undefined, writes: '-', as: undefined, seconds: 3600 } };
 }
 
 function databaseOf({ sqlite, postgres, as, exclusive, ...rest }: Section<'database'>): Database {
@@ -90,7 +97,7 @@ function seedOf({ command, reset, service, seconds: most, guards }: Section<'see
 }
 
 function runtimeOf(settings: Settings): Target['runtime'] {
-  const { runtime, compose, systemd, process } = settings;
+  const { runtime, compose, systemd, once, process } = settings;
   const registry = compose?.registry;
   if (runtime === 'compose')
     return {
@@ -107,6 +114,8 @@ function runtimeOf(settings: Settings): Target['runtime'] {
       },
       stopSeconds: given(compose?.stop_seconds),
     };
+  if (runtime === 'once')
+    return { kind: 'once', host: given(once?.host), image: given(once?.image), tls: given(once?.tls) };
   const { shared = [], install, ...own } = (runtime === 'systemd' ? systemd : process) ?? {};
   const start = given(own.start);
   if (runtime !== 'systemd') return { kind: 'process', start, shared, install };

@@ -15,7 +15,7 @@ export function backupFaults(settings: Settings, places: Places, { wrong, from }
     if (!stores.has(name)) wrong(['backup', 'stores', index], unknown('store', name, [...stores.keys()]));
     if (named.indexOf(name) < index) wrong(['backup', 'stores', index], `${name} is named twice`);
   }
-  if (!files && !database && !backup.bucket && !backup.command)
+  if (!files && !database && !backup.bucket && !backup.command && settings.runtime !== 'once')
     wrong(['backup'], 'has nothing to take: there is neither a database nor files: { include: […] }');
   bucketFaults(backup, stores, wrong);
   commandFaults(settings, { wrong, from });

@@ -28,7 +28,8 @@ export function buildFaults(settings: Settings, { wrong, from }: Complaints): vo
   const { build, compose, repo, runtime } = settings;
   if (!build) return;
   upstreamFaults(settings, { wrong, from });
-  if (runtime && runtime !== 'compose') wrong(['build'], `is only for runtime compose (${from('runtime')})`);
+  if (runtime && runtime !== 'compose' && runtime !== 'once')
+    wrong(['build'], `is only for the runtimes compose and once (${from('runtime')})`);
   if (!repo) wrong(['build'], 'needs repo: images are built from a commit of it');
   if (build.registry === undefined && !(compose?.registry?.server && compose.registry.username))
     wrong(['build'], 'needs registry, where images are pushed to: a server and an owner, such as ghcr.io/heldpascal');

@@ -74,6 +74,7 @@ export function claims({ app, environment, settings, tree }: Draft): { what: str
     ...one('root', settings.root, 'root'),
     ...one('compose project', settings.compose?.project, 'compose', 'project'),
     ...one('unit', settings.systemd?.unit, 'systemd', 'unit'),
+    ...one('app of ONCE', settings.once?.host, 'once', 'host'),
     ...one('database', settings.database?.sqlite, 'database', 'sqlite'),
     ...(settings.site?.domains ?? []).flatMap((name, index) => [
       { what: 'domain', value: name, at: at('site', 'domains', index) },

@@ -6,6 +6,7 @@ import { copyFaults } from './instances.ts';
 import { databaseFaults } from './database.ts';
 import type { Problem, Complaints, Source } from '../../yaml/problems.ts';
 import type { WrittenHost, WrittenStore } from '../schema/file.ts';
+import { onceFaults } from './once.ts';
 import { siteFaults } from './site.ts';
 import { unknown } from './unknown-name.ts';
 import { watchFaults } from './alerts.ts';
@@ -41,18 +42,18 @@ export function faultsWithin(draft: Draft, known: RuleContext): Problem[] {
 
   needs(['host'], ': name one of hosts');
   needs(['root'], ': the absolute folder on the host');
-  needs(['runtime'], ': compose, systemd or process');
+  needs(['runtime'], ': compose, systemd, once or process');
   if (settings.host && !known.hosts.has(settings.host))
     wrong(['host'], unknown('host', settings.host, [...known.hosts.keys()]));
 
   const { runtime } = settings;
   if (runtime) {
     const set = `: runtime is ${runtime} (${from('runtime')})`;
-    const parts = { compose: ['file', 'service'], systemd: ['unit', 'user', 'start'], process: ['start'] };
+    const parts = { compose: ['file', 'service'], systemd: ['unit', 'user', 'start'], once: ['host', 'image'], process: ['start'] };
     for (const part of parts[runtime]) needs([runtime, part], set);
-    for (const other of ['compose', 'systemd', 'process'] as const)
+    for (const other of ['compose', 'systemd', 'once', 'process'] as const)
       if (other !== runtime && settings[other]) wrong([other], `is not used${set}`);
-    if (runtime !== 'compose') needs(['repo'], `, and a release is made from it${set}`);
+    if (runtime !== 'compose' && runtime !== 'once') needs(['repo'], `, and a release is made from it${set}`);
     if (runtime !== 'compose' && get(tree, 'migrate', 'service'))
       wrong(['migrate', 'service'], `is only for runtime compose${set}`);
   }
@@ -67,6 +68,7 @@ export function faultsWithin(draft: Draft, known: RuleContext): Problem[] {
       `${service} is also in accessories (${from('compose', 'accessories')}), so no deploy would renew it`,
     );
 
+  onceFaults(draft, { wrong, from });
   databaseFaults(settings, { wrong, from });
   if (settings.migrate) needs(['migrate', 'command'], ', or a preset');
 

@@ -28,7 +28,7 @@ import { maintenance, site } from './site.ts';
 import { type Any, about, either, mapOf, namedMap, notText, optional, shape, variables } from './combinators.ts';
 import { envFile } from './env.ts';
 import { database, migrate } from './database.ts';
-import { compose, process, systemd } from './runtime.ts';
+import { compose, once, process, systemd } from './runtime.ts';
 import { writebook } from './writebook.ts';
 
 const publicKeys = either(publicKey, list(publicKey), Array.isArray);
@@ -94,9 +94,10 @@ const settings = {
   requires: optional('The environment that must have run a commit before this one takes it', name),
   switch: optional('How traffic moves to the new release', oneOf('maintenance', 'hold', 'blue-green')),
   keep: optional('Good releases that stay on the host, the current one counted (default 5)', whole(2, 1000)),
-  runtime: optional('How a release is started', oneOf('compose', 'systemd', 'process')),
+  runtime: optional('How a release is started', oneOf('compose', 'systemd', 'once', 'process')),
   compose: v.optional(compose),
   systemd: v.optional(systemd),
+  once: v.optional(once),
   process: v.optional(process),
   build: optional('How its images are built from a commit; {} for one Dockerfile at the top of the repo', build),
   env: optional('Environment files on the host and what must be in them', list(envFile)),

@@ -1,7 +1,7 @@
-// The keys of ops.yml for the runtimes: compose, systemd, process.
+// The keys of ops.yml for the runtimes: compose, systemd, once, process.
 import * as v from 'valibot';
 import { optional, password, shape, variables } from './combinators.ts';
-import { path, name, list, scalar, line, whole, insidePath, command, user } from './values.ts';
+import { domain, imageName, path, name, yes, list, scalar, line, whole, insidePath, command, user } from './values.ts';
 
 export const compose = shape({
   file: optional('The compose file: in repo at the released commit, else on this machine', path),
@@ -26,6 +26,12 @@ export const systemd = shape({
   shared,
   install,
   start,
+});
+
+export const once = shape({
+  host: optional('The host name that ONCE knows the app by', domain),
+  image: optional('The image, without a tag: a release is the tag of its commit', imageName),
+  tls: optional("Whether ONCE's proxy gets a certificate (default true); only the first deploy says it", yes),
 });
 
 export const process = shape({ start, shared, install });

@@ -125,6 +125,11 @@ export const domain = matching(
   /^(?=.{1,253}$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
   'must be a domain such as book.example.org, in lower case (xn--… for other letters)',
 );
+/** As Docker takes it, a registry's port included; what would choose a version is refused. */
+export const imageName = matching(
+  /^([a-z0-9.-]+(:\d{1,5})?\/)?[a-z0-9]+([._-]+[a-z0-9]+)*(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/,
+  'must be the name of an image in lower case without a tag, such as ghcr.io/ana/writebook',
+);
 export const routePath = v.pipe(
   plainText,
   v.regex(

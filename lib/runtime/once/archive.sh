@@ -1,0 +1,89 @@
+# Functions for the archives of ONCE. They hold SECRET_KEY_BASE and every variable in clear: nobody else may read one.
+
+# prove_archive file host [folder]: it is whole, of that app, and its databases open. ONCE does not look at the errors of its last
+# writes, so a full disk leaves a cut archive and a success. `folder`: where there is room for its databases.
+prove_archive() (
+  umask 077
+  trap 'rm -rf "$work"' EXIT
+  work=$(mktemp -d "${3:-${1%/*}}/.prove.XXXXXXXX")
+  refuse() {
+    printf 'the archive is not one to restore: %s\n' "$1" >&2
+    exit 1
+  }
+  gzip -t "$1" 2>"$work/why" || refuse "it is damaged ($(head -c 200 "$work/why"))"
+  tar -tzf "$1" >"$work/names" 2>"$work/why" || refuse "it is damaged ($(head -c 200 "$work/why"))"
+  # of that ONCE nothing more is known, and nothing of ours restores it
+  if [[ ${allow_legacy:-} ]] && ! grep -qxF once.application.json "$work/names"; then
+    echo "$(grep -c '[^/]$' "$work/names") files, of the older ONCE"
+    exit 0
+  fi
+  for name in once.application.json once.volume.json; do
+    grep -qxF "$name" "$work/names" || refuse "it has no $name"
+  done
+  settings=$(tar -xzOf "$1" once.application.json)
+  [[ ${settings%%\"env\":*} == *"\"host\":\"$2\""* ]] || refuse "it is not of $2"
+  # the folder itself is always there
+  grep -qE '^data/.*[^/]$' "$work/names" || refuse 'it holds no data'
+  grep -E '^data/(.*/)?[^/]+\.sqlite3(-wal|-shm)?$' "$work/names" >"$work/databases" || true
+  count=0
+  if [[ -s $work/databases ]]; then
+    command -v sqlite3 >/dev/null || refuse 'sqlite3 is not there to open its databases: sudo apt-get install sqlite3'
+    mkdir "$work/opened"
+    tar -xzf "$1" -C "$work/opened" --no-same-owner --no-same-permissions --verbatim-files-from --files-from "$work/databases"
+    while IFS= read -r name; do
+      if [[ $name != *.sqlite3 ]]; then continue; fi
+      said=$(sqlite3 "$work/opened/$name" 'PRAGMA integrity_check' 2>&1) || true
+      [[ $said == ok ]] || refuse "$name: $(head -c 200 <<<"$said")"
+      count=$((count + 1))
+    done <"$work/databases"
+  fi
+  files=$(grep -cE '^data/.*[^/]$' "$work/names")
+  echo "$files files, $count databases opened"
+)
+
+# take_archive file: of the app as it is now, proven. Nothing of it stays when it is not good.
+take_archive() {
+  local words=(backup "$once_host")
+  if [[ ${allow_legacy:-} && $(once_flavour) == legacy ]]; then words=(data backup); fi
+  if ! once "${words[@]}" "$1" || ! chmod 600 "$1" || ! prove_archive "$1" "$once_host"; then
+    rm -f "$1"
+    fail "no good backup of $once_host could be taken"
+  fi
+}
+
+# print_archive folder: the same, printed; there is no copy of it afterwards
+print_archive() (
+  umask 077
+  set -euo pipefail
+  trap 'rm -rf "$work"' EXIT
+  work=$(mktemp -d "$1/.once.XXXXXXXX")
+  take_archive "$work/archive.tar.gz" >&2
+  cat "$work/archive.tar.gz"
+)
+
+# put_back safety: the undo of a removal. The app that was there, or one restored from the archive that was taken before.
+put_back() {
+  local was
+  was=$(read_note once-removing)
+  if [[ ! $was ]]; then return 0; fi
+  read_once
+  if [[ $once_app == "$was" ]]; then
+    # it is still there, but visitors may not get to it any more
+    once_update "$once_image" "$once_auto"
+    return 0
+  fi
+  if [[ $once_id ]]; then once remove "$once_host" --remove-data; fi
+  once restore "$1" || fail "ONCE could not restore $1, which is what was there before"
+  read_once
+  [[ $once_state == running ]] || fail "the app restored from $1 is ${once_state:-gone}"
+}
+
+# remove_with_data: only ever after take_archive, in one plan with put_back as the undo
+remove_with_data() {
+  read_once
+  [[ $once_app ]] || fail "ONCE has no app for $once_host"
+  keep_note once-removing "$once_app"
+  once remove "$once_host" --remove-data || fail "ONCE did not remove $once_host"
+  read_once
+  if [[ $once_id ]]; then fail "ONCE says it removed $once_host, and it is still there"; fi
+}

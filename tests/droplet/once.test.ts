@@ -1,0 +1,132 @@
+// An app of ONCE, by a stand-in for its CLI that does on real containers what the real one does: deployed, gone back, backed up, restored in place.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ended, inLine } from '../support/sites/look.ts';
+import { onceHost, onceOnDroplet, onceRoot } from '../support/sites/once.ts';
+
+const { droplet, registry, site, good1, good2, bad, calls, faults } = await onceOnDroplet('once');
+const task = async (code: number, name: string, ...words: string[]) =>
+  ended(await site.task(name, ...words, '--env', 'production'), code);
+const inHost = async (script: string) => (await droplet.root(script)).stdout.trim();
+const serves = () => inHost(`curl -s -D - -o /dev/null http://${onceHost}/up | sed -n 's/^X-Rev: //Ip' | tr -d '\\r'`);
+const pages = (how = '') => inHost(`curl -s ${how} http://${onceHost}/pages`);
+const label = (field: string) =>
+  inHost(`docker ps -a --filter label=once --format '{{.Names}} {{.Label "once"}}' | sed -n 's/^once-app-[^ ]* //p' | python3 -c 'import json,sys; print(json.load(sys.stdin)["${field}"])'`);
+const log = async () => (await inHost(`cat ${onceRoot}/releases/releases.log`)).split('\n');
+const volumes = () => inHost('docker volume ls -q | grep ^once-app- | sort');
+
+test('the first deploy lets ONCE deploy the image by digest, without automatic updates', async () => {
+  await task(0, 'deploy', '--sha', good1, '--unpushed');
+  const [deploy = '', ...more] = await calls();
+  assert.equal(more, []);
+  assert.match(deploy, new RegExp(`^deploy ${registry.server}/writebook:${good1}@sha256:[0-9a-f]{64} --host ${onceHost} --disable-tls=true --auto-update=false$`)); // prettier-ignore
+  assert.is(await serves(), good1);
+  assert.is(await label('autoUpdate'), 'False');
+});
+
+test('the second one is an update that no visitor notices; the settings of the app stay', async () => {
+  await droplet.root(`su deploy -c "once update ${onceHost} --env A=1 --env 'B=\\"host\\":\\"x\\",\\"env\\":'"`);
+  await pages('-X POST');
+  await calls();
+  await droplet.root(`(while [ ! -e /tmp/stop ]; do curl -s -o /dev/null -w '%{http_code}\\n' --max-time 5 http://${onceHost}/up; sleep 0.05; done) >/tmp/codes 2>&1 </dev/null &`);
+  await task(0, 'deploy', '--sha', good2, '--unpushed');
+  const codes = await inHost('touch /tmp/stop; sleep 0.3; sort -u /tmp/codes; rm /tmp/stop');
+  assert.is(codes, '200');
+  const [update = '', ...more] = await calls();
+  assert.match(update, new RegExp(`^update ${onceHost} --image ${registry.server}/writebook:${good2}@sha256:[0-9a-f]{64} --auto-update=false$`)); // prettier-ignore
+  assert.equal(more, []);
+  assert.is(await serves(), good2);
+  assert.is(await pages(), '1');
+  assert.is(await label('env'), `{'A': '1', 'B': '"host":"x","env":'}`);
+});
+
+test('a version that is not healthy changes nothing, and its last words are told', async () => {
+  const said = await task(1, 'deploy', '--sha', bad, '--unpushed');
+  assert.match(said.stderr, 'application did not start');
+  assert.match(said.stderr, 'the search index is missing');
+  assert.not.match(said.stderr, '\x1b');
+  assert.is(await serves(), good2);
+  assert.equal((await calls()).length, 1, 'what still serves is not started again');
+  assert.is(inLine((await log()).at(-1), 'outcome'), 'reverted');
+});
+
+test('status and doctor name the ONCE; logs, exec and restart reach the container', async () => {
+  const status = await task(0, 'status');
+  assert.match(status.stdout, 'ONCE v0.3.1, running, automatic updates off');
+  assert.match((await task(0, 'doctor')).stdout, 'ONCE v0.3.1');
+  assert.match((await task(0, 'logs')).stdout, `starting ${good2}`);
+  assert.match((await task(1, 'logs', '--release', good1)).stderr, 'Docker keeps no logs without it');
+  const said = ended(await site.task('exec', '--env', 'production', '--', 'sh', '-c', 'echo "$0 $A"; exit 3', "it's"), 3);
+  assert.is(said.stdout, "it's 1\n");
+  await calls();
+  await task(0, 'restart');
+  assert.equal(await calls(), [`stop ${onceHost}`, `start ${onceHost}`]);
+  assert.is(await serves(), good2);
+});
+
+test('a rollback is an update to the image of before', async () => {
+  await calls();
+  await task(0, 'rollback');
+  assert.match((await calls()).join(), `update ${onceHost} --image ${registry.server}/writebook:${good1}@sha256:`);
+  assert.is(await serves(), good1);
+  await task(0, 'rollback', '--to', good2);
+  assert.is(await serves(), good2);
+});
+
+test('a backup is the archive of ONCE, encrypted; a cut one is none', async () => {
+  await task(0, 'backup');
+  assert.match((await task(0, 'drill')).stdout, /the archive of ONCE .*1 databases opened/);
+  await faults('cut');
+  const said = await task(1, 'backup');
+  assert.match(said.stderr, 'it is damaged');
+  await faults('');
+  assert.is(await inHost(`find ${onceRoot} -name '*.tar.gz'`), '', 'nothing in clear stays');
+});
+
+test('a restore in place has a proven backup before it removes anything', async () => {
+  await pages('-X POST');
+  assert.is(await pages(), '2');
+  const before = await volumes();
+  await calls();
+  await task(0, 'restore', '--confirm', 'book-production');
+  const words = (await calls()).map(one => one.replace(/\S*\/once-archives\/\S*-(before|to-restore)\.tar\.gz/, '$1').replace(/sha256:\S+/, 'digest')); // prettier-ignore
+  assert.equal(words, [
+    `backup ${onceHost} before`,
+    `remove ${onceHost} --remove-data`,
+    'restore to-restore',
+    `update ${onceHost} --image ${registry.server}/writebook:${good2}@digest --auto-update=false`,
+  ]);
+  assert.is(await pages(), '1');
+  assert.is(await serves(), good2);
+  assert.not.equal(await volumes(), before);
+  assert.match(await inHost(`stat -c '%a %n' ${onceRoot}/once-archives ${onceRoot}/once-archives/*`), /^700 .*\n600 .*-before\.tar\.gz$/); // prettier-ignore
+  assert.is(inLine((await log()).at(-1), 'action'), 'restore');
+});
+
+test('when it fails, what was there is there again; without a good backup of it nothing is removed', async () => {
+  await pages('-X POST');
+  await pages('-X POST');
+  assert.is(await pages(), '3');
+  await faults('restore');
+  await calls();
+  await task(1, 'restore', '--confirm', 'book-production');
+  assert.equal((await calls()).map(one => one.split(' ')[0]), ['backup', 'remove', 'restore', 'restore']);
+  assert.is(await pages(), '3');
+  assert.is(await serves(), good2);
+
+  for (const [fault, asked] of [
+    ['cut', ['backup']],
+    ['remove', ['backup', 'remove', 'update']],
+  ] as const) {
+    await faults(fault);
+    const before = await volumes();
+    await calls();
+    await task(1, 'restore', '--confirm', 'book-production');
+    assert.equal((await calls()).map(one => one.split(' ')[0]), asked);
+    assert.is(await volumes(), before);
+    assert.is(await pages(), '3');
+  }
+  await faults('');
+});
+
+test.run();

@@ -1,0 +1,97 @@
+// An app of ONCE on a droplet: the stand-in CLI, images of three commits in a registry, and an ops.yml of its own.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startDroplet, type Droplet } from '../droplet/droplet.ts';
+import { startRegistry, type Registry } from '../droplet/registry.ts';
+import { hostLines, makeSite, type Site } from './site.ts';
+
+const support = new URL('../once/', import.meta.url).pathname;
+export const onceHost = 'book.example.test';
+export const onceRoot = '/opt/book/production';
+
+export type OnceSite = {
+  droplet: Droplet;
+  registry: Registry;
+  site: Site;
+  /** Two good commits, and one that never gets healthy. */
+  good1: string;
+  good2: string;
+  bad: string;
+  /** What was asked of ONCE since the last time. */
+  calls(): Promise<string[]>;
+  /** What goes wrong next in the stand-in: words. */
+  faults(words: string): Promise<void>;
+};
+
+export async function onceOnDroplet(name: string): Promise<OnceSite> {
+  const [droplet, registry] = [await startDroplet(name), await startRegistry()];
+  const repo = mkdtempSync(join(tmpdir(), 'bookops-once-'));
+  const git = (...words: string[]) =>
+    execFileSync('git', ['-c', 'user.name=Ana', '-c', 'user.email=ana@books.test', '-C', repo, ...words], { encoding: 'utf8' }).trim(); // prettier-ignore
+  git('init', '--quiet', '--initial-branch=main');
+  const commit = async (message: string, ready: boolean) => {
+    git('commit', '--quiet', '--allow-empty', '--message', message);
+    const sha = git('rev-parse', 'HEAD');
+    const context = mkdtempSync(join(tmpdir(), 'bookops-once-image-'));
+    cpSync(join(support, 'app'), context, { recursive: true });
+    writeFileSync(join(context, 'version.json'), JSON.stringify({ version: sha, ready }));
+    await registry.pushImage('writebook', sha, context);
+    return sha;
+  };
+  const good1 = await commit('A book', true);
+  const good2 = await commit('A better book', true);
+  const bad = await commit('A book without its index', false);
+
+  await droplet.write('/usr/local/bin/once', readFileSync(join(support, 'once.py'), 'utf8'), '755');
+  const said = await droplet.root(`set -e
+    systemctl stop nginx
+    echo '127.0.0.1 ${onceHost}' >>/etc/hosts
+    touch /var/log/once-calls /etc/once-faults && chmod 666 /var/log/once-calls /etc/once-faults
+    install -d -o deploy -g deploy ${onceRoot}
+    runuser -u deploy -- env HOME=/home/deploy docker login -u ${registry.username} --password-stdin ${registry.server} <<<'${registry.password}'`);
+  if (said.code !== 0) throw new Error(said.stderr);
+  const identity = join(repo, 'identity');
+  execFileSync('age-keygen', ['-o', identity], { stdio: 'ignore' });
+  const recipient = /public key: (\S+)/.exec(readFileSync(identity, 'utf8'))?.[1] ?? '';
+  const ops = `hosts:
+  vps:
+${hostLines(droplet)}stores:
+  disk: { kind: path, folder: ./store }
+apps:
+  book:
+    repo: ${repo}
+    environments:
+      production:
+        host: vps
+        root: ${onceRoot}
+        runtime: once
+        once: { host: ${onceHost}, image: ${registry.server}/writebook, tls: false }
+        health:
+          ready: http://${onceHost}/up
+          version: { url: 'http://${onceHost}/up', header: { name: X-Rev, value: '{sha}' } }
+          deadline: 20s
+        backup:
+          stores: [disk]
+          encrypt: { recipients: [${recipient}], identity: { file: ${identity} } }
+`;
+  let read = 0;
+  return {
+    droplet,
+    registry,
+    site: makeSite(ops),
+    good1,
+    good2,
+    bad,
+    async calls() {
+      const all = (await droplet.root('cat /var/log/once-calls')).stdout.split('\n').filter(Boolean);
+      const fresh = all.slice(read);
+      read = all.length;
+      return fresh;
+    },
+    async faults(words) {
+      await droplet.root(`echo '${words}' >/etc/once-faults`);
+    },
+  };
+}
