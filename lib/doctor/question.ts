@@ -61,7 +61,8 @@ function access(name: string, folder: string): Command {
 
 /** What releases link to in shared/ and is not there for the user who follows the link, a line each. */
 function absent({ runtime, paths }: Target): Command {
-  if (runtime.kind === 'compose' || runtime.kind === 'once' || !runtime.shared.length) return sh`printf '' | fact absent`;
+  if (runtime.kind === 'compose' || runtime.kind === 'once' || !runtime.shared.length)
+    return sh`printf '' | fact absent`;
   const looking = sh`if cd ${paths.shared}; then for path; do [ -e "$path" ] || printf '%s\n' "$path"; done; else echo .; fi`;
   const as = runtime.kind === 'systemd' ? runtime.user : undefined;
   const other = as === undefined ? sh`false` : sh`[ "$(id -un)" != ${as} ] && sudo -n -u ${as} true`;

@@ -16,8 +16,7 @@ export function* runtimeFindings(target: Target, facts: Facts): Generator<Findin
   } else if (runtime.kind === 'once') {
     yield* docker(facts);
     yield* once(target, facts);
-  }
-  else yield* systemd(target, runtime, facts);
+  } else yield* systemd(target, runtime, facts);
 }
 
 function* docker(facts: Facts): Generator<Finding> {
@@ -49,7 +48,11 @@ function* once(target: Target, facts: Facts): Generator<Finding> {
   const words = onceInWords(facts);
   if (kind === 'current') yield good('once', words);
   else if (kind === 'legacy')
-    yield failure('once', `${words}: it can neither deploy a commit nor restore a backup`, 'docs/12-once.md has the steps to the current one');
+    yield failure(
+      'once',
+      `${words}: it can neither deploy a commit nor restore a backup`,
+      'docs/12-once.md has the steps to the current one',
+    );
   else yield failure('once', words, 'as root there: curl https://get.once.com | ONCE_INTERACTIVE=false sh');
   if (kind === 'current' && app?.auto === 'true')
     yield warning(

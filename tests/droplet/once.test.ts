@@ -1,19 +1,37 @@
 // An app of ONCE, by a stand-in for its CLI that does on real containers what the real one does: deployed, gone back, backed up, restored in place.
+import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ended, inLine } from '../support/sites/look.ts';
 import { onceHost, onceOnDroplet, onceRoot } from '../support/sites/once.ts';
 
-const { droplet, registry, site, good1, good2, bad, calls, faults } = await onceOnDroplet('once');
+const { droplet, registry, site, good1, good2, bad, wrong, calls, faults } = await onceOnDroplet('once');
 const task = async (code: number, name: string, ...words: string[]) =>
   ended(await site.task(name, ...words, '--env', 'production'), code);
 const inHost = async (script: string) => (await droplet.root(script)).stdout.trim();
 const serves = () => inHost(`curl -s -D - -o /dev/null http://${onceHost}/up | sed -n 's/^X-Rev: //Ip' | tr -d '\\r'`);
 const pages = (how = '') => inHost(`curl -s ${how} http://${onceHost}/pages`);
 const label = (field: string) =>
-  inHost(`docker ps -a --filter label=once --format '{{.Names}} {{.Label "once"}}' | sed -n 's/^once-app-[^ ]* //p' | python3 -c 'import json,sys; print(json.load(sys.stdin)["${field}"])'`);
+  inHost(
+    `docker ps -a --filter label=once --format '{{.Names}} {{.Label "once"}}' | sed -n 's/^once-app-[^ ]* //p' | python3 -c 'import json,sys; print(json.load(sys.stdin)["${field}"])'`,
+  );
 const log = async () => (await inHost(`cat ${onceRoot}/releases/releases.log`)).split('\n');
 const volumes = () => inHost('docker volume ls -q | grep ^once-app- | sort');
+
+test('a first deploy that turns out wrong is taken away again, and its volume stays', async () => {
+  const said = await task(1, 'deploy', '--sha', wrong, '--unpushed');
+  assert.match(said.stderr, '0000000');
+  assert.equal(
+    (await calls()).map(one => one.split(' ').slice(0, 3).join(' ')),
+    [
+      `deploy ${registry.server}/writebook:${wrong}@${await inHost("sed 's/.*@//' /var/log/once-calls | head -n 1 | cut -d ' ' -f 1")} --host`,
+      `remove ${onceHost}`,
+    ],
+  );
+  const volume = await volumes();
+  assert.match(volume, /^once-app-writebook\.[0-9a-f]{6}$/);
+  await droplet.root(`docker volume rm ${volume}`);
+});
 
 test('the first deploy lets ONCE deploy the image by digest, without automatic updates', async () => {
   await task(0, 'deploy', '--sha', good1, '--unpushed');
@@ -28,7 +46,9 @@ test('the second one is an update that no visitor notices; the settings of the a
   await droplet.root(`su deploy -c "once update ${onceHost} --env A=1 --env 'B=\\"host\\":\\"x\\",\\"env\\":'"`);
   await pages('-X POST');
   await calls();
-  await droplet.root(`(while [ ! -e /tmp/stop ]; do curl -s -o /dev/null -w '%{http_code}\\n' --max-time 5 http://${onceHost}/up; sleep 0.05; done) >/tmp/codes 2>&1 </dev/null &`);
+  await droplet.root(
+    `(while [ ! -e /tmp/stop ]; do curl -s -o /dev/null -w '%{http_code}\\n' --max-time 5 http://${onceHost}/up; sleep 0.05; done) >/tmp/codes 2>&1 </dev/null &`,
+  );
   await task(0, 'deploy', '--sha', good2, '--unpushed');
   const codes = await inHost('touch /tmp/stop; sleep 0.3; sort -u /tmp/codes; rm /tmp/stop');
   assert.is(codes, '200');
@@ -50,13 +70,24 @@ test('a version that is not healthy changes nothing, and its last words are told
   assert.is(inLine((await log()).at(-1), 'outcome'), 'reverted');
 });
 
+test('a version that ONCE takes for good and the probes do not gives way to the one before', async () => {
+  await calls();
+  await task(1, 'deploy', '--sha', wrong, '--unpushed');
+  const images = (await calls()).map(one => /^update \S+ --image [^@]*:([0-9a-f]{40})@/.exec(one)?.[1]);
+  assert.equal(images, [wrong, good2]);
+  assert.is(await serves(), good2);
+});
+
 test('status and doctor name the ONCE; logs, exec and restart reach the container', async () => {
   const status = await task(0, 'status');
   assert.match(status.stdout, 'ONCE v0.3.1, running, automatic updates off');
   assert.match((await task(0, 'doctor')).stdout, 'ONCE v0.3.1');
   assert.match((await task(0, 'logs')).stdout, `starting ${good2}`);
   assert.match((await task(1, 'logs', '--release', good1)).stderr, 'Docker keeps no logs without it');
-  const said = ended(await site.task('exec', '--env', 'production', '--', 'sh', '-c', 'echo "$0 $A"; exit 3', "it's"), 3);
+  const said = ended(
+    await site.task('exec', '--env', 'production', '--', 'sh', '-c', 'echo "$0 $A"; exit 3', "it's"),
+    3,
+  );
   assert.is(said.stdout, "it's 1\n");
   await calls();
   await task(0, 'restart');
@@ -110,7 +141,10 @@ test('when it fails, what was there is there again; without a good backup of it 
   await faults('restore');
   await calls();
   await task(1, 'restore', '--confirm', 'book-production');
-  assert.equal((await calls()).map(one => one.split(' ')[0]), ['backup', 'remove', 'restore', 'restore']);
+  assert.equal(
+    (await calls()).map(one => one.split(' ')[0]),
+    ['backup', 'remove', 'restore', 'restore'],
+  );
   assert.is(await pages(), '3');
   assert.is(await serves(), good2);
 
@@ -122,11 +156,29 @@ test('when it fails, what was there is there again; without a good backup of it 
     const before = await volumes();
     await calls();
     await task(1, 'restore', '--confirm', 'book-production');
-    assert.equal((await calls()).map(one => one.split(' ')[0]), asked);
+    assert.equal(
+      (await calls()).map(one => one.split(' ')[0]),
+      asked,
+    );
     assert.is(await volumes(), before);
     assert.is(await pages(), '3');
   }
   await faults('');
+});
+
+test('the ONCE of the older installer is named, backed up, and asked for nothing that it cannot do', async () => {
+  const legacy = readFileSync(new URL('../support/once/legacy.sh', import.meta.url), 'utf8');
+  await droplet.write('/usr/local/bin/once', legacy, '755');
+  await droplet.root('mkdir -p /var/once-legacy/db && echo 1 >/var/once-legacy/db/production.sqlite3');
+  await calls();
+  const said = await task(3, 'deploy', '--sha', good1, '--unpushed');
+  assert.match(said.stderr, 'older installer');
+  assert.match((await task(3, 'restore', '--confirm', 'book-production')).stderr, 'older installer');
+  assert.match((await task(0, 'status')).stdout, 'ONCE of the older installer');
+  await task(0, 'backup');
+  const asked = (await calls()).filter(one => one !== '--help').map(one => one.split(' ').slice(0, 2).join(' '));
+  assert.equal(asked, ['data backup']);
+  assert.match((await task(0, 'drill')).stdout, 'of the older ONCE');
 });
 
 test.run();

@@ -23,7 +23,7 @@ import { baseOn, openScratch } from '../scratch.ts';
 import { openBackup, toolsToOpen } from '../verify/open.ts';
 import { verifyRoom } from '../verify/parts.ts';
 import { matcher, type Selection } from './selection.ts';
-import type { RestoreContext } from './to-target.ts';
+import type { RestoreContext } from './context.ts';
 
 /** @throws Failure 2 or 3 before anything is changed; 1 when what was there before is there again; 6 when it is not */
 export async function restoreOnce(
@@ -37,7 +37,8 @@ export async function restoreOnce(
 ): Promise<Result> {
   const { report, who, args } = around;
   const name = targetName(target);
-  if (wanted.single) throw new Failure(2, `the archive of ${name} is restored as a whole`, { advice: 'leave out --only' });
+  if (wanted.single)
+    throw new Failure(2, `the archive of ${name} is restored as a whole`, { advice: 'leave out --only' });
   if (!wanted.parts.some(part => part.name.startsWith('app.')))
     throw new Failure(2, `${held.id} has no archive of ONCE`, { advice: 'docs/12-once.md says what else can be done' });
   const way = await remoteOf(target, around);
@@ -88,7 +89,11 @@ export async function restoreOnce(
         change.notes['backup'] = held.id;
         const { facts, next } = change;
         return {
-          steps: [...steps, updateToRelease(settings, next.folder), readyStep(target, facts, next, 'Wait until it is ready')],
+          steps: [
+            ...steps,
+            updateToRelease(settings, next.folder),
+            readyStep(target, facts, next, 'Wait until it is ready'),
+          ],
           finish: [],
         };
       },

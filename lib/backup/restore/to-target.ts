@@ -12,7 +12,6 @@ import type { Step } from '../../plan/step.ts';
 import { runSteps } from '../../plan/run-steps.ts';
 import { bringDump, exchangeDumps } from '../../database/postgres/swap.ts';
 import { remoteOf } from '../../runtime/runtime-of.ts';
-import type { Context } from '../../task/context.ts';
 import { doItem } from '../../report/items.ts';
 import type { Result } from '../../report/result.ts';
 import type { Identity } from '../encryption.ts';
@@ -35,11 +34,9 @@ import {
   type Replacement,
 } from './stage-data.ts';
 import { baseOn, openScratch } from '../scratch.ts';
+import type { RestoreContext } from './context.ts';
+import { restoreOnce } from './once.ts';
 import { matcher, type Selection } from './selection.ts';
-
-export type RestoreContext = Pick<Context, 'config' | 'connect' | 'environment' | 'report' | 'signal' | 'who'> & {
-  args: { plan: boolean; wait: number | undefined; verbose: boolean; 'bucket-exact': boolean };
-};
 
 export async function restoreToTarget(
   around: RestoreContext,
@@ -52,8 +49,7 @@ export async function restoreToTarget(
 ): Promise<Result> {
   const { report, who, args } = around;
   const { runtime } = target;
-  if (runtime.kind === 'once')
-    return (await import('./once.ts')).restoreOnce(around, target, runtime, held, all, identity, checks);
+  if (runtime.kind === 'once') return restoreOnce(around, target, runtime, held, all, identity, checks);
   const wanted = withoutOwn(all, held, report);
   const database = wanted.parts.some(part => part.name.startsWith('database.')) ? target.database : undefined;
   const sqlite = database?.kind === 'sqlite' ? database : undefined;

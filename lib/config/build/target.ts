@@ -62,7 +62,11 @@ export function buildTarget(
     ...(settings.build && { build: buildImages(settings.build, settings.compose) }),
     ...(settings.writebook && { writebook: buildWritebook(settings.writebook) }),
     ...(settings.backup && {
-      backup: { ...buildBackup(settings.backup, stores), ...onceArchive(settings), ...watchOf(settings.backup, alerts) },
+      backup: {
+        ...buildBackup(settings.backup, stores),
+        ...onceArchive(settings),
+        ...watchOf(settings.backup, alerts),
+      },
     }),
   };
 }

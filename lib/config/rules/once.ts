@@ -20,14 +20,16 @@ export function onceFaults({ settings, tree }: Draft, { wrong, from }: Complaint
   for (const [key, why] of Object.entries(elsewhere)) {
     const at = get(tree, key)?.path;
     // of what every app has by default nothing is said
-    if (at !== undefined && at.startsWith('apps.')) wrong([key], `is not used with runtime once (${from('runtime')}): ${why}`);
+    if (at !== undefined && at.startsWith('apps.'))
+      wrong([key], `is not used with runtime once (${from('runtime')}): ${why}`);
   }
   const { backup, once } = settings;
   if (once?.host?.startsWith('*')) wrong(['once', 'host'], 'must be one host, without *');
   if (!backup) return;
   if (backup.files || backup.bucket || backup.command)
     for (const part of ['files', 'bucket', 'command'] as const)
-      if (backup[part]) wrong(['backup', part], 'is not used with runtime once: a backup is the archive that ONCE makes');
+      if (backup[part])
+        wrong(['backup', part], 'is not used with runtime once: a backup is the archive that ONCE makes');
   if (!backup.encrypt?.recipients.length)
     wrong(
       ['backup'],

@@ -49,7 +49,12 @@ export function faultsWithin(draft: Draft, known: RuleContext): Problem[] {
   const { runtime } = settings;
   if (runtime) {
     const set = `: runtime is ${runtime} (${from('runtime')})`;
-    const parts = { compose: ['file', 'service'], systemd: ['unit', 'user', 'start'], once: ['host', 'image'], process: ['start'] };
+    const parts = {
+      compose: ['file', 'service'],
+      systemd: ['unit', 'user', 'start'],
+      once: ['host', 'image'],
+      process: ['start'],
+    };
     for (const part of parts[runtime]) needs([runtime, part], set);
     for (const other of ['compose', 'systemd', 'once', 'process'] as const)
       if (other !== runtime && settings[other]) wrong([other], `is not used${set}`);

@@ -32,7 +32,7 @@ prove_archive() (
     tar -xzf "$1" -C "$work/opened" --no-same-owner --no-same-permissions --verbatim-files-from --files-from "$work/databases"
     while IFS= read -r name; do
       if [[ $name != *.sqlite3 ]]; then continue; fi
-      said=$(sqlite3 "$work/opened/$name" 'PRAGMA integrity_check' 2>&1) || true
+      said=$(open_database "$work/opened/$name" 'PRAGMA integrity_check' 2>&1) || true
       [[ $said == ok ]] || refuse "$name: $(head -c 200 <<<"$said")"
       count=$((count + 1))
     done <"$work/databases"
@@ -42,23 +42,23 @@ prove_archive() (
 )
 
 # take_archive file: of the app as it is now, proven. Nothing of it stays when it is not good.
-take_archive() {
-  local words=(backup "$once_host")
-  if [[ ${allow_legacy:-} && $(once_flavour) == legacy ]]; then words=(data backup); fi
-  if ! once "${words[@]}" "$1" || ! chmod 600 "$1" || ! prove_archive "$1" "$once_host"; then
-    rm -f "$1"
-    fail "no good backup of $once_host could be taken"
-  fi
-}
+take_archive() (
+  good='' archive=$1 words=(backup "$once_host")
+  trap '[[ $good ]] || rm -f "$archive"' EXIT
+  if [[ ${allow_legacy:-} ]] && [[ $(once_flavour) == legacy ]]; then words=(data backup); fi
+  once "${words[@]}" "$archive"
+  chmod 600 "$archive"
+  prove_archive "$archive" "$once_host"
+  good=yes
+)
 
 # print_archive folder: the same, printed; there is no copy of it afterwards
 print_archive() (
   umask 077
-  set -euo pipefail
-  trap 'rm -rf "$work"' EXIT
-  work=$(mktemp -d "$1/.once.XXXXXXXX")
-  take_archive "$work/archive.tar.gz" >&2
-  cat "$work/archive.tar.gz"
+  trap 'rm -rf "$place"' EXIT
+  place=$(mktemp -d "$1/.once.XXXXXXXX")
+  take_archive "$place/archive.tar.gz" >&2
+  cat "$place/archive.tar.gz"
 )
 
 # put_back safety: the undo of a removal. The app that was there, or one restored from the archive that was taken before.

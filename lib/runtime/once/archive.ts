@@ -1,24 +1,28 @@
 // The archive of an app of ONCE: how it is taken and proven, and the steps that restore it in place, which ONCE itself refuses.
 import { readFileSync } from 'node:fs';
+import { bash, sqlite3 } from '../../host/environment.ts';
 import { lines, script, sh, type Command } from '../../host/sh.ts';
 import type { Step } from '../../plan/step.ts';
 import type { OnceSettings } from '../../target/runtime-settings.ts';
 import { onceFunctions } from './once.ts';
 
-const functions = script(readFileSync(new URL('./archive.sh', import.meta.url), 'utf8'));
+const functions = lines(
+  sh`open_database() { ${sqlite3} "$@"; }`,
+  script(readFileSync(new URL('./archive.sh', import.meta.url), 'utf8')),
+);
+
+/** In a bash of its own: whoever calls it may have switched `set -e` off. */
+const strictly = (...text: Command[]): Command =>
+  sh`${bash} -c ${lines(script('set -euo pipefail\nshopt -s inherit_errexit\nallow_legacy=yes'), ...text).text}`;
 
 /** Prints the archive of the app as it is now; for a while it lies in `folder`, readable by nobody else. */
 export function printArchive(settings: OnceSettings, folder: string): Command {
-  return lines(
-    onceFunctions(settings),
-    functions,
-    sh`allow_legacy=yes print_archive ${folder}`,
-  );
+  return strictly(onceFunctions(settings), functions, sh`print_archive ${folder}`);
 }
 
 /** Fails when the file is not a whole archive of that host; says how much is in it. `folder`: where its databases find room. */
 export function proveArchive(file: string, host: string, folder: string): Command {
-  return lines(functions, sh`allow_legacy=yes prove_archive ${file} ${host} ${folder}`);
+  return strictly(functions, sh`prove_archive ${file} ${host} ${folder}`);
 }
 
 /** Places on the host, absolute. */

@@ -46,8 +46,8 @@ once_containers() {
 read_once() {
   local all
   all=$(once_containers) || return 1
-  once_count=$(grep -c . <<<"$all" || true)
-  read -r once_id once_state once_app once_image once_auto <<<"$all" || true
+  once_count=$(grep -c . <<<"$all") || once_count=0
+  read -r once_id once_state once_app once_image once_auto <<<"$all" || return 1
 }
 
 # once_pull image tag folder: notes the image in that folder with its digest, so that a tag that moves changes nothing

@@ -23,7 +23,10 @@ export function onceRuntime(target: Target, settings: OnceSettings): Runtime {
   const noted = ({ folder }: Release) => `${folder}/image`;
   const forget = (folder: string) =>
     // what a container runs stays, and Docker says so
-    sh`if [ -e ${`${folder}/image`} ]; then docker image rm "$(cat ${`${folder}/image`})" >/dev/null 2>&1 || true; fi
+    sh`if [ -s ${`${folder}/image`} ]; then
+  image=$(cat ${`${folder}/image`})
+  docker image rm "$image" >/dev/null 2>&1 || true
+fi
 rm -rf ${folder}`;
 
   const liveness = (release: Release): Command =>
@@ -78,9 +81,10 @@ rm -rf ${folder}`;
       if (samePlace(next, was)) return [];
       return [
         {
-          title: `Pull ${next.name} again`,
+          title: `Check that ${next.name} can be pulled`,
           run: sh`[ -e ${noted(next)} ] || fail ${`${noted(next)} no longer exists`}
-docker pull -q "$(cat ${noted(next)})" >/dev/null || fail "the registry no longer gives $(cat ${noted(next)}), and ONCE starts nothing without asking it"`,
+image=$(cat ${noted(next)})
+docker pull -q "$image" >/dev/null || fail "the registry does not give $image, and ONCE starts nothing without asking it"`,
           seconds: 1800,
         },
       ];
@@ -99,7 +103,8 @@ docker pull -q "$(cat ${noted(next)})" >/dev/null || fail "the registry no longe
     start: (change: Change) => {
       const { next, was } = change;
       // of a restart, the undo is that of the stop
-      if (samePlace(next, was)) return { title: `Start ${next.name}`, run: lines(words, sh`once_start`) };
+      if (samePlace(next, was))
+        return { title: `Start ${next.name}`, run: lines(words, sh`once_start`), undo: sh`true` };
       return {
         title: `Let ONCE replace it by ${next.name}`,
         run: lines(words, sh`once_replace ${next.folder} ${String(!tls)}`),

@@ -15,10 +15,13 @@ export type OnceSite = {
   droplet: Droplet;
   registry: Registry;
   site: Site;
-  /** Two good commits, and one that never gets healthy. */
+  /** Two good commits. */
   good1: string;
   good2: string;
+  /** Never gets healthy. */
   bad: string;
+  /** Healthy, and says that it is another version. */
+  wrong: string;
   /** What was asked of ONCE since the last time. */
   calls(): Promise<string[]>;
   /** What goes wrong next in the stand-in: words. */
@@ -31,18 +34,19 @@ export async function onceOnDroplet(name: string): Promise<OnceSite> {
   const git = (...words: string[]) =>
     execFileSync('git', ['-c', 'user.name=Ana', '-c', 'user.email=ana@books.test', '-C', repo, ...words], { encoding: 'utf8' }).trim(); // prettier-ignore
   git('init', '--quiet', '--initial-branch=main');
-  const commit = async (message: string, ready: boolean) => {
+  const commit = async (message: string, ready: boolean, says?: string) => {
     git('commit', '--quiet', '--allow-empty', '--message', message);
     const sha = git('rev-parse', 'HEAD');
     const context = mkdtempSync(join(tmpdir(), 'bookops-once-image-'));
     cpSync(join(support, 'app'), context, { recursive: true });
-    writeFileSync(join(context, 'version.json'), JSON.stringify({ version: sha, ready }));
+    writeFileSync(join(context, 'version.json'), JSON.stringify({ version: says ?? sha, ready }));
     await registry.pushImage('writebook', sha, context);
     return sha;
   };
   const good1 = await commit('A book', true);
   const good2 = await commit('A better book', true);
   const bad = await commit('A book without its index', false);
+  const wrong = await commit('Built from another commit', true, '0'.repeat(40));
 
   await droplet.write('/usr/local/bin/once', readFileSync(join(support, 'once.py'), 'utf8'), '755');
   const said = await droplet.root(`set -e
@@ -71,7 +75,7 @@ apps:
         health:
           ready: http://${onceHost}/up
           version: { url: 'http://${onceHost}/up', header: { name: X-Rev, value: '{sha}' } }
-          deadline: 20s
+          deadline: 5s
         backup:
           stores: [disk]
           encrypt: { recipients: [${recipient}], identity: { file: ${identity} } }
@@ -84,6 +88,7 @@ apps:
     good1,
     good2,
     bad,
+    wrong,
     async calls() {
       const all = (await droplet.root('cat /var/log/once-calls')).stdout.split('\n').filter(Boolean);
       const fresh = all.slice(read);

@@ -1,7 +1,12 @@
 // Sample targets of every runtime, and the plans that a first deploy, a second, a rollback and a restart make for them.
 import { Readable } from 'node:stream';
 import type { Target } from '../../../lib/target/target.ts';
-import type { ProcessSettings, SystemdSettings, ComposeSettings } from '../../../lib/target/runtime-settings.ts';
+import type {
+  ComposeSettings,
+  OnceSettings,
+  ProcessSettings,
+  SystemdSettings,
+} from '../../../lib/target/runtime-settings.ts';
 import { readFacts, type Facts } from '../../../lib/release/facts.ts';
 import { factsCommand } from '../../../lib/deploy/ask-facts.ts';
 import { healthQuestion } from '../../../lib/deploy/health-now.ts';
@@ -31,6 +36,13 @@ export const systemd: SystemdSettings = {
   shared: ['.env', 'data/uploads'],
   install: 'npm ci && echo "it\'s done"',
   start: '/usr/bin/node server.mjs',
+};
+
+export const once: OnceSettings = {
+  kind: 'once',
+  host: 'book.example.org',
+  image: 'ghcr.io/ana/writebook',
+  tls: true,
 };
 
 export const process: ProcessSettings = {
@@ -164,6 +176,7 @@ export function stories(): Story[] {
       'compose, no registry, nothing stays',
       sample({ runtime: { ...compose, registry: undefined, accessories: [], variables: {} }, database: undefined }),
     ],
+    ['once', sample({ runtime: once, database: undefined, migrate: undefined, env: [] })],
     [
       'compose, no probes',
       sample({ runtime: compose, health: { probes: [], deadlineSeconds: 5, intervalSeconds: 0.5 } }),
@@ -179,10 +192,11 @@ export function stories(): Story[] {
     const log = [first, second]
       .map((sha, index) => `2026-01-0${index + 1}T00:00:00Z env=staging sha=${sha} release=${old[index]}`)
       .join('\n');
-    const none = factsOf(target, { cron: 'yes' });
+    const none = factsOf(target, { cron: 'yes', once: 'current v0.3.1' });
     const some = factsOf(target, {
       cron: 'yes',
       boot: 'yes',
+      once: 'current v0.3.1',
       log,
       current: second,
       previous: first,

@@ -69,7 +69,7 @@ apps:
 ops.yml:5:5: apps.arsvent.helth: unknown key, did you mean health?
         helth: {}
         ^
-ops.yml:6:14: apps.arsvent.runtime: must be compose, systemd or process
+ops.yml:6:14: apps.arsvent.runtime: must be compose, systemd, once or process
         runtime: compos
                  ^
 ops.yml:8:41: apps.arsvent.environments.production.host: unknown host vsp, did you mean vps?
