@@ -52,6 +52,10 @@ export default task(import.meta.url, {
     const link = args.link ? newLink(target) : undefined;
     const { app, environment, maintenance } = target;
     const name = targetName(target);
+    if (target.runtime.kind === 'once' && what === 'on')
+      throw new Failure(3, `the proxy of ONCE knows no maintenance page, so visitors of ${name} would not see it`, {
+        advice: `once stop ${target.runtime.host} on the host stops the app`,
+      });
 
     if (what === 'preview' && !wanted) return preview(pageOf(maintenance, { message }));
     const host = await context.connect(target.host);

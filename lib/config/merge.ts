@@ -48,10 +48,13 @@ function isPreset(word: unknown): word is keyof typeof presets {
   return typeof word === 'string' && Object.hasOwn(presets, word);
 }
 
+/** Sections that ONCE has no use for: what it does itself. */
+export const notOfOnce = ['database', 'migrate', 'env', 'site', 'switch', 'maintenance', 'seed', 'instances'] as const;
+
 /** Settings of a lower layer for another runtime are dropped for this target; those of the app itself are refused by the rules. */
 function withoutOtherRuntimes(tree: Tree): Tree {
   const runtime = textAt(tree, 'runtime');
-  return ['compose', 'systemd', 'once', 'process']
+  return ['compose', 'systemd', 'once', 'process', ...(runtime === 'once' ? notOfOnce : [])]
     .filter(section => section !== runtime && get(tree, section)?.path.startsWith('defaults.'))
     .reduce((rest, section) => without(rest, [section]), tree);
 }

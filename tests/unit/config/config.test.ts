@@ -466,6 +466,53 @@ test('the examples describe the two systems as they are', async () => {
   assert.is((await loadConfig(join(root, 'ops.yml'))).targets.length, 2);
 });
 
+test('the three ways to run Writebook are valid, and each is what it says', async () => {
+  const production = async (file: string) =>
+    (await loadConfig(join(root, `examples/writebook/${file}.yml`))).find(undefined, 'production');
+  const compose = await production('ops');
+  assert.is(compose.runtime.kind === 'compose' && compose.runtime.variables['IMAGE'], 'ghcr.io/ana/writebook');
+  assert.is(compose.database?.kind === 'sqlite' && compose.database.file, '/opt/writebook/production/data/storage/db/production.sqlite3'); // prettier-ignore
+  const text = readFileSync(join(root, 'compose/writebook.yml'), 'utf8');
+  const named = [...text.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => name);
+  const given = compose.runtime.kind === 'compose' ? Object.keys(compose.runtime.variables) : [];
+  assert.equal(new Set(named), new Set([...given, 'IMAGE_TAG']));
+  assert.not.match(text.replaceAll(/^ *#.*$/gm, ''), /DISABLE_SSL|TLS_DOMAIN/);
+  for (const file of ['once', 'once-legacy']) {
+    const { runtime, backup } = await production(file);
+    assert.equal(runtime, { kind: 'once', host: 'book.example.org', image: 'ghcr.io/ana/writebook', tls: true });
+    assert.equal(backup?.command?.words, ['once', 'backup', 'book.example.org']);
+    assert.is(backup?.encrypt?.recipients.length, 1);
+  }
+});
+
+test('for an app of ONCE, what would do nothing is told, and so is a backup that anybody could read', async () => {
+  const good = readFileSync(join(root, 'examples/writebook/once.yml'), 'utf8');
+  const told = (text: string) =>
+    load(text).then(
+      () => 'nothing',
+      (error: Error & { detail?: string }) => `${error.message} ${error.detail ?? ''}`,
+    );
+  assert.is(await told(good), 'nothing');
+  assert.is(await told(good.replace('apps:', 'defaults: { switch: hold }\napps:')), 'nothing');
+  const own = (lines: string) => good.replace('        health:\n', `        ${lines}\n        health:\n`);
+  for (const [text, pattern] of [
+    [own('switch: hold'), /switch: is not used with runtime once .*moves visitors/],
+    [own('database: { sqlite: x.db }'), /database: is not used with runtime once .*volume/],
+    [
+      own('site: { domains: [book.example.org], upstreams: { a: 1 }, routes: { /: a } }'),
+      /site: is not used .*80 and 443/,
+    ],
+    [own('env: [{ file: a.env }]'), /env: is not used .*replaces all of them/],
+    [good.replace('image: ghcr.io/ana/writebook', 'image: ghcr.io/ana/writebook:latest'), /once.image: must be the name of an image in lower case without a tag/], // prettier-ignore
+    [good.replace(/ +encrypt:.*\n.*\n.*\n/, ''), /backup: needs encrypt with recipients: .*SECRET_KEY_BASE/],
+    [
+      good.replace('stores: [disk]\n', 'stores: [disk]\n          files: { include: [x] }\n'),
+      /backup.files: is not used/,
+    ],
+  ] as const)
+    assert.match(await told(text), pattern);
+});
+
 test('ops.schema.json is what the schema says today', async () => {
   const { jsonSchema } = await import('../../../lib/config/schema/json-schema.ts');
   assert.is(
