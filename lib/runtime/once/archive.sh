@@ -41,10 +41,18 @@ prove_archive() (
   echo "$files files, $count databases opened"
 )
 
-# take_archive file: of the app as it is now, proven. Nothing of it stays when it is not good.
+# drop_archive file: nothing stays of what is not good, and the app is not left paused, as ONCE leaves it when it is ended meanwhile
+drop_archive() {
+  rm -f "$1" || return 1
+  read_once || return 1
+  if [[ $once_state == paused ]]; then docker unpause "$once_id" >/dev/null; fi
+}
+
+# take_archive file: of the app as it is now, proven
 take_archive() (
   good='' archive=$1 words=(backup "$once_host")
-  trap '[[ $good ]] || rm -f "$archive"' EXIT
+  trap '[[ $good ]] || drop_archive "$archive"' EXIT
+  trap 'exit 143' TERM INT HUP PIPE
   if [[ ${allow_legacy:-} ]] && [[ $(once_flavour) == legacy ]]; then words=(data backup); fi
   once "${words[@]}" "$archive"
   chmod 600 "$archive"

@@ -24,6 +24,8 @@ export type OnceSite = {
   wrong: string;
   /** What was asked of ONCE since the last time. */
   calls(): Promise<string[]>;
+  /** A power cut, and the server up again. */
+  powerCut(): Promise<void>;
   /** What goes wrong next in the stand-in: words. */
   faults(words: string): Promise<void>;
 };
@@ -50,12 +52,14 @@ export async function onceOnDroplet(name: string): Promise<OnceSite> {
 
   await droplet.write('/usr/local/bin/once', readFileSync(join(support, 'once.py'), 'utf8'), '755');
   const said = await droplet.root(`set -e
-    systemctl stop nginx
-    echo '127.0.0.1 ${onceHost}' >>/etc/hosts
+    systemctl disable --now nginx
     touch /var/log/once-calls /etc/once-faults && chmod 666 /var/log/once-calls /etc/once-faults
     install -d -o deploy -g deploy ${onceRoot}
     runuser -u deploy -- env HOME=/home/deploy docker login -u ${registry.username} --password-stdin ${registry.server} <<<'${registry.password}'`);
   if (said.code !== 0) throw new Error(said.stderr);
+  // the file is made anew at each boot
+  const named = async () => void (await droplet.root(`echo '127.0.0.1 ${onceHost}' >>/etc/hosts`));
+  await named();
   const identity = join(repo, 'identity');
   execFileSync('age-keygen', ['-o', identity], { stdio: 'ignore' });
   const recipient = /public key: (\S+)/.exec(readFileSync(identity, 'utf8'))?.[1] ?? '';
@@ -94,6 +98,12 @@ apps:
       const fresh = all.slice(read);
       read = all.length;
       return fresh;
+    },
+    async powerCut() {
+      await droplet.killHard();
+      await droplet.startAgain();
+      await named();
+      read = 0;
     },
     async faults(words) {
       await droplet.root(`echo '${words}' >/etc/once-faults`);
