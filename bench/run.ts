@@ -15,6 +15,7 @@ const parts: Record<string, () => Promise<Part>> = {
   backups: () => import('./backups.ts'),
   'backup-memory': () => import('./backup-memory.ts'),
   'live-database': () => import('./live-database.ts'),
+  chapters: () => import('./chapters.ts'),
 };
 const file = join(import.meta.dirname, 'results.md');
 const wanted = process.argv.slice(2);

@@ -29,15 +29,24 @@ export async function readFolder(folder: string): Promise<Folder> {
     seen.set(path, known);
     return known;
   };
-  const chapters: BookChapter[] = [];
-  for (const { path, text } of files) {
-    if (text === undefined) chapters.push(sectionOf(path));
-    else {
-      const chapter = await chapterOf(path, text, { paths, images, imageAt, problems });
-      if (chapter) chapters.push(chapter);
-    }
-  }
-  return { chapters, images, problems };
+  const read = await severalAtOnce(files, async ({ path, text }) => {
+    if (text === undefined) return { chapter: sectionOf(path), own: [] };
+    const own: FolderProblem[] = [];
+    return { chapter: await chapterOf(path, text, { paths, images, imageAt, problems: own }), own };
+  });
+  const chapters = read.flatMap(({ chapter }) => (chapter ? [chapter] : []));
+  return { chapters, images, problems: [...problems, ...read.flatMap(({ own }) => own)] };
+}
+
+// a disk answers several questions at once, and a process may have a thousand files open
+const atOnce = 32;
+
+/** In the order of what is given. */
+async function severalAtOnce<T, U>(all: readonly T[], ask: (one: T) => Promise<U>): Promise<U[]> {
+  const found: U[] = [];
+  for (let at = 0; at < all.length; at += atOnce)
+    found.push(...(await Promise.all(all.slice(at, at + atOnce).map(one => ask(one)))));
+  return found;
 }
 
 /** Numbers first, by their value; then names. */
@@ -67,25 +76,31 @@ async function filesBelow(
   const entries = await readdir(join(folder, below), { withFileTypes: true }).catch((error: unknown) => {
     throw new Failure(3, `the folder ${join(folder, below)} cannot be read: ${messageOf(error)}`);
   });
-  const found: FoundChapter[] = [];
-  for (const entry of entries.toSorted((one, other) => inOrder(one.name, other.name))) {
-    const { name } = entry;
-    const path = below + name;
-    if (name.startsWith('.') || name.startsWith('_') || /^(?:readme\.md|images)$/i.test(name)) continue;
-    if (entry.isSymbolicLink())
-      problems.push({ path, line: undefined, says: 'is a symbolic link, and those are not followed', stops: true });
-    else if (entry.isDirectory()) {
-      const inside = await filesBelow(folder, `${path}/`, problems, read);
-      const own = await read(folder, `${path}/${sectionFile}`, problems);
-      if (own !== undefined) found.push({ path: `${path}/${sectionFile}`, text: own });
-      else if (inside.length) found.push({ path: `${path}/`, text: undefined });
-      found.push(...inside);
-    } else if (/\.md$/i.test(name)) {
-      const text = await read(folder, path, problems);
-      if (text !== undefined) found.push({ path, text });
-    }
-  }
-  return found;
+  const several = await severalAtOnce(
+    entries.toSorted((one, other) => inOrder(one.name, other.name)),
+    async (entry): Promise<{ found: FoundChapter[]; own: FolderProblem[] }> => {
+      const { name } = entry;
+      const path = below + name;
+      const own: FolderProblem[] = [];
+      if (name.startsWith('.') || name.startsWith('_') || /^(?:readme\.md|images)$/i.test(name))
+        return { found: [], own };
+      if (entry.isSymbolicLink())
+        own.push({ path, line: undefined, says: 'is a symbolic link, and those are not followed', stops: true });
+      else if (entry.isDirectory()) {
+        const inside = await filesBelow(folder, `${path}/`, own, read);
+        const head = await read(folder, `${path}/${sectionFile}`, own);
+        if (head !== undefined) inside.unshift({ path: `${path}/${sectionFile}`, text: head });
+        else if (inside.length) inside.unshift({ path: `${path}/`, text: undefined });
+        return { found: inside, own };
+      } else if (/\.md$/i.test(name)) {
+        const text = await read(folder, path, own);
+        if (text !== undefined) return { found: [{ path, text }], own };
+      }
+      return { found: [], own };
+    },
+  );
+  problems.push(...several.flatMap(({ own }) => own));
+  return several.flatMap(({ found }) => found);
 }
 
 export async function textOf(folder: string, path: string, problems: FolderProblem[]): Promise<string | undefined> {

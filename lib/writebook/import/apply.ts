@@ -1,7 +1,6 @@
 // Carries out a plan: the request for the program in the application, with the images that it has not got.
 import { applyAnswer } from '../program/answers.ts';
-import { fileInBundle } from '../program/bundle.ts';
-import type { BookChapter } from '../folder/chapter.ts';
+import { fileInBundle, pageInBundle } from '../program/bundle.ts';
 import type { BookState, PageContent, ImportRecord, Leaf, BookName } from '../content.ts';
 import type { Image } from '../folder/image.ts';
 import { uploadOf, type PageDecision, type ImportPlan } from './plan.ts';
@@ -25,24 +24,30 @@ export async function applyPlan(
   wanted: Request,
   did: (what: string, path: string) => void,
 ): Promise<Applied> {
+  const { decisions, moves, files } = plan;
+  const written = decisions.flatMap(one => (one.does === 'create' || one.does === 'update' ? [one] : []));
   const sent: Image[] = [];
   const images: Record<string, { name: string; md5: string; slug?: string; file?: string }> = Object.create(null);
   const send = (key: string, image: Image, slug?: string) => {
     const { name, md5 } = image;
     images[key] ??= { name, md5, ...(slug === undefined ? { file: fileInBundle(sent.push(image) - 1) } : { slug }) };
-    return key;
   };
-  const page = (chapter: BookChapter, before?: Leaf) => {
-    const { path, kind, title, theme, caption, pieces, image } = chapter;
-    for (const piece of pieces) {
-      if (typeof piece === 'string' || !('image' in piece)) continue;
-      const found = folderImages.get(piece.image);
-      if (found) send(piece.image, found, uploadOf(found, state.uploads)?.slug);
+  const slugs = new Map<string, string | undefined>();
+  for (const one of written) {
+    for (const piece of one.chapter.pieces) {
+      if (typeof piece === 'string' || !('image' in piece) || slugs.has(piece.image)) continue;
+      const image = folderImages.get(piece.image);
+      slugs.set(piece.image, image && uploadOf(image, state.uploads)?.slug);
+      if (image) send(piece.image, image, slugs.get(piece.image));
     }
-    const picture = image && image.md5 !== before?.image ? send(`picture:${path}`, image) : null;
-    return { path, kind, title, theme, caption, body: pieces, image: picture };
-  };
-  const { decisions, moves, files } = plan;
+    if (hasNewPicture(one)) send(pictureOf(one), one.chapter.image);
+  }
+  const ops = written.map((one, index) => ({
+    path: one.path,
+    title: one.chapter.title,
+    file: pageInBundle(index),
+    ...(one.does === 'update' ? onto(one) : {}),
+  }));
   const request = {
     do: 'apply',
     book: wanted.name,
@@ -50,13 +55,33 @@ export async function applyPlan(
     wait: wanted.waitSeconds,
     seal: state.seal || undefined,
     files,
-    create: decisions.flatMap(one => (one.does === 'create' ? [page(one.chapter)] : [])),
-    update: decisions.flatMap(one => (one.does === 'update' ? [{ ...page(one.chapter, one.leaf), ...onto(one) }] : [])),
+    create: ops.filter((_, index) => written[index]?.does === 'create'),
+    update: ops.filter((_, index) => written[index]?.does === 'update'),
     move: moves,
     trash: decisions.flatMap(one => (one.does === 'trash' ? [{ path: one.path, ...onto(one) }] : [])),
     images,
   };
-  return runProgram(application, request, applyAnswer, { images: sent, did });
+  return runProgram(application, request, applyAnswer, { images: sent, pages: pagesOf(written), did });
+}
+
+type WrittenPage = Extract<PageDecision, { does: 'create' | 'update' | 'edited' | 'conflict' }>;
+
+function* pagesOf(written: readonly WrittenPage[]): Generator<object> {
+  for (const one of written) {
+    const { kind, theme, caption, pieces } = one.chapter;
+    yield { kind, theme, caption, body: pieces, image: hasNewPicture(one) ? pictureOf(one) : null };
+  }
+}
+
+type WithPicture = WrittenPage & { chapter: { image: Image } };
+
+function hasNewPicture(one: WrittenPage): one is WithPicture {
+  const { image } = one.chapter;
+  return image !== undefined && (one.does === 'create' || image.md5 !== one.leaf.image);
+}
+
+function pictureOf({ path }: WrittenPage): string {
+  return `picture:${path}`;
 }
 
 /** The leaf, as the plan saw it: if it is another by now, it stays. */

@@ -12,6 +12,10 @@ class Bookops
   Changed = Class.new(StandardError)
 
   PIECE = 48 * 1024
+  # Seconds for which a transaction of ours goes on taking pages.
+  HOLD = 0.04
+  # Whoever waits for the lock looks for it every 25 ms at least; since Active Record 8, every millisecond.
+  PAUSE = ActiveRecord::VERSION::MAJOR >= 8 ? 0.008 : 0.027
 
   def initialize(folder)
     @folder = folder
@@ -157,12 +161,20 @@ class Bookops
     end
     File.rename("#{record_file(@book)}.new", record_file(@book))
     File.delete(journal_file(@book)) if File.exist?(journal_file(@book))
+    @journal = nil
+    @lines = []
   end
 
   def note(path, leaf, told)
     entry = told.merge(leaf: leaf.id, made: made(leaf))
-    File.open(journal_file(@book), "a") { |file| file.write("#{JSON.generate({ path: path, entry: entry })}\n") }
-    @files[path] = JSON.parse(JSON.generate(entry))
+    @lines << "#{JSON.generate({ path: path, entry: entry })}\n"
+    @files[path] = entry.transform_keys(&:to_s)
+  end
+
+  def write_notes
+    @journal ||= File.open(journal_file(@book), "a").tap { |file| file.sync = true }
+    @journal.write(@lines.join) if @lines.any?
+    @lines = []
   end
 
   def locked
@@ -179,28 +191,66 @@ class Bookops
 
   def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
 
-  # One short transaction. The application waits 100 ms for another's, and looks for its end at least every 25 ms: after each
-  # 20 ms of ours there is a pause in which it finds none.
+  # One short transaction, and behind it a pause. The application waits 100 ms for another's, and has to find the lock free
+  # in that time. The block may write several leaves, until `full?`; it gives those that it wrote.
   #
-  # The block gives the leaf that it wrote. An error can come after the commit, from what the application does then (its
-  # index for searching): the leaf is as it should be, and must not be written again.
+  # An error can come after the commit, from what the application does then (its index for searching): the leaves are as they
+  # should be, and must not be written again.
   def briefly
-    leaf = content = nil
+    wrote = []
+    began = nil
     patiently do
-      next reindexed(leaf) if leaf.is_a?(Leaf) && stands?(leaf, content)
-      began = now
-      result = ActiveRecord::Base.transaction do
-        leaf = yield
-        content = content_now(leaf) if leaf.is_a?(Leaf)
-        leaf
+      next wrote.map { |leaf, _| reindexed(leaf) } if wrote.any? && wrote.all? { |leaf, content| stands?(leaf, content) }
+      wrote = []
+      began = @began = now
+      ActiveRecord::Base.transaction do
+        result = yield
+        wrote = (result.is_a?(Array) ? result : [result]).grep(Leaf).map { |leaf| [leaf, content_now(leaf)] }
+        result
       end
+    end.tap do
       @held = @held.to_f + now - began
       if @held > 0.02
-        sleep 0.027
+        sleep PAUSE
         @held = 0.0
       end
-      result
     end
+  end
+
+  def full? = now - @began > HOLD
+
+  # As many at once as one short transaction takes. The block gives the leaf that it wrote, or nil when there was nothing to
+  # write; with what is wrong before it writes, it leaves one out. Afterwards `done` hears of each.
+  def together(ops, done)
+    at = 0
+    while at < ops.size
+      near = ops[at, 16].map { |op| whole(op) }.map { |op| [op, blobs_for(op)] }
+      tried = left_out = []
+      briefly do
+        tried = []
+        left_out = []
+        @lines = []
+        near.each { |_, blobs| blobs.each_key { |key| @images.fetch(key).delete("slug") } }
+        near.each do |op, blobs|
+          break if tried.any? && full?
+          tried << [op, yield(op, blobs)]
+        rescue Changed
+          left_out << op.fetch("path")
+          tried << [op, nil]
+        end
+        write_notes
+        tried.filter_map(&:last)
+      end
+      @skipped.concat(left_out)
+      tried.each { |op, leaf| done.call(op, leaf) if leaf }
+      write_notes
+      at += tried.size
+    end
+  end
+
+  # What a page becomes lies in a file of its own, so that no book is ever in memory as a whole.
+  def whole(op)
+    op["file"] ? op.merge(JSON.parse(File.read(file(op["file"]), encoding: "UTF-8"))) : op
   end
 
   def stands?(leaf, content)
@@ -238,25 +288,39 @@ class Bookops
     @book ||= create_book
     record, seal = record_of(@book)
     raise Stop, "another import wrote meanwhile: run this one again" unless [nil, seal].include?(@request["seal"])
-    record = { "version" => 1, "book" => @book.id, "serial" => record["serial"] + 1, "files" => @request.fetch("files") }
+    creates = @request.fetch("create")
+    reserved = reserve(creates.map { |op| op["path"] }, record["reserved"] || {})
+    record = { "version" => 1, "book" => @book.id, "serial" => record["serial"] + 1, "files" => @request.fetch("files"), "reserved" => reserved }
     save(record)
     @files = record["files"]
-    @titles = (@request.fetch("create") + @request.fetch("update")).to_h { |op| [op["path"], op["title"]] }
+    @titles = (creates + @request.fetch("update")).to_h { |op| [op["path"], op["title"]] }
     @titles.default_proc = proc { |known, path| known[path] = Leaf.find(@files.fetch(path).fetch("leaf")).title }
+    @numbers = @files.transform_values { |entry| entry.fetch("leaf") }.merge(reserved)
     @skipped = []
-    waiting = @request.fetch("create").reject { |op| create(op) }
-    waiting.each { |op| attempt(op) { complete(op) } }
-    @request.fetch("update").each { |op| attempt(op) { update(op) } }
-    @request.fetch("move").each { |op| move(op) }
-    @request.fetch("trash").each { |op| attempt(op) { trash(op) } }
+    create(creates)
+    update(@request.fetch("update"))
+    move(@request.fetch("move"))
+    trash(@request.fetch("trash"))
+    record.delete("reserved")
     save(record)
     { book: about(@book), record: record, skipped: @skipped }
   end
 
-  def attempt(op)
-    yield
-  rescue Changed
-    @skipped << op.fetch("path")
+  # Numbers that nobody else gets, so that pages can link to one another before they are there. A run that was killed had some.
+  def reserve(paths, before)
+    known = before.slice(*paths)
+    known = known.except(*known.select { |_, id| Leaf.exists?(id) }.keys)
+    fresh = paths - known.keys
+    return known if fresh.empty?
+    connection = Leaf.connection
+    last = nil
+    briefly do
+      found = connection.select_value("SELECT seq FROM sqlite_sequence WHERE name = 'leaves'")
+      last = [found, Leaf.maximum(:id)].compact.max || 0
+      connection.execute("INSERT INTO sqlite_sequence(name, seq) VALUES ('leaves', 0)") unless found
+      connection.execute("UPDATE sqlite_sequence SET seq = #{last + fresh.size} WHERE name = 'leaves'")
+    end
+    known.merge(fresh.each_with_index.to_h { |path, at| [path, last + 1 + at] })
   end
 
   # Without access nobody would see the book: whoever administers the application writes in it.
@@ -269,57 +333,44 @@ class Bookops
     end
   end
 
-  # Returns whether all its links lead somewhere already.
-  def create(op)
-    blobs = blobs_for(op)
-    complete = true
-    briefly do
+  def create(ops)
+    together(ops, ->(op, _) { say "did", { do: "create", path: op["path"] } }) do |op, blobs|
+      about = { id: @numbers.fetch(op.fetch("path")), title: op.fetch("title") }
       case op.fetch("kind")
       when "Page"
-        page = Page.create!(body: "")
-        attach(page, blobs)
-        text, complete = resolve(op.fetch("body"))
-        page.body = text
-        page.save!
-        leaf = @book.press(page, title: op.fetch("title"))
+        page = Page.new(body: blobs.empty? ? resolve(op.fetch("body")) : "")
+        if blobs.any?
+          page.save!
+          attach(page, blobs)
+          page.body = resolve(op.fetch("body"))
+          page.save!
+        end
+        leaf = @book.press(page, about)
       when "Section"
-        leaf = @book.press(Section.new(body: op.fetch("body").join, theme: op["theme"]), title: op.fetch("title"))
+        leaf = @book.press(Section.new(body: op.fetch("body").join, theme: op["theme"]), about)
       when "Picture"
-        leaf = @book.press(Picture.new(caption: op["caption"], image: blobs.values.first), title: op.fetch("title"))
+        leaf = @book.press(Picture.new(caption: op["caption"], image: blobs.values.first), about)
       end
       # before the commit: without its leaf this line says nothing, and a leaf without it would be made again
       note(op.fetch("path"), leaf, content_now(leaf))
       leaf
     end
-    say "did", { do: "create", path: op["path"] }
-    complete
   end
 
-  # Now that every page has its number. No revision: nobody has seen the page as it was.
-  def complete(op)
-    leaf = leaf_at(op.fetch("path"))
-    expect(leaf, @files.fetch(op.fetch("path")))
-    briefly do
-      leaf.reload
-      expect(leaf, @files.fetch(op.fetch("path")))
-      leaf.leafable.update!(body: resolve(op.fetch("body")).first)
-      leaf
+  def update(ops)
+    changed = {}
+    done = lambda do |op, leaf|
+      say "did", { do: "update", path: op["path"] } if changed[leaf.id]
+      note(op.fetch("path"), leaf, content_now(leaf.reload))
     end
-    note(op.fetch("path"), leaf, content_now(leaf.reload))
-  end
-
-  def update(op)
-    leaf = @book.leaves.find(op.fetch("leaf"))
-    blobs = blobs_for(op)
-    wrote = false
-    briefly do
-      leaf.reload
+    together(ops, done) do |op, blobs|
+      leaf = @book.leaves.find(op.fetch("leaf"))
       expect(leaf, op.fetch("expects"))
       leaf.active! if op["restore"] && !leaf.active?
       now = content_now(leaf)
       if op["kind"] == "Page"
         attach(leaf.leafable, blobs)
-        text = resolve(op.fetch("body")).first
+        text = resolve(op.fetch("body"))
         change = now[:body] == Digest::SHA256.hexdigest(text) ? {} : { body: text }
       elsif op["kind"] == "Section"
         change = { body: op.fetch("body").join, theme: op["theme"] }
@@ -329,35 +380,36 @@ class Bookops
         change[:image] = blobs.values.first if blobs.any?
         change = {} if now[:caption] == op["caption"] && blobs.empty?
       end
-      wrote = !change.empty? || leaf.title != op["title"]
-      leaf.edit(leafable_params: change, leaf_params: { title: op.fetch("title") }) if wrote
+      changed[leaf.id] = !change.empty? || leaf.title != op["title"]
+      leaf.edit(leafable_params: change, leaf_params: { title: op.fetch("title") }) if changed[leaf.id]
       leaf
     end
-    say "did", { do: "update", path: op["path"] } if wrote
-    note(op.fetch("path"), leaf, content_now(leaf.reload))
   end
 
-  def move(op)
-    briefly do
+  def move(ops)
+    moved = ->(op, _) { say "did", { do: "move", path: op["leaf"] } }
+    together(ops, moved) do |op|
       ids = @book.leaves.active.positioned.pluck(:id)
       id = number(op.fetch("leaf"))
       after = op["after"] && number(op["after"])
       next unless ids.include?(id) && (after.nil? || ids.include?(after))
       at = after ? (ids - [id]).index(after) + 1 : 0
       next if ids.index(id) == at
-      @book.leaves.find(id).move_to_position(at)
-      say "did", { do: "move", path: op["leaf"] }
+      @book.leaves.find(id).tap { |leaf| leaf.move_to_position(at) }
     end
   end
 
-  def trash(op)
-    briefly do
+  def trash(ops)
+    gone = lambda do |op, _|
+      say "did", { do: "trash", path: op["path"] }
+      @files.delete(op["path"])
+    end
+    together(ops, gone) do |op|
       leaf = @book.leaves.find(op.fetch("leaf"))
       expect(leaf, op.fetch("expects"))
       leaf.trashed!
-      say "did", { do: "trash", path: op["path"] }
+      leaf
     end
-    @files.delete(op["path"])
   end
 
   def expect(leaf, was)
@@ -366,14 +418,18 @@ class Bookops
   end
 
   # A number, or the file of a page that has one by now.
-  def number(name) = name.is_a?(String) ? @files.fetch(name).fetch("leaf") : name
-  def leaf_at(path) = @book.leaves.find(number(path))
+  def number(name) = name.is_a?(String) ? @numbers.fetch(name) : name
   def file(name) = File.join(@folder, name)
 
   # The images that this page is the first to need, stored before the transaction.
   def blobs_for(op)
-    keys = op.fetch("kind") == "Picture" ? [op["image"]].compact : op.fetch("body").filter_map { |piece| piece["image"] if piece.is_a?(Hash) }
-    keys.uniq.reject { |key| @images.fetch(key)["slug"] }.to_h { |key| [key, blob_of(@images.fetch(key))] }
+    keys = case op["kind"]
+           when "Picture" then [op["image"]].compact
+           when nil then []
+           else op.fetch("body").filter_map { |piece| piece["image"] if piece.is_a?(Hash) }
+           end
+    @blobs ||= {}
+    keys.uniq.reject { |key| @images.fetch(key)["slug"] }.to_h { |key| [key, @blobs[key] ||= blob_of(@images.fetch(key))] }
   end
 
   # A run that was killed may have stored it, and had no page for it yet.
@@ -390,23 +446,20 @@ class Bookops
 
   def attach(page, blobs)
     blobs.each do |key, blob|
+      next if @images.fetch(key)["slug"]
       page.body.uploads.attach(blob)
       @images.fetch(key)["slug"] = ActiveStorage::Attachment.where(record: page.body, name: "uploads", blob_id: blob.id).order(:id).last.slug
     end
   end
 
-  # The text, and whether all its links lead somewhere; one that does not yet stays as the file has it.
   def resolve(pieces)
-    complete = true
-    text = pieces.map do |piece|
+    pieces.map do |piece|
       next piece if piece.is_a?(String)
       next "/u/#{@images.fetch(piece["image"]).fetch("slug")}#{piece["rest"]}" if piece["image"]
-      entry = @files[piece["to"]]
-      next piece["as"].tap { complete = false } unless entry
-      title = @titles[piece["to"]]
-      "/#{@book.id}/#{@book.slug.presence || "-"}/#{entry.fetch("leaf")}/#{title.parameterize.presence || "-"}#{piece["rest"]}"
-    end
-    [text.join, complete]
+      number = @numbers[piece["to"]]
+      next piece["as"] unless number
+      "/#{@book.id}/#{@book.slug.presence || "-"}/#{number}/#{@titles[piece["to"]].parameterize.presence || "-"}#{piece["rest"]}"
+    end.join
   end
 
   # The chapters that teasers are made of, with the texts of those that are asked for, and the book that teasers go into.

@@ -1,4 +1,4 @@
-// A bundle for the application: an archive of tar with the program, the images and, as its last file, the request; images pass through in pieces.
+// A bundle for the application: an archive of tar with the program, images, pages and, as its last file, the request. No more than one page is in memory.
 import { createReadStream, readFileSync } from 'node:fs';
 import { Failure } from '../../errors.ts';
 import type { Image } from '../folder/image.ts';
@@ -11,7 +11,18 @@ export function fileInBundle(index: number): string {
   return `image-${index}`;
 }
 
-export async function* bundle(program: ProgramName, request: object, images: readonly Image[]): AsyncGenerator<Buffer> {
+/** The same for a page. */
+export function pageInBundle(index: number): string {
+  return `page-${index}.json`;
+}
+
+/** @param pages each is made when its turn comes */
+export async function* bundle(
+  program: ProgramName,
+  request: object,
+  images: readonly Image[],
+  pages: Iterable<object>,
+): AsyncGenerator<Buffer> {
   yield* packed('program.rb', readFileSync(new URL(program, import.meta.url)));
   for (const [index, image] of images.entries()) {
     yield head(fileInBundle(index), image.bytes);
@@ -25,6 +36,8 @@ export async function* bundle(program: ProgramName, request: object, images: rea
       throw new Failure(1, `${image.path} was changed while it was sent`, { advice: 'run the import again' });
     yield padding(bytes);
   }
+  let index = 0;
+  for (const page of pages) yield* packed(pageInBundle(index++), Buffer.from(JSON.stringify(page)));
   // A bundle that was cut short has no request, and then nothing happens.
   yield* packed('request.json', Buffer.from(JSON.stringify(request)));
   yield Buffer.alloc(1024);

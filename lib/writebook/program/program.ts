@@ -33,7 +33,13 @@ export async function runProgram<T extends GenericSchema>(
   { target, host, release, signal }: Application,
   request: object,
   schema: T,
-  { program = 'book.rb', images = [], did, piece }: Hearing & { program?: ProgramName; images?: readonly Image[] } = {},
+  {
+    program = 'book.rb',
+    images = [],
+    pages = [],
+    did,
+    piece,
+  }: Hearing & { program?: ProgramName; images?: readonly Image[]; pages?: Iterable<object> } = {},
 ): Promise<InferOutput<T>> {
   const runtime = runtimeOf(target);
   const answers: string[] = [];
@@ -51,7 +57,7 @@ export async function runProgram<T extends GenericSchema>(
   const errors = markedLines(() => {}, complaints.add);
   // A file that cannot be read must end the program there: it would wait for the rest.
   const broken = new AbortController();
-  const input = Readable.from(bundle(program, request, images));
+  const input = Readable.from(bundle(program, request, images, pages));
   input.once('error', error => broken.abort(error));
   const code = await stream(host, runtime.exec(release, ['sh', '-c', unpackAndRun], false, undefined), {
     input,
