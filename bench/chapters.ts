@@ -40,6 +40,10 @@ export async function measure(say: (line: string) => void): Promise<Figure[]> {
       good: first.took <= 30 && first.written === 1818,
     });
     add({
+      what: 'of that, processor time of Ruby; the rest is pauses, and waiting for a processor',
+      value: seconds(first.rubyWorked),
+    });
+    add({
       what: 'memory of node, and of the application’s Ruby, meanwhile',
       value: `${first.node} MB, ${first.ruby} MB`,
     });
@@ -79,13 +83,16 @@ async function memoryWith(megabytes: number): Promise<Figure> {
 async function timed(
   book: Writebook,
   given: string[],
-): Promise<{ took: number; written: number; node: number; ruby: number }> {
+): Promise<{ took: number; written: number; node: number; ruby: number; rubyWorked: number }> {
   const began = performance.now();
   const running = book.start('import-chapters', [...given, '--json']);
-  const most = { node: 0, ruby: 0 };
+  const most = { node: 0, ruby: 0, rubyWorked: 0 };
   const look = setInterval(() => {
     most.node = Math.max(most.node, highest(running.child.pid));
-    for (const pid of processesIn(join(book.folder, 'staging'))) most.ruby = Math.max(most.ruby, highest(pid));
+    for (const pid of processesIn(join(book.folder, 'staging'))) {
+      most.ruby = Math.max(most.ruby, highest(pid));
+      most.rubyWorked = Math.max(most.rubyWorked, worked(pid));
+    }
   }, 200);
   const { code, stdout, stderr } = await running.ended;
   clearInterval(look);
@@ -96,6 +103,16 @@ async function timed(
 function highest(pid: number | undefined): number {
   try {
     return Math.round(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024);
+  } catch {
+    return 0;
+  }
+}
+
+/** Seconds of processor time so far, at 100 ticks a second. */
+function worked(pid: number): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) / 100;
   } catch {
     return 0;
   }

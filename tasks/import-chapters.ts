@@ -7,13 +7,15 @@ import { doItem } from '../lib/report/items.ts';
 import { taskCommand } from '../lib/target/command.ts';
 import { task } from '../lib/task/task.ts';
 import { applyPlan, writesOf } from '../lib/writebook/import/apply.ts';
+import { browserDifferences } from '../lib/writebook/import/differences.ts';
+import { findBases } from '../lib/writebook/import/bases.ts';
 import { findBook } from '../lib/writebook/program/find-book.ts';
 import { readFolder } from '../lib/writebook/folder/folder.ts';
 import { noBook, planImport } from '../lib/writebook/import/plan.ts';
 import { pullEdits } from '../lib/writebook/import/pull.ts';
 import { readRecord, writeRecord } from '../lib/writebook/record-file.ts';
 import { refuseConflicts, refuseProblems } from '../lib/writebook/import/refuse.ts';
-import { bookText, browserDifferences, counted, planJson, planText } from '../lib/writebook/import/show-plan.ts';
+import { bookText, counted, planJson, planText } from '../lib/writebook/import/show-plan.ts';
 
 export default task(import.meta.url, {
   about: 'Bring a folder of Markdown into a book of Writebook; what was edited in the browser is never overwritten',
@@ -21,7 +23,7 @@ export default task(import.meta.url, {
     'npx tsx tasks/import-chapters.ts content --env production --book "Field Guide" --plan',
     'npx tsx tasks/import-chapters.ts content --env production --book 2',
     'npx tsx tasks/import-chapters.ts content --env staging --book "Field Guide" --create',
-    'npx tsx tasks/import-chapters.ts content --env production --book 2 --pull',
+    'npx tsx tasks/import-chapters.ts content --env production --book 2 --pull --new --take merge',
   ],
   positionals: [{ name: 'folder', about: 'the folder with the chapters: 01-first.md, 02-second.md …', required: true }],
   changes: true,
@@ -31,18 +33,20 @@ export default task(import.meta.url, {
     trash: { type: 'boolean', about: 'pages of earlier imports whose file is gone go into the trash' },
     take: {
       type: 'string',
-      choices: ['ours', 'theirs'],
-      about: 'for pages changed on both sides: ours, the folder’s text; theirs, with --pull, the browser’s',
+      choices: ['ours', 'theirs', 'merge'],
+      about:
+        'for pages changed on both sides: ours, the folder’s text; with --pull: theirs, the browser’s; merge, both',
     },
     pull: { type: 'boolean', about: 'bring what the browser changed into the folder, and change nothing in the book' },
+    new: { type: 'boolean', about: 'with --pull: pages that were made in the browser become files' },
   },
 
   async run(context) {
     const { args, positionals, report, signal } = context;
     const { book: name, take, pull, trash, create } = args;
     if (name === undefined) throw new Failure(2, '--book is missing: which book?', { advice: 'add --book <name>' });
-    if (take === 'theirs' && !pull)
-      throw new Failure(2, '--take theirs writes into the folder', { advice: 'add --pull' });
+    const needsPull = args.new ? '--new' : take === 'theirs' || take === 'merge' ? `--take ${take}` : undefined;
+    if (needsPull && !pull) throw new Failure(2, `${needsPull} writes into the folder`, { advice: 'add --pull' });
 
     // Pre-flight. No impact yet.
     const path = resolve(context.folder, positionals[0] ?? '.');
@@ -57,20 +61,39 @@ export default task(import.meta.url, {
     const mirror = await readRecord(path, target, state.book.id);
     const plan = planImport(folder, state, mirror, { trash, take });
     refuseProblems(plan.problems.filter(one => one.stops === true));
-    const differences = browserDifferences(plan, state, folder);
+    const { environment } = context;
+    const bases = await findBases(application, plan, folder, { path, book: name, environment });
+    const differences = await browserDifferences(plan, bases, environment);
     const json = { ...planJson(target, found?.book ?? null, plan), differences };
     const title = found ? bookText(target, state.book) : `a new book “${name}”`;
     const diffs = differences.map(one => one.difference).filter(Boolean);
     if (args.plan) return { text: [title, planText(plan, report), ...diffs].join('\n'), json };
-    refuseConflicts(plan, diffs);
+    if (take !== 'merge') refuseConflicts(plan, differences);
 
     if (pull) {
+      const { leaves, record } = state;
+      const joining = take === 'merge' ? bases : undefined;
       const pulled = await doItem(report, 'Bring edits into the folder', () =>
-        pullEdits(application, plan, folder, path, name),
+        pullEdits(application, plan, folder, path, {
+          book: name,
+          leaves,
+          withNew: args.new,
+          bases: joining,
+          environment,
+        }),
       );
+      if (Object.keys(pulled.entries).length) {
+        const files = { ...plan.files, ...pulled.entries };
+        await writeRecord(path, target, state.book.id, { serial: record.serial, files });
+      }
       const text = pulled.files.map(file => `~ ${file}`).join('\n') || `${title} has no edits for the folder`;
       for (const one of pulled.byHand) report.warn(`${one.path}: ${one.says}`);
-      return { text, json: { ...json, pulled: pulled.files, byHand: pulled.byHand } };
+      const marks = pulled.marked.map(file => `✖ ${file}: join the texts between <<<<<<< and >>>>>>>, then import`);
+      return {
+        text: [text, ...marks].join('\n'),
+        json: { ...json, pulled: pulled.files, marked: pulled.marked, byHand: pulled.byHand },
+        exit: marks.length ? 1 : 0,
+      };
     }
 
     // Let’s go.

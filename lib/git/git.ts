@@ -45,7 +45,12 @@ export async function git(repo: string, words: string[], environment: Environmen
   return run([...(await cloneAt(repo, environment)).words, ...words], environment, more);
 }
 
-/** The same with what it prints as a stream. */
+/** For commands about files that need no repository. */
+export function gitOnFiles(words: string[], environment: Environment): Promise<Said> {
+  return run([...careful, ...words], environment);
+}
+
+/** As `git`, with what it prints as a stream. */
 export async function openGit(
   repo: string,
   words: string[],

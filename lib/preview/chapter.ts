@@ -29,7 +29,7 @@ export async function showChapter(folder: string, { pages }: BookReading, page: 
   const paths = new Set(pages.map(({ path }) => path));
   const images = new Map<string, Image>();
   const imageAt = (path: string) => imageBelow(folder, path);
-  const chapter = await chapterOf(page.path, page.text, { paths, images, imageAt, problems });
+  const chapter = await chapterOf(page.path, page.text, { paths, images, imageAt, problems, anchors: [] });
   return { content: contentOf(page, chapter), problems, ...checked(folder, page, page.text, problems) };
 }
 

@@ -58,12 +58,22 @@ export function newFile(leaf: Leaf, path: string, places: FolderPlaces, image: s
   return `${headOf(fields)}![](${relative})\n`;
 }
 
-/** A file as a person wrote it, with what the browser changed in it. */
-export function editedFile(file: string, chapter: BookChapter, leaf: Leaf, places: FolderPlaces): string {
+/** A file as a person wrote it, with what the browser changed in it. `image`: where a picture's image lies, when it is another. */
+export function editedFile(
+  file: string,
+  chapter: BookChapter,
+  leaf: Leaf,
+  places: FolderPlaces,
+  image?: string,
+): string {
   const old = readChapter(file);
   const { body: was, lines } = behindBlank(old.head, old.body);
   const text = leaf.text ?? '';
-  const body = { Page: () => localText(text, chapter.path, places, chapter), Section: () => text, Picture: () => was };
+  const body = {
+    Page: () => localText(text, chapter.path, places, chapter),
+    Section: () => text,
+    Picture: () => (image === undefined ? was : withImage(was, chapter.path, image)),
+  };
   const now = body[leaf.kind]();
   const fields: ChapterFields = { ...old.fields };
   if (chapterTitle(chapter.path, leaf.kind, fields, now) !== leaf.title) fields.title = leaf.title;
@@ -75,6 +85,13 @@ export function editedFile(file: string, chapter: BookChapter, leaf: Leaf, place
     { head: old.head, body: (lines > 0 ? old.body.slice(0, old.body.length - was.length) : blank) + now },
     fields,
   );
+}
+
+/** The text of a picture, which is one image. */
+function withImage(text: string, path: string, image: string): string {
+  const [only] = references(text);
+  const to = encoded(posix.relative(posix.dirname(path), image));
+  return only ? text.slice(0, only.start) + to + text.slice(only.end) : `![](${to})\n`;
 }
 
 function set(fields: ChapterFields, key: 'theme' | 'caption', value: string | null): void {

@@ -4,7 +4,7 @@ import { readChapter, type ChapterFields } from '../../markdown/front-matter.ts'
 import { decodedPath } from '../../markdown/relative-links.ts';
 import type { Kind } from '../content.ts';
 import type { Image } from './image.ts';
-import { references, type PathReference } from './references.ts';
+import { references, type AnchorLink, type PathReference } from './references.ts';
 
 /** A body is text and the places in it that mean something else in the application; `as` is what stands there in the file. */
 export type Piece = string | { to: string; rest: string; as: string } | { image: string; rest: string; as: string };
@@ -30,6 +30,9 @@ export type FolderProblem = {
   stops: boolean | 'written';
 };
 
+/** What stands behind `<<<<<<<` and `>>>>>>>` where two texts could not be joined. */
+export const conflictMarks = { folder: 'in the folder', browser: 'in the browser' };
+
 /** The first lines of a section's folder. */
 export const sectionFile = '_section.md';
 
@@ -38,6 +41,7 @@ type ChapterReading = {
   images: Map<string, Image>;
   imageAt: (path: string) => Promise<Image | string>;
   problems: FolderProblem[];
+  anchors: AnchorLink[];
 };
 
 export async function chapterOf(path: string, text: string, reading: ChapterReading): Promise<BookChapter | undefined> {
@@ -47,6 +51,9 @@ export async function chapterOf(path: string, text: string, reading: ChapterRead
   const stop = (line: number | undefined, says: string): undefined =>
     void reading.problems.push({ path, line, says, stops: true });
 
+  const marked = body.split('\n').findIndex(line => line.trimEnd() === `<<<<<<< ${conflictMarks.folder}`);
+  if (marked >= 0 && body.includes(`>>>>>>> ${conflictMarks.browser}`))
+    stop(firstLine + marked, 'two texts are to be joined here: remove one of them, and the lines with the markers');
   if (fields.theme !== undefined && kind !== 'Section') return stop(undefined, 'only a section has a theme');
   if (fields.caption !== undefined && kind !== 'Picture') return stop(undefined, 'only a picture has a caption');
   if (kind === 'Section')
@@ -56,6 +63,11 @@ export async function chapterOf(path: string, text: string, reading: ChapterRead
   const found = references(body);
   for (const one of found) {
     const piece = await pieceOf(path, one, firstLine - 1, reading);
+    const anchor = one.isImage
+      ? undefined
+      : /#(.+)$/s.exec(piece ? piece.rest : one.destination.replace(/^[^#].*/s, ''))?.[1];
+    const to = piece && 'to' in piece ? piece.to : path;
+    if (anchor) reading.anchors.push({ path, line: firstLine - 1 + one.line, to, id: decodedPath(anchor) });
     if (!piece) continue;
     pieces.push(body.slice(at, one.start), piece);
     at = one.end;
@@ -101,7 +113,7 @@ async function pieceOf(
   { isImage, destination, line, alt }: PathReference,
   above: number,
   { paths, images, imageAt, problems }: ChapterReading,
-): Promise<Piece | undefined> {
+): Promise<Exclude<Piece, string> | undefined> {
   if (/^(?:[a-z][a-z\d+.-]*:|\/|#|$)/i.test(destination)) return undefined;
   const say = (says: string, stops: FolderProblem['stops']) =>
     void problems.push({ path, line: above + line, says, stops });

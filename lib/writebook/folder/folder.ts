@@ -2,8 +2,10 @@
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure, messageOf } from '../../errors.ts';
+import { strayAnchors } from './anchors.ts';
 import { chapterOf, sectionFile, sectionOf, type BookChapter, type FolderProblem } from './chapter.ts';
 import { readImage, type Image } from './image.ts';
+import type { AnchorLink } from './references.ts';
 
 export type Folder = { chapters: BookChapter[]; images: Map<string, Image>; problems: FolderProblem[] };
 
@@ -30,12 +32,17 @@ export async function readFolder(folder: string): Promise<Folder> {
     return known;
   };
   const read = await severalAtOnce(files, async ({ path, text }) => {
-    if (text === undefined) return { chapter: sectionOf(path), own: [] };
     const own: FolderProblem[] = [];
-    return { chapter: await chapterOf(path, text, { paths, images, imageAt, problems: own }), own };
+    const anchors: AnchorLink[] = [];
+    if (text === undefined) return { chapter: sectionOf(path), own, anchors };
+    return { chapter: await chapterOf(path, text, { paths, images, imageAt, problems: own, anchors }), own, anchors };
   });
   const chapters = read.flatMap(({ chapter }) => (chapter ? [chapter] : []));
-  return { chapters, images, problems: [...problems, ...read.flatMap(({ own }) => own)] };
+  const stray = strayAnchors(
+    read.flatMap(({ anchors }) => anchors),
+    chapters,
+  );
+  return { chapters, images, problems: [...problems, ...read.flatMap(({ own }) => own), ...stray] };
 }
 
 // a disk answers several questions at once, and a process may have a thousand files open

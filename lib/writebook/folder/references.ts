@@ -14,6 +14,9 @@ export type PathReference = {
   alt: string;
 };
 
+/** A link in `path` to the heading `id` of `to`, which may be the same chapter. `line` counts from 1. */
+export type AnchorLink = { path: string; line: number; to: string; id: string };
+
 /** In the order of the text. */
 export function references(text: string): PathReference[] {
   // most pages lead nowhere

@@ -18,7 +18,7 @@ import { matchLeaves } from './match.ts';
 import { movesTo, type Move } from './order.ts';
 
 /** `trash`: pages whose file is gone. `take`: whose text wins where both sides changed. */
-export type ImportChoices = { trash: boolean; take: 'ours' | 'theirs' | undefined };
+export type ImportChoices = { trash: boolean; take: 'ours' | 'theirs' | 'merge' | undefined };
 
 /**
  * One page. 'edited': only in the browser, so it stays. 'conflict': on both sides. 'left': its file is gone.
@@ -30,6 +30,9 @@ export type PageDecision =
   | { does: 'update' | 'edited' | 'conflict'; path: string; leaf: Leaf; chapter: BookChapter; changes: PageChange[] }
   | { does: 'trash' | 'left' | 'foreign'; path: string; leaf: Leaf };
 
+/** One that differs, in the folder or in the browser. */
+export type ChangedPage = Extract<PageDecision, { changes: unknown }>;
+
 type PageChange = ContentPart | 'trashed';
 
 export type ImportPlan = {
@@ -39,6 +42,8 @@ export type ImportPlan = {
   /** What is known of the book before the plan is carried out: file → leaf. */
   files: Record<string, Entry>;
   problems: FolderProblem[];
+  /** A chapter's text as it stands in the application: what has no address there yet is as the file has it. */
+  textOf: (chapter: BookChapter) => string;
 };
 
 /** For a book that is not there yet: everything is created. */
@@ -83,6 +88,7 @@ export function planImport(folder: Folder, state: BookState, mirror: ImportRecor
     decisions,
     moves: movesTo(decisions, state.leaves),
     files,
+    textOf: chapter => withAddresses(chapter.pieces, address).text,
     problems: [...folder.problems, ...problems].map(one =>
       one.stops === 'written' ? { ...one, stops: written.has(one.path) } : one,
     ),
@@ -122,7 +128,7 @@ function decide(
   return { does: inFolder && take !== 'theirs' ? 'conflict' : 'edited', ...about };
 }
 
-function entryOf({ id, made, kind, title, body, theme, caption, image }: Leaf): Entry {
+export function entryOf({ id, made, kind, title, body, theme, caption, image }: Leaf): Entry {
   return { kind, title, body, theme, caption, image, leaf: id, made };
 }
 

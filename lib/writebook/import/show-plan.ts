@@ -1,12 +1,8 @@
 // Shows what an import does, for people and for programs.
 import { targetName, type TargetName } from '../../target/command.ts';
-import { difference } from '../../report/difference.ts';
 import type { Report } from '../../report/report.ts';
-import { withAddresses } from '../folder/chapter.ts';
 import type { BookName } from '../content.ts';
-import { leafAddress, uploadOf, type PageDecision, type ImportPlan } from './plan.ts';
-import type { BookState } from '../content.ts';
-import type { Folder } from '../folder/folder.ts';
+import type { PageDecision, ImportPlan } from './plan.ts';
 import type { FolderProblem } from '../folder/chapter.ts';
 
 const marks: Record<PageDecision['does'], string> = {
@@ -67,41 +63,6 @@ export function counted(decisions: readonly PageDecision[], moves: number): stri
 /** `content/03-dawn.md:12: the image "x.png" is missing` */
 export function problemText({ path, line, says: text }: FolderProblem): string {
   return `${path}${line === undefined ? '' : `:${line}`}: ${text}`;
-}
-
-/** What stands in the folder and in the browser, for each page that differs there. */
-export function browserDifferences(
-  { decisions }: ImportPlan,
-  { book, uploads }: BookState,
-  { images }: Folder,
-): { path: string; leaf: number; does: string; difference: string }[] {
-  const byPath = new Map(decisions.flatMap(one => ('leaf' in one ? [[one.path, one.leaf] as const] : [])));
-  return decisions.flatMap(one => {
-    if (one.does !== 'conflict' && one.does !== 'edited') return [];
-    const { leaf, chapter, path, does } = one;
-    const { text } = withAddresses(chapter.pieces, piece => {
-      if ('image' in piece) {
-        const image = images.get(piece.image);
-        const upload = image && uploadOf(image, uploads);
-        return upload && `/u/${upload.slug}`;
-      }
-      const to = byPath.get(piece.to);
-      return to && leafAddress(book, to);
-    });
-    const headOf = (is: { title: string; theme: string | null; caption: string | null }) =>
-      (['title', 'theme', 'caption'] as const)
-        .flatMap(key => (is[key] === null ? [] : [`${key}: ${is[key]}\n`]))
-        .join('');
-    const browser = leaf.active ? `${headOf(leaf)}\n${leaf.text ?? text}` : '';
-    return [
-      {
-        path,
-        leaf: leaf.id,
-        does,
-        difference: difference(`${headOf(chapter)}\n${text}`, browser, path, ['in the folder', 'in the browser']),
-      },
-    ];
-  });
 }
 
 function changesOf(one: PageDecision): string {

@@ -58,6 +58,8 @@ export const teasersAnswer = v.union([
 ]);
 export const applyAnswer = v.object({ book: bookName, record: recordSchema, skipped: v.array(v.string()) });
 
+export const basesAnswer = v.object({ texts: v.array(v.object({ leaf: number, text: v.string() })) });
+
 export type HandedOut = v.InferOutput<typeof handedOut>;
 export type BookExport = Exclude<v.InferOutput<typeof exportAnswer>, { book: null }>;
 

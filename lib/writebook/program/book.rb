@@ -32,6 +32,7 @@ class Bookops
     say "answer", case @request.fetch("do")
                   when "state" then state
                   when "export" then export
+                  when "bases" then bases
                   when "apply" then locked { apply }
                   when "teasers" then teasers
                   else raise Stop, "this request is not known"
@@ -109,12 +110,25 @@ class Bookops
     content(leaf, text_of(leaf))
   end
 
-  def text_of(leaf)
-    case leaf.leafable_type
-    when "Page" then leaf.leafable.body.content.to_s
-    when "Section" then leaf.leafable.body.to_s
+  def text_of(leaf) = text_in(leaf.leafable)
+
+  def text_in(leafable)
+    case leafable.class.name
+    when "Page" then leafable.body.content.to_s
+    when "Section" then leafable.body.to_s
     else ""
     end
+  end
+
+  # What leaves said, by the checksums of texts that an import once wrote, as far as revisions have it.
+  def bases
+    wanted = @request.fetch("wanted")
+    found = found_book.leaves.where(id: wanted.keys).filter_map do |leaf|
+      text = Edit.where(leaf_id: leaf.id).order(id: :desc).lazy.map { |edit| text_in(edit.leafable) }
+        .find { |one| Digest::SHA256.hexdigest(one) == wanted.fetch(leaf.id.to_s) }
+      { leaf: leaf.id, text: utf8(text, leaf) } if text
+    end
+    { texts: found }
   end
 
   # The number of a leaf can be given again after a restore; together with this moment it cannot.
@@ -224,7 +238,7 @@ class Bookops
   def together(ops, done)
     at = 0
     while at < ops.size
-      near = ops[at, 16].map { |op| whole(op) }.map { |op| [op, blobs_for(op)] }
+      near = some_of(ops, at).map { |op| [op, blobs_for(op)] }
       tried = left_out = []
       briefly do
         tried = []
@@ -247,6 +261,14 @@ class Bookops
       at += tried.size
     end
   end
+
+  # From `at` on, a megabyte at most: a transaction takes no more than that.
+  def some_of(ops, at)
+    bytes = 0
+    ops[at, 16].each_with_index.take_while { |op, index| (bytes += size(op)) < 1_000_000 || index == 0 }.map { |op, _| whole(op) }
+  end
+
+  def size(op) = op["file"] ? File.size(file(op["file"])) : 0
 
   # What a page becomes lies in a file of its own, so that no book is ever in memory as a whole.
   def whole(op)

@@ -58,7 +58,7 @@ test('titles come from the front matter, the first heading or the name; folders 
 test('links and images are places in the text, and everything else stays byte for byte', async () => {
   const folder = folderOf({
     '1.md': 'a\r\n![x](images/p.png?y) [n](2.md#part) [w](https://w.test/2.md) `[c](2.md)`\r\n[gone](9.md)',
-    '2.md': '',
+    '2.md': '# Part',
     'images/p.png': png('1'),
   });
   const { chapters, problems } = await readFolder(folder);
@@ -110,6 +110,24 @@ test('what could take the book down or leads out of the folder stops, with file 
       '4.md:5 a picture has one image in its text, ![](images/name.jpg), and nothing else',
       '5-link.md: is a symbolic link, and those are not followed',
       '6-folder: is a symbolic link, and those are not followed',
+    ],
+  );
+});
+
+test('a link to a heading that is not there is told, with the nearest id that Writebook makes', async () => {
+  const folder = folderOf({
+    '1.md':
+      '---\ntitle: One\n---\n\n# The *old* Map\n\n[a](2.md#the-mpa) [b](2.md#the-map) [c](#the-em-old-em-map) [d](#the-old-map)\n',
+    '2.md': '# Two\n\n## The map\n\n[e](1.md#x) [f](part/#y) [g](https://a.test/#z) `[h](#no)`\n',
+    'part/_section.md': 'Part\n',
+  });
+  const { problems } = await readFolder(folder);
+  assert.equal(
+    problems.filter(one => /has the id/.test(one.says)).map(one => `${one.path}:${one.line} ${one.says} ${one.stops}`),
+    [
+      '1.md:7 no heading of 2.md has the id #the-mpa in Writebook: did you mean #the-map? false',
+      '1.md:7 no heading of this chapter has the id #the-old-map in Writebook: did you mean #the-em-old-em-map? false',
+      '2.md:5 no heading of 1.md has the id #x in Writebook false',
     ],
   );
 });
