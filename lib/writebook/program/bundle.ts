@@ -21,7 +21,7 @@ export async function* bundle(
   program: ProgramName,
   request: object,
   images: readonly Image[],
-  pages: Iterable<object>,
+  pages: Iterable<object> = [],
 ): AsyncGenerator<Buffer> {
   yield* packed('program.rb', readFileSync(new URL(program, import.meta.url)));
   for (const [index, image] of images.entries()) {
