@@ -6,7 +6,7 @@ import { feedText, readFeedFile, writeFeedFile } from '../lib/announce/feed/feed
 import { planAnnouncements } from '../lib/announce/plan.ts';
 import { addLines, readAnnounceRecord } from '../lib/announce/record.ts';
 import { openReceiver } from '../lib/announce/receivers/open.ts';
-import { checkPublic, sendAnnouncements } from '../lib/announce/send.ts';
+import { checkPublic, hiddenPages, sendAnnouncements } from '../lib/announce/send.ts';
 import { announceJson, announceText, outcomeText } from '../lib/announce/show.ts';
 import { postOf } from '../lib/announce/text.ts';
 import { Failure } from '../lib/errors.ts';
@@ -101,28 +101,30 @@ export default task(import.meta.url, {
           : [];
       return { text: [...said, ...feedLine, ...shown, ...last].join('\n'), json: json([]) };
     }
-    const pages = new Set([...(isFeedNew ? [settings.url] : []), ...plan.announcements.map(one => one.chapter.url)]);
-    for (const url of pages) await checkPublic(url, signal);
+    await checkPublic(settings.url, signal);
+    const hidden = await hiddenPages(new Set(plan.announcements.map(one => one.chapter.url)), signal);
+    for (const one of hidden.values()) report.warn(`${one.message}; it waits`);
+    const ready = plan.announcements.filter(one => !hidden.has(one.chapter.url));
 
     // Let’s go.
     await addLines(record.file, plan.notes);
     if (isFeedNew && settings.feed !== undefined) await writeFeedFile(settings.feed, feed);
-    if (!plan.announcements.length) return { text: [...said, ...feedLine].join('\n'), json: json([]) };
+    if (!ready.length) return { text: [...said, ...feedLine].join('\n'), json: json([]) };
     const run = randomUUID();
     const others = async () => {
       const { lines } = await readAnnounceRecord(path, target, settings.book);
       return lines.slice(record.lines.length).filter(line => 'run' in line && line.run !== run);
     };
     const sending = { file: record.file, settings, receivers, resend: args.resend, run, others, signal };
-    const outcomes = await doItem(report, `Announce ${plan.announcements.length} times`, say =>
-      sendAnnouncements(plan.announcements, sending, outcome => say(outcomeText(outcome))),
+    const outcomes = await doItem(report, `Announce ${ready.length} times`, say =>
+      sendAnnouncements(ready, sending, outcome => say(outcomeText(outcome))),
     );
     const text = [...said, ...feedLine, ...outcomes.map(outcomeText)].join('\n');
     const failures = outcomes.flatMap(one => ('failure' in one ? [one.failure] : []));
     const [first] = failures;
     if (!first) return { text, json: json(outcomes) };
     const sent = outcomes.filter(one => 'sent' in one).length;
-    throw new Failure(first.exit, `${sent} of ${plan.announcements.length} announced: ${first.message}`, {
+    throw new Failure(first.exit, `${sent} of ${ready.length} announced: ${first.message}`, {
       detail: [...outcomes.map(outcomeText), ...failures.flatMap(one => one.detail ?? [])].join('\n'),
       advice:
         first.advice ??

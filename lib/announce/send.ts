@@ -109,3 +109,14 @@ export async function checkPublic(url: string, signal: AbortSignal): Promise<voi
     advice: 'publish the book in the browser, or correct announce.url in ops.yml; nothing was announced',
   });
 }
+
+/** Those that are not public while their book is, in the trash for example. @throws Failure 4 when nobody answers */
+export async function hiddenPages(urls: Iterable<string>, signal: AbortSignal): Promise<Map<string, Failure>> {
+  const hidden = new Map<string, Failure>();
+  for (const url of urls)
+    await checkPublic(url, signal).catch((error: unknown) => {
+      if (!(error instanceof Failure) || error.exit !== 1) throw error;
+      hidden.set(url, error);
+    });
+  return hidden;
+}

@@ -256,6 +256,16 @@ test('a book that readers do not see is not announced; secrets are in no output,
   assert.match(hidden.stderr, /readers would not see \S+: the book is not published/);
   assert.equal(counts(), was);
   providers.site.isPublished = true;
+  providers.site.trash = ['90'];
+  chapter('89-last.md', 'The Last', 'Here.', 89, '2026-11-29');
+  const partly = await json('--send');
+  assert.is(partly.code, 0, partly.stderr);
+  assert.match(partly.stderr, /readers would not see \S+\/90\/the-end: .* it waits/);
+  assert.equal(
+    [...new Set(partly.json.announcements.map(one => `${one.chapter} ${one.state}`))],
+    ['89-last.md sent', '90-end.md waiting'],
+  );
+  providers.site.trash = [];
   write('hook.txt', 'no address s3cret-path\n');
   const wrong = await announce('--send');
   assert.is(wrong.code, 3, wrong.stderr);

@@ -21,7 +21,8 @@ export type StandIns = {
   /** Every request: provider and path. */
   asked: string[];
   fails: Partial<Record<Provider, Misfortune[]>>;
-  site: { isPublished: boolean };
+  /** `trash`: numbers of pages. */
+  site: { isPublished: boolean; trash: string[] };
   stop(): Promise<void>;
 };
 
@@ -42,7 +43,7 @@ export async function standIns(): Promise<StandIns> {
     complaints: [],
     asked: [],
     fails: {},
-    site: { isPublished: true },
+    site: { isPublished: true, trash: [] },
     stop: async () => {},
   };
   const server = createServer((request, response) => {
@@ -68,7 +69,10 @@ function answer(all: StandIns, request: IncomingMessage, response: ServerRespons
   all.asked.push(`${request.method} ${url.pathname}`);
   const send = (status: number, json: unknown, headers: Record<string, string> = {}) =>
     void response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(json));
-  if (/^\d+$/.test(first)) return send(all.site.isPublished ? 200 : 404, {});
+  if (/^\d+$/.test(first)) {
+    const isGone = all.site.trash.includes(url.pathname.split('/')[3] ?? '');
+    return send(all.site.isPublished && !isGone ? 200 : 404, {});
+  }
   const names: Record<string, Provider> = {
     mastodon: 'mastodon',
     bsky: 'bluesky',
