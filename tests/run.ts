@@ -14,7 +14,7 @@ rings        unit, local, task, droplet; all of them unless named
 --torture    with BOOKOPS_TORTURE=1: each way of cutting a deploy off × each step, 50 random moments of
              deploys and of backups, drills and prunes, 1,000 damages, all faults of servers, each undo with a
              fault at each of its commands and calls, 10,000 lines of environment files, 43 environments of a
-             host, 1,000 trees of files, 2,000 chapters of Markdown; hours
+             host, 1,000 trees of files, 2,000 chapters of Markdown and 10,000 hostile ones; hours
 `;
 
 /** `seconds`: after so many a file counts as hanging. */
@@ -91,6 +91,8 @@ async function main(): Promise<void> {
       'deploy-previous',
       'env-file',
       'real-renderers',
+      'writebook-html',
+      'preview/hostile',
       'droplet/systemd.',
     );
   }
