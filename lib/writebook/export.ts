@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { Failure, messageOf } from '../errors.ts';
 import { targetName, type TargetName } from '../target/command.ts';
 import type { BookState, Entry, Leaf } from './content.ts';
+import { fileNames } from './image-names.ts';
 import { readFolder } from './folder/folder.ts';
 import { readImage } from './folder/image.ts';
 import { leafAddress, planImport } from './import/plan.ts';
@@ -48,9 +49,13 @@ export async function exportBook(
   );
   const images = new Map<string, string>();
   const pictures = new Map<number, string>();
-  for (const { at, slug, leaf, name } of files) {
+  const pictureName = ({ leaf, name }: Received) => `${names.get(leaf ?? 0)}${extensionOf(name)}`;
+  const taken = files.filter(one => one.slug === null).map(one => [pictureName(one), one.md5] as const);
+  const called = fileNames(state.uploads, new Map(taken));
+  for (const file of files) {
+    const { at, slug, leaf } = file;
     if (!at) continue;
-    const path = `images/${slug === null ? `${names.get(leaf ?? 0)}${extensionOf(name)}` : fileName(slug)}`;
+    const path = `images/${slug === null ? pictureName(file) : called.get(slug)}`;
     const isShown = slug === null || typeof (await readImage(path, at)) === 'object';
     // another kind of file keeps its address in the application
     if (!isShown || (slug !== null && !/\.(?:png|jpe?g|gif|webp)$/i.test(path))) {
@@ -93,11 +98,6 @@ function nameOf({ slug, kind }: Leaf): string {
     .slice(0, 60)
     .replaceAll(/^-+|-+$/g, '');
   return plain || kind.toLowerCase();
-}
-
-/** The application's slugs are plain names; anything else must not become a path. */
-function fileName(slug: string): string {
-  return slug.replaceAll(/[^\w.-]+/g, '-').replace(/^[.-]+/, '');
 }
 
 function extensionOf(name: string): string {

@@ -85,6 +85,14 @@ test('as another book, the same folder gives the same texts, and exported again 
   const second = await book.json('export-book', ['two', '--book', '2']);
   assert.is(second.code, 0, second.stderr);
   assert.equal(second.json['differs'], []);
+
+  const third = await book.json('import-chapters', ['two', '--book', 'B once more', '--create']);
+  assert.is(third.code, 0, third.stderr);
+  assert.is((await book.json('export-book', ['three', '--book', '3'])).code, 0);
+  const filesOf = (name: string) =>
+    Object.entries(filesBelow(join(book.folder, name))).filter(([path]) => !path.startsWith('.bookops/'));
+  assert.ok(filesOf('two').some(([path]) => path === 'images/My Photo (1).png'));
+  assert.equal(filesOf('three'), filesOf('two'));
 });
 
 test('a folder with something in it is left alone', async () => {
