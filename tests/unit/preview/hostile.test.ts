@@ -214,7 +214,7 @@ for (let from = 0; from < count; from += perFolder)
     for (const { path } of plan.decisions) assert.not.match(`/${path}/`, /\/\.\.?\//);
     const images = [...whole.images.values()];
     const pieces: Buffer[] = [];
-    for await (const piece of bundle('book.rb', { decisions: plan.decisions }, images).pieces) pieces.push(piece);
+    for await (const piece of bundle('book.rb', { decisions: plan.decisions }, images)) pieces.push(piece);
     const archive = Buffer.concat(pieces);
     assert.not(archive.includes(secret));
     const names = namesIn(archive);
