@@ -39,7 +39,7 @@ function endOf(
   if (around.signal.aborted) return around.signal.reason;
   const { was } = ready.change;
   const stays = !was
-    ? 'nothing was left behind'
+    ? back.join('; ') || 'nothing was left behind'
     : back.length
       ? `${sha7(was.sha)} is back, but ${back.join('; ')}`
       : `${sha7(was.sha)} is still live`;

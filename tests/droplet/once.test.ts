@@ -18,6 +18,10 @@ const label = (field: string) =>
     `docker ps -a --filter label=once --format '{{.Names}} {{.Label "once"}}' | sed -n 's/^once-app-[^ ]* //p' | python3 -c 'import json,sys; print(json.load(sys.stdin)["${field}"])'`,
   );
 const log = async () => (await inHost(`cat ${onceRoot}/releases/releases.log`)).split('\n');
+const pagesIn = (volume: string) =>
+  inHost(
+    `sqlite3 -readonly "$(docker volume inspect -f '{{.Mountpoint}}' ${volume})/db/production.sqlite3" 'SELECT count(*) FROM pages'`,
+  );
 const volumes = () => inHost('docker volume ls -q | grep ^once-app- | sort');
 
 test('a first deploy that turns out wrong is taken away again, and its volume stays', async () => {
@@ -32,6 +36,7 @@ test('a first deploy that turns out wrong is taken away again, and its volume st
   );
   const volume = await volumes();
   assert.match(volume, /^once-app-writebook\.[0-9a-f]{6}$/);
+  assert.match(said.stderr, `the volume ${volume} stays`);
   await droplet.root(`docker volume rm ${volume}`);
 });
 
@@ -146,39 +151,52 @@ test('a backup is the archive of ONCE, encrypted; a cut one is none', async () =
   assert.is(await inHost(`find ${onceRoot} -name '*.tar.gz'`), '', 'nothing in clear stays');
 });
 
-test('a restore in place has a proven backup before it removes anything', async () => {
+test('a restore in place has a proven backup before it removes anything, and what it removes keeps its volume', async () => {
   await pages('-X POST');
   assert.is(await pages(), '2');
   const before = await volumes();
   await calls();
-  await task(0, 'restore', '--confirm', 'book-production');
+  const said = await task(0, 'restore', '--confirm', 'book-production');
   const words = (await calls()).map(one => one.replace(/\S*\/once-archives\/\S*-(before|to-restore)\.tar\.gz/, '$1').replace(/sha256:\S+/, 'digest')); // prettier-ignore
   assert.equal(words, [
     `backup ${onceHost} before`,
-    `remove ${onceHost} --remove-data`,
+    `remove ${onceHost}`,
     'restore to-restore',
     `update ${onceHost} --image ${registry.server}/writebook:${good2}@digest --auto-update=false`,
   ]);
   assert.is(await pages(), '1');
   assert.is(await serves(), good2);
-  assert.not.equal(await volumes(), before);
+  assert.equal((await volumes()).split('\n').filter(one => one !== before).length, 1, 'a volume of its own');
+  assert.match(await volumes(), before);
+  assert.match(said.stdout, `in Docker's volume ${before}: remove both`);
+  assert.is(await pagesIn(before), '2');
   assert.match(await inHost(`stat -c '%a %n' ${onceRoot}/once-archives ${onceRoot}/once-archives/*`), /^700 .*\n600 .*-before\.tar\.gz$/); // prettier-ignore
   assert.is(inLine((await log()).at(-1), 'action'), 'restore');
+  await droplet.root(`docker volume rm ${before}`);
 });
 
 test('when it fails, what was there is there again; without a good backup of it nothing is removed', async () => {
   await pages('-X POST');
   await pages('-X POST');
   assert.is(await pages(), '3');
-  await faults('restore');
-  await calls();
-  await task(1, 'restore', '--confirm', 'book-production');
-  assert.equal(
-    (await calls()).map(one => one.split(' ')[0]),
-    ['backup', 'remove', 'restore', 'restore'],
-  );
-  assert.is(await pages(), '3');
-  assert.is(await serves(), good2);
+  const failing = torture ? ['restore', 'ended-early', 'ended-late'] : ['restore', 'ended-late'];
+  for (const fault of failing) {
+    await faults(fault);
+    const before = await volumes();
+    await calls();
+    const said = await task(1, 'restore', '--confirm', 'book-production');
+    assert.equal(
+      (await calls()).map(one => one.split(' ')[0]),
+      fault === 'ended-late' ? ['backup', 'remove', 'restore', 'remove', 'restore'] : ['backup', 'remove', 'restore', 'restore'], // prettier-ignore
+    );
+    assert.is(await pages(), '3');
+    assert.is(await serves(), good2);
+    assert.match(said.stderr, `is only in the volume ${before}`);
+    assert.is(await pagesIn(before), '3');
+    assert.is(await inHost('docker ps -a --format "{{.Names}}" | grep -c ^once-'), '2', 'the app, the proxy');
+    await droplet.root(`docker volume rm ${before}`);
+    assert.is((await volumes()).split('\n').length, 1, 'nothing of the failed one stays');
+  }
 
   const more = torture ? ([['remove', ['backup', 'remove', 'update']]] as const) : [];
   for (const [fault, asked] of [['cut', ['backup']], ...more] as const) {
@@ -194,6 +212,15 @@ test('when it fails, what was there is there again; without a good backup of it 
     assert.is(await pages(), '3');
   }
   await faults('');
+});
+
+test('without the registry a restore changes nothing', async () => {
+  await droplet.root(`mv /home/deploy/.docker/config.json /home/deploy/docker-login`);
+  await calls();
+  const said = await task(1, 'restore', '--confirm', 'book-production');
+  assert.match(said.stderr, 'the registry does not give');
+  assert.equal(await calls(), []);
+  await droplet.root(`mv /home/deploy/docker-login /home/deploy/.docker/config.json`);
 });
 
 test('the ONCE of the older installer is named, backed up, and asked for nothing that it cannot do', async () => {

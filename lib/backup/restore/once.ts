@@ -11,7 +11,7 @@ import { runSteps } from '../../plan/run-steps.ts';
 import { serving } from '../../release/serving.ts';
 import type { Result } from '../../report/result.ts';
 import { restoreInPlace, updateToRelease } from '../../runtime/once/archive.ts';
-import { verifyCurrentOnce } from '../../runtime/once/flavour.ts';
+import { verifyCurrentOnce, volumeOf } from '../../runtime/once/flavour.ts';
 import { remoteOf } from '../../runtime/runtime-of.ts';
 import type { OnceSettings } from '../../target/runtime-settings.ts';
 import type { Target } from '../../target/target.ts';
@@ -41,6 +41,7 @@ export async function restoreOnce(
     throw new Failure(2, `the archive of ${name} is restored as a whole`, { advice: 'leave out --only' });
   if (!wanted.parts.some(part => part.name.startsWith('app.')))
     throw new Failure(2, `${held.id} has no archive of ONCE`, { advice: 'docs/12-once.md says what else can be done' });
+  let left = '';
   const way = await remoteOf(target, around);
   const { host } = way;
   verifyCurrentOnce(target, await askFacts(host, target));
@@ -63,8 +64,8 @@ export async function restoreOnce(
     await run(way, lines(sh`umask 077; mkdir -p ${folder}; chmod 700 ${folder}`, sh`mv ${`${scratch.folder}/app`} ${archive}`), 'staging it'); // prettier-ignore
     const done = await exchange(stamp);
     return {
-      text: `${done.text ? `${done.text}\n` : ''}${held.id} is back; what was there before is in ${place(stamp, 'before')}, with its secrets: remove it when it is no longer needed`,
-      json: { id: held.id, store: held.store.name, aside: [place(stamp, 'before')], outcome: done.json },
+      text: `${done.text ? `${done.text}\n` : ''}${held.id} is back; what was there before is in ${place(stamp, 'before')}, with its secrets, and in Docker's volume ${left}: remove both when they are no longer needed`,
+      json: { id: held.id, store: held.store.name, aside: [place(stamp, 'before')], volume: left, outcome: done.json },
     };
   } finally {
     await run({ ...way, signal: AbortSignal.timeout(20_000) }, sh`rm -f ${archive}`, 'cleaning up').catch(() => {});
@@ -73,7 +74,9 @@ export async function restoreOnce(
 
   async function exchange(at: string): Promise<Result> {
     const steps = restoreInPlace(settings, { archive: place(at, 'to-restore'), safety: place(at, 'before') });
-    if (!serving(target, await askFacts(host, target))) {
+    const facts = await askFacts(host, target);
+    left = volumeOf(facts);
+    if (!serving(target, facts)) {
       const shown = await runSteps(around, host, target, { action: 'restore', steps });
       return args.plan ? shown : { ...shown, text: '' };
     }
@@ -88,6 +91,7 @@ export async function restoreOnce(
       async plan(change) {
         change.notes['backup'] = held.id;
         const { facts, next } = change;
+        left = volumeOf(facts);
         return {
           steps: [
             ...steps,

@@ -69,6 +69,38 @@ print_archive() (
   cat "$place/archive.tar.gz"
 )
 
+# The image in the settings of an archive. ONCE asks the registry for it before it restores anything.
+archive_image() {
+  local settings
+  settings=$(tar -xzOf "$1" once.application.json) || return 1
+  [[ ${settings%%\"env\":*} =~ \"image\":\"([^\"]*)\" ]] || return 1
+  printf '%s\n' "${BASH_REMATCH[1]}"
+}
+
+# pull_for_restore archive: a registry that is down is found out while the app runs. The image of now is what the undo needs.
+pull_for_restore() {
+  local image wanted
+  wanted=$(archive_image "$1") || fail "$1 names no image"
+  read_once
+  [[ $once_app ]] || fail "ONCE has no app for $once_host"
+  for image in "$wanted" "$once_image"; do
+    docker pull -q "$image" >/dev/null || fail "the registry does not give $image, and ONCE restores nothing without asking it"
+  done
+}
+
+# remove_half: what is there of an app that ONCE was restoring, also when it was ended meanwhile; not the volume of the app `was`
+remove_half() {
+  local was=$1 temporary volume
+  for temporary in once-restore-temp once-restore-hook-temp; do
+    volume=$(docker inspect -f '{{range .Mounts}}{{println .Name}}{{end}}' "$temporary" 2>/dev/null | head -n 1) || continue
+    docker rm -f "$temporary" >/dev/null
+    if [[ $volume == once-app-* && $volume != "once-app-$was" ]]; then docker volume rm "$volume" >/dev/null || true; fi
+  done
+  if [[ ! $once_id ]]; then return 0; fi
+  once_remove
+  docker volume rm "once-app-$once_app" >/dev/null
+}
+
 # put_back safety: the undo of a removal. The app that was there, or one restored from the archive that was taken before.
 put_back() {
   local was
@@ -80,18 +112,22 @@ put_back() {
     once_update "$once_image" "$once_auto"
     return 0
   fi
-  if [[ $once_id ]]; then once remove "$once_host" --remove-data; fi
-  once restore "$1" || fail "ONCE could not restore $1, which is what was there before"
+  remove_half "$was"
+  once restore "$1" || fail "ONCE could not restore $1, which is what was there before; the volume once-app-$was has it as well"
   read_once
   [[ $once_state == running ]] || fail "the app restored from $1 is ${once_state:-gone}"
+  echo "back: what was written after $1 was taken is only in the volume once-app-$was"
 }
 
-# remove_with_data: only ever after take_archive, in one plan with put_back as the undo
-remove_with_data() {
+# remove_app: its volume stays, so nothing is lost by it. Only ever in one plan with put_back as the undo.
+remove_app() {
+  local app
   read_once
-  [[ $once_app ]] || fail "ONCE has no app for $once_host"
-  keep_note once-removing "$once_app"
-  once remove "$once_host" --remove-data || fail "ONCE did not remove $once_host"
+  app=$once_app
+  [[ $app ]] || fail "ONCE has no app for $once_host"
+  keep_note once-removing "$app"
+  once remove "$once_host" || fail "ONCE did not remove $once_host"
   read_once
   if [[ $once_id ]]; then fail "ONCE says it removed $once_host, and it is still there"; fi
+  docker volume inspect "once-app-$app" >/dev/null || fail "ONCE removed the volume once-app-$app as well"
 }

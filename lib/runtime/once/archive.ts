@@ -34,8 +34,8 @@ export type ArchiveRestore = {
 };
 
 /**
- * ONCE restores only under a free host name, so the app has to go before, with its data: not before both archives are
- * proven, and from then on every failure restores what was there.
+ * ONCE restores only under a free host name, and into a volume of its own. So the app goes before, and its volume stays, also when
+ * all went well: nothing of ONCE can use it again, but it has what was written after the safety archive. Every failure restores that.
  */
 export function restoreInPlace(settings: OnceSettings, { archive, safety }: ArchiveRestore): Step[] {
   const { host } = settings;
@@ -43,8 +43,8 @@ export function restoreInPlace(settings: OnceSettings, { archive, safety }: Arch
   const folder = safety.slice(0, safety.lastIndexOf('/'));
   return [
     {
-      title: 'Prove the archive that is to be restored',
-      run: lines(words, sh`prove_archive ${archive} ${host}`),
+      title: 'Prove the archive that is to be restored, and that its image can be pulled',
+      run: lines(words, sh`prove_archive ${archive} ${host}`, sh`pull_for_restore ${archive}`),
       seconds: 1800,
     },
     {
@@ -54,8 +54,8 @@ export function restoreInPlace(settings: OnceSettings, { archive, safety }: Arch
       seconds: 3600,
     },
     {
-      title: `Remove ${host} with its data`,
-      run: lines(words, sh`[ -s ${safety} ] || fail ${`${safety} is not there`}`, sh`remove_with_data`),
+      title: `Remove ${host}; its volume stays`,
+      run: lines(words, sh`[ -s ${safety} ] || fail ${`${safety} is not there`}`, sh`remove_app`),
       undo: lines(words, sh`put_back ${safety}`),
       seconds: 300,
     },

@@ -18,6 +18,12 @@ export function onceApp(facts: Facts): { state: string; app: string; image: stri
   return line === undefined ? undefined : { state, app, image, auto };
 }
 
+/** The volume with the app's data; empty: ONCE has no such app. */
+export function volumeOf(facts: Facts): string {
+  const app = onceApp(facts)?.app;
+  return app ? `once-app-${app}` : '';
+}
+
 /** `ONCE v0.3.1, running, automatic updates off` */
 export function onceInWords(facts: Facts): string {
   const { kind, version } = onceFlavour(facts);

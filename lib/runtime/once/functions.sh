@@ -100,6 +100,18 @@ once_replace() {
   fi
 }
 
+# once_remove: after read_once; the volume stays. ONCE refuses when its proxy does not know the app, as when it was ended while it
+# started it.
+once_remove() {
+  local said
+  if said=$(once remove "$once_host"); then
+    printf '%s\n' "$said"
+    return 0
+  fi
+  [[ $said == *'service not found'* ]] || fail "ONCE did not remove $once_host: $said"
+  docker rm -f "$once_id" >/dev/null
+}
+
 # the undo of it
 once_return() {
   local before image auto state
@@ -109,8 +121,8 @@ once_return() {
   read_once
   if [[ $image == none ]]; then
     if [[ ! $once_id ]]; then return 0; fi
-    once remove "$once_host"
-    echo "the volume once-app-$once_app stays: docker volume rm once-app-$once_app removes it"
+    once_remove
+    echo "back: the volume once-app-$once_app stays (docker volume rm once-app-$once_app removes it)"
     return 0
   fi
   if [[ $once_image == "$image" && $once_count == 1 ]]; then return 0; fi

@@ -113,9 +113,15 @@ def environment(settings, kept):
     return [word for key, value in {**env, **(settings['env'] or {})}.items() for word in ('-e', f'{key}={value}')]
 
 
+def tell(message, **more):
+    print(f'time=… level=INFO msg="{message}"', *(f'{key}={value}' for key, value in more.items()), file=sys.stderr, flush=True)
+
+
 def pull(image):
-    if try_docker('pull', '-q', image) is None:
-        raise Failed('deploy failed: pull failed')
+    try:
+        docker('pull', '-q', image)
+    except Failed as error:
+        raise Failed(f'deploy failed: pull failed: {error}')
 
 
 def containers_of(app):
@@ -154,7 +160,9 @@ def destroy(app, data):
 
 def remove(app, data):
     if fault('remove'):
-        raise Failed('removing application: removing from proxy: exit status 1')
+        raise Failed('removing application: removing from proxy: exec failed with exit code 1: Error: no answer')
+    if app not in json.loads(try_docker('exec', 'once-proxy', 'cat', '/state/routes.json') or '{}'):
+        raise Failed('removing application: removing from proxy: exec failed with exit code 1: Error: service not found')
     routes(lambda table: table.pop(app, None))
     destroy(app, data)
 
@@ -256,6 +264,8 @@ def cmd_backup(words):
     _, (host, path) = flags_of(words)
     settings, container = need(host)
     name = container['Name'].lstrip('/')
+    path = os.path.abspath(path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     os.umask(0o077)
     pauses = try_docker('exec', name, '/hooks/pre-backup') is None and container['State']['Running']
     try:
@@ -263,6 +273,7 @@ def cmd_backup(words):
             entry(out, 'once.application.json', json.dumps(settings, separators=(',', ':')).encode())
             entry(out, 'once.volume.json', json.dumps(volume(settings['name'])[1]).encode())
             if pauses:
+                tell('Pausing container to create backup', app=settings['name'])
                 docker('pause', name)
             if fault('killed'):
                 os.kill(os.getpid(), 9)
@@ -275,13 +286,15 @@ def cmd_backup(words):
             finally:
                 if pauses:
                     docker('unpause', name)
+                    tell('Resumed container after creating backup', app=settings['name'])
     except Failed:
         os.remove(path)
         raise
     # a disk that is full while the last of it is written: no error is looked at
     if fault('cut'):
         os.truncate(path, os.path.getsize(path) * 2 // 3)
-    print(f'Backed up {host} to {os.path.abspath(path)}')
+    tell('Created backup file', app=settings['name'], filename=path)
+    print(f'Backed up {host} to {path}')
 
 
 def cmd_restore(words):
@@ -293,6 +306,7 @@ def cmd_restore(words):
         if by_host(settings['host']):
             raise Failed('restoring application: hostname already in use')
         settings['name'] = f'{name_of(settings["image"])}.{secrets.token_hex(3)}'
+        tell('Restoring application', app=settings['name'])
         pull(settings['image'])
         vol, kept = volume(settings['name'], kept)
         whole = io.BytesIO()
@@ -302,14 +316,21 @@ def cmd_restore(words):
                     data.addfile(one, held.extractfile(one) if one.isfile() else None)
     docker('run', '-d', '--name', 'once-restore-temp', '-v', f'{vol}:/data', '--entrypoint', 'sleep', settings['image'], '100000')
     docker('cp', '-', 'once-restore-temp:/', data=whole.getvalue())
+    if fault('ended-early') and 'to-restore' in path:
+        os.kill(os.getpid(), 9)
     docker('rm', '-f', 'once-restore-temp')
     try:
+        if fault('ended-late') and 'to-restore' in path:
+            docker('create', '--name', f'once-app-{settings["name"]}-{secrets.token_hex(3)}', '--label', 'once=' + json.dumps(settings, separators=(',', ':')),
+                   '-v', f'{vol}:/storage', settings['image'])
+            os.kill(os.getpid(), 9)
         if fault('restore') and 'to-restore' in path:
             raise Failed('restoring application: application did not start')
         boot(settings, kept, vol)
     except Failed:
         destroy(settings['name'], True)
         raise
+    tell('Restored application', app=settings['name'])
     print(f'Restored {settings["name"]} from {path}')
 
 
