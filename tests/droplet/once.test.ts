@@ -215,12 +215,12 @@ test('when it fails, what was there is there again; without a good backup of it 
 });
 
 test('without the registry a restore changes nothing', async () => {
-  await droplet.root(`mv /home/deploy/.docker/config.json /home/deploy/docker-login`);
+  await registry.stop();
   await calls();
   const said = await task(1, 'restore', '--confirm', 'book-production');
   assert.match(said.stderr, 'the registry does not give');
   assert.equal(await calls(), []);
-  await droplet.root(`mv /home/deploy/docker-login /home/deploy/.docker/config.json`);
+  await registry.start();
 });
 
 test('the ONCE of the older installer is named, backed up, and asked for nothing that it cannot do', async () => {
