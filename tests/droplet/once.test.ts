@@ -191,7 +191,7 @@ test('when it fails, what was there is there again; without a good backup of it 
     );
     assert.is(await pages(), '3');
     assert.is(await serves(), good2);
-    assert.match(said.stderr, `is only in the volume ${before}`);
+    assert.match(said.stderr, `only the volume ${before} has what was written after`);
     assert.is(await pagesIn(before), '3');
     assert.is(await inHost('docker ps -a --format "{{.Names}}" | grep -c ^once-'), '2', 'the app, the proxy');
     await droplet.root(`docker volume rm ${before}`);

@@ -116,7 +116,7 @@ put_back() {
   once restore "$1" || fail "ONCE could not restore $1, which is what was there before; the volume once-app-$was has it as well"
   read_once
   [[ $once_state == running ]] || fail "the app restored from $1 is ${once_state:-gone}"
-  echo "back: what was written after $1 was taken is only in the volume once-app-$was"
+  echo "back: only the volume once-app-$was has what was written after ${1##*/}"
 }
 
 # remove_app: its volume stays, so nothing is lost by it. Only ever in one plan with put_back as the undo.
