@@ -2,6 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { spawn } from 'node:child_process';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { makeWritebook, png } from '../support/writebook/writebook.ts';
 
 const count = 24;
@@ -40,6 +41,48 @@ test('killed at any point, the next run continues: every page once, every image 
     assert.equal(book.rows('SELECT count(*) AS n FROM edits'), [{ n: 0 }]);
     const last = await book.json('import-chapters', words);
     assert.equal([last.code, last.json.written], [0, 0]);
+  } finally {
+    book.clean();
+  }
+});
+
+test('where the program outlives its connection, as in a container, it ends with the task all the same', async () => {
+  const book = await makeWritebook();
+  try {
+    // enough for many transactions: the end is heard between two
+    const many = 150;
+    book.write(Object.fromEntries(Array.from({ length: many }, (_, at) => [`${at + 100}.md`, `# ${at}\n`])));
+    const rails = `${book.folder}/staging/current/bin/rails`;
+    const said = `${book.folder}/said`;
+    renameSync(rails, `${rails}-itself`);
+    // `docker exec` starts it in another session, and goes on reading what it says
+    writeFileSync(
+      rails,
+      `#!/bin/bash\nexec setsid -w bash -o pipefail -c '"$0" "$@" | tee -p "${said}"' "$0-itself" "$@"\n`,
+      { mode: 0o755 },
+    );
+    for (const signal of ['SIGKILL', 'SIGINT'] as const) {
+      const running = book.start('import-chapters', ['content', '--book', 'B', '--create', '--verbose']);
+      const already = signal === 'SIGINT' ? book.pages().length : 0;
+      await Promise.race([running.says(`create ${already + 102}.md`), running.ended]);
+      running.child.kill(signal);
+      await running.ended;
+      const deadline = Date.now() + 10_000;
+      while (!readFileSync(said, 'utf8').includes('nobody waits for this import any more') && Date.now() < deadline)
+        await new Promise(done => setTimeout(done, 20));
+      const written = book.pages().length;
+      assert.ok(written > already && written < many, `${written} pages after ${signal}`);
+    }
+    const { code, stderr } = await book.json('import-chapters', [
+      'content',
+      '--book',
+      'B',
+      '--create',
+      '--wait',
+      '10s',
+    ]);
+    assert.is(code, 0, stderr);
+    assert.is(book.pages().length, many);
   } finally {
     book.clean();
   }

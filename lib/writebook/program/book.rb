@@ -211,6 +211,7 @@ class Bookops
   # An error can come after the commit, from what the application does then (its index for searching): the leaves are as they
   # should be, and must not be written again.
   def briefly
+    raise Stop, "nobody waits for this import any more" if @left_alone
     wrote = []
     began = nil
     patiently do
@@ -297,7 +298,16 @@ class Bookops
     end
   end
 
+  # Standard input has nothing more to say behind the bundle; it ends with the task, and nobody would see what is written then.
+  def heed_the_task
+    Thread.new do
+      $stdin.read
+      @left_alone = true
+    end
+  end
+
   def apply
+    heed_the_task
     @images = @request.fetch("images")
     @images.each_value do |image|
       next unless (name = image["file"])

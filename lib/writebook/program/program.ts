@@ -57,7 +57,7 @@ export async function runProgram<T extends GenericSchema>(
   const errors = markedLines(() => {}, complaints.add);
   // A file that cannot be read must end the program there: it would wait for the rest.
   const broken = new AbortController();
-  const input = Readable.from(bundle(program, request, images, pages));
+  const input = Readable.from(countedThenOpen(bundle(program, request, images, pages)));
   input.once('error', error => broken.abort(error));
   const code = await stream(host, runtime.exec(release, ['sh', '-c', unpackAndRun], false, undefined), {
     input,
@@ -70,6 +70,16 @@ export async function runProgram<T extends GenericSchema>(
   const [answer] = answers;
   if (code === 0 && answer !== undefined) return parsed(schema, answer);
   throw failed(target, code, stops, complaints.lines.length ? complaints.lines : log.lines);
+}
+
+/**
+ * Each piece behind a line with its size, then 0, and no end: that is how the program hears that nobody waits for it any more.
+ * In a container it belongs to no process group of the connection, and `docker exec` leaves it running.
+ */
+async function* countedThenOpen(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) if (piece.length) yield Buffer.concat([Buffer.from(`${piece.length}\n`), piece]);
+  yield Buffer.from('0\n');
+  await new Promise(() => {});
 }
 
 function tell(value: string, did: Hearing['did']): void {
