@@ -15,7 +15,7 @@ import { noBook, planImport } from '../lib/writebook/import/plan.ts';
 import { pullEdits } from '../lib/writebook/import/pull.ts';
 import { readRecord, writeRecord } from '../lib/writebook/record-file.ts';
 import { refuseConflicts, refuseProblems } from '../lib/writebook/import/refuse.ts';
-import { bookText, counted, planJson, planText } from '../lib/writebook/import/show-plan.ts';
+import { bookText, counted, planJson, planText, shownText } from '../lib/writebook/import/show-plan.ts';
 
 export default task(import.meta.url, {
   about: 'Bring a folder of Markdown into a book of Writebook; what was edited in the browser is never overwritten',
@@ -113,6 +113,7 @@ export default task(import.meta.url, {
       }),
     );
     await writeRecord(path, target, applied.book.id, applied.record);
+    for (const line of shownText(applied.shown, positionals[0] ?? '.')) report.warn(line);
     if (applied.skipped.length)
       throw new Failure(
         1,
@@ -124,7 +125,7 @@ export default task(import.meta.url, {
       );
     return {
       text: `${bookText(target, applied.book)}: ${shown}`,
-      json: { ...json, book: applied.book, written: done },
+      json: { ...json, book: applied.book, written: done, shown: applied.shown },
     };
   },
 });

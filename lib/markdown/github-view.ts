@@ -22,16 +22,20 @@ export function parseMarkdown(source: string): Root {
   return fromMarkdown(source, { extensions: [gfm()], mdastExtensions: [gfmFromMarkdown()] });
 }
 
-export function viewOnGithub(source: string, root: Root = parseMarkdown(source)): ShownWord[] {
+export function viewOnGithub(source: string, root?: Root): ShownWord[] {
+  const view = createView(() => false);
+  readOnGithub(source, view, root);
+  return view.seen;
+}
+
+export function readOnGithub(source: string, view: View, root: Root = parseMarkdown(source)): void {
   const links = new Map<string, { url: string }>();
   const collect = (node: Nodes): void => {
     if (node.type === 'definition' && !links.has(node.identifier)) links.set(node.identifier, node);
     if ('children' in node) node.children.forEach(collect);
   };
   collect(root);
-  const view = createView(() => false);
   for (const child of root.children) read({ source, view, links }, child);
-  return view.seen;
 }
 
 function read(reading: MarkdownReading, node: Nodes): void {

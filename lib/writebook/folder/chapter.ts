@@ -17,6 +17,8 @@ export type BookChapter = {
   theme: string | null;
   caption: string | null;
   pieces: Piece[];
+  /** The line of the file on which the text begins, from 1. */
+  firstLine: number;
   /** A picture's own. */
   image: Image | undefined;
 };
@@ -47,7 +49,7 @@ type ChapterReading = {
 export async function chapterOf(path: string, text: string, reading: ChapterReading): Promise<BookChapter | undefined> {
   const { fields, body, kind, title, firstLine, problems } = chapterHead(path, text);
   for (const one of problems) reading.problems.push({ path, line: one.line, says: one.text, stops: true });
-  const chapter = { path, kind, title, theme: null, caption: null, image: undefined };
+  const chapter = { path, kind, title, theme: null, caption: null, firstLine, image: undefined };
   const stop = (line: number | undefined, says: string): undefined =>
     void reading.problems.push({ path, line, says, stops: true });
 
@@ -146,7 +148,7 @@ function titleFromName(name: string): string {
 
 export function sectionOf(path: string): BookChapter {
   const title = titleFromName(posix.basename(path));
-  return { path, kind: 'Section', title, theme: null, caption: null, pieces: [title], image: undefined };
+  return { path, kind: 'Section', title, theme: null, caption: null, pieces: [title], firstLine: 1, image: undefined };
 }
 
 /** The first heading of a text, outside of code. */

@@ -5,8 +5,9 @@ import type { BookState, PageContent, ImportRecord, Leaf, BookName } from '../co
 import type { Image } from '../folder/image.ts';
 import { uploadOf, type PageDecision, type ImportPlan } from './plan.ts';
 import { runProgram, type Application } from '../program/program.ts';
+import { compareShown, type ShownDifferently } from './shown.ts';
 
-export type Applied = { book: BookName; record: ImportRecord; skipped: string[] };
+export type Applied = { book: BookName; record: ImportRecord; skipped: string[]; shown: ShownDifferently };
 
 type Request = { name: string; make: string | undefined; waitSeconds: number };
 
@@ -42,8 +43,10 @@ export async function applyPlan(
     }
     if (hasNewPicture(one)) send(pictureOf(one), one.chapter.image);
   }
+  const shown = compareShown(written.map(one => one.chapter));
   const ops = written.map((one, index) => ({
     path: one.path,
+    show: shown.isWanted(one.chapter),
     title: one.chapter.title,
     file: pageInBundle(index),
     ...(one.does === 'update' ? onto(one) : {}),
@@ -61,7 +64,9 @@ export async function applyPlan(
     trash: decisions.flatMap(one => (one.does === 'trash' ? [{ path: one.path, ...onto(one) }] : [])),
     images,
   };
-  return runProgram(application, request, applyAnswer, { images: sent, pages: pagesOf(written), did });
+  const hearing = { images: sent, pages: pagesOf(written), did, shown: shown.hear };
+  const answer = await runProgram(application, request, applyAnswer, hearing);
+  return { ...answer, shown: shown.told };
 }
 
 type WrittenPage = Extract<PageDecision, { does: 'create' | 'update' | 'edited' | 'conflict' }>;

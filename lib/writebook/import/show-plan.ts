@@ -1,8 +1,9 @@
 // Shows what an import does, for people and for programs.
-import { targetName, type TargetName } from '../../target/command.ts';
+import { targetName, taskCommand, type TargetName } from '../../target/command.ts';
 import type { Report } from '../../report/report.ts';
 import type { BookName } from '../content.ts';
 import type { PageDecision, ImportPlan } from './plan.ts';
+import type { ShownDifferently } from './shown.ts';
 import type { FolderProblem } from '../folder/chapter.ts';
 
 const marks: Record<PageDecision['does'], string> = {
@@ -61,8 +62,27 @@ export function counted(decisions: readonly PageDecision[], moves: number): stri
 }
 
 /** `content/03-dawn.md:12: the image "x.png" is missing` */
-export function problemText({ path, line, says: text }: FolderProblem): string {
+export function problemText({ path, line, says: text }: Omit<FolderProblem, 'stops'>): string {
   return `${path}${line === undefined ? '' : `:${line}`}: ${text}`;
+}
+
+// Each page has a line; `check-chapters` names the rest, and all places on a page.
+const mostShown = 20;
+
+/** @param folder as it was typed */
+export function shownText({ differences, skipped }: ShownDifferently, folder: string): string[] {
+  const more = differences.length - mostShown;
+  const check = `${taskCommand('check-chapters')} ${/^[\w./][\w./-]*$/.test(folder) ? folder : 'of this folder'}`;
+  return [
+    ...differences.slice(0, mostShown).map(problemText),
+    ...(more > 0 ? [`${more} more pages are shown differently`] : []),
+    ...(differences.length ? [`${check} tells why, and often how to write it`] : []),
+    ...(skipped.length ? [`too long to be compared with what Writebook shows: ${someOf(skipped)}`] : []),
+  ];
+}
+
+function someOf(paths: readonly string[]): string {
+  return paths.slice(0, mostShown).join(', ') + (paths.length > mostShown ? ' …' : '');
 }
 
 function changesOf(one: PageDecision): string {

@@ -60,6 +60,13 @@ export const applyAnswer = v.object({ book: bookName, record: recordSchema, skip
 
 export const basesAnswer = v.object({ texts: v.array(v.object({ leaf: number, text: v.string() })) });
 
+/** `html` as the application's sanitizer leaves it; `fails`: why it cannot be shown. */
+export const shownPage = v.union([
+  v.object({ path: v.string(), html: v.string() }),
+  v.object({ path: v.string(), fails: v.string() }),
+]);
+
+export type ShownPage = v.InferOutput<typeof shownPage>;
 export type HandedOut = v.InferOutput<typeof handedOut>;
 export type BookExport = Exclude<v.InferOutput<typeof exportAnswer>, { book: null }>;
 

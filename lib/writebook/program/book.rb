@@ -366,7 +366,11 @@ class Bookops
   end
 
   def create(ops)
-    together(ops, ->(op, _) { say "did", { do: "create", path: op["path"] } }) do |op, blobs|
+    done = lambda do |op, leaf|
+      say "did", { do: "create", path: op["path"] }
+      show(op, leaf)
+    end
+    together(ops, done) do |op, blobs|
       about = { id: @numbers.fetch(op.fetch("path")), title: op.fetch("title") }
       case op.fetch("kind")
       when "Page"
@@ -394,6 +398,7 @@ class Bookops
     done = lambda do |op, leaf|
       say "did", { do: "update", path: op["path"] } if changed[leaf.id]
       note(op.fetch("path"), leaf, content_now(leaf.reload))
+      show(op, leaf) if changed[leaf.id]
     end
     together(ops, done) do |op, blobs|
       leaf = @book.leaves.find(op.fetch("leaf"))
@@ -417,6 +422,18 @@ class Bookops
       leaf
     end
   end
+
+  # What a reader gets of a page, made as the page's view makes it. The page is written by now, whatever comes of this.
+  def show(op, leaf)
+    return unless op["show"] && leaf.leafable_type == "Page"
+    html = leaf.leafable.body.to_html
+    html = views.sanitize_content(html) if views.respond_to?(:sanitize_content)
+    say "shown", { path: op["path"], html: utf8(html.to_str, leaf) }
+  rescue StandardError, SystemStackError => error
+    say "shown", { path: op["path"], fails: "#{error.class}: #{error.message.to_s.scrub[0, 200]}" }
+  end
+
+  def views = @views ||= ApplicationController.helpers
 
   def move(ops)
     moved = ->(op, _) { say "did", { do: "move", path: op["leaf"] } }

@@ -9,7 +9,7 @@ import type { Release } from '../../release/release.ts';
 import { runtimeOf } from '../../runtime/runtime-of.ts';
 import { targetName, taskCommand } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
-import { markedLines, parsed } from './answers.ts';
+import { markedLines, parsed, shownPage, type ShownPage } from './answers.ts';
 import { bundle, type ProgramName } from './bundle.ts';
 import type { Image } from '../folder/image.ts';
 
@@ -21,6 +21,8 @@ export type Application = { target: Target; host: Host; release: Release; signal
 type Hearing = {
   /** One page was written; its file. */
   did?: (what: string, path: string) => void;
+  /** A page as readers get it, of those that were asked for. */
+  shown?: (page: ShownPage) => void;
   /** Some bytes of a file that is handed out. */
   piece?: (file: number, bytes: Buffer) => Promise<void>;
 };
@@ -38,6 +40,7 @@ export async function runProgram<T extends GenericSchema>(
     images = [],
     pages = [],
     did,
+    shown,
     piece,
   }: Hearing & { program?: ProgramName; images?: readonly Image[]; pages?: Iterable<object> } = {},
 ): Promise<InferOutput<T>> {
@@ -49,6 +52,7 @@ export async function runProgram<T extends GenericSchema>(
     if (kind === 'answer') answers.push(value);
     else if (kind === 'stop') stops.push(value);
     else if (kind === 'did') tell(value, did);
+    else if (kind === 'shown') shown?.(parsed(shownPage, value));
     else if (kind === 'piece') {
       const at = value.indexOf(' ');
       await piece?.(Number(value.slice(0, at)), Buffer.from(value.slice(at + 1), 'base64'));

@@ -12,6 +12,7 @@ const chapter = (path: string, text: string | Piece[], title = path): BookChapte
   theme: null,
   caption: null,
   pieces: typeof text === 'string' ? [text] : text,
+  firstLine: 1,
   image: undefined,
 });
 const leaf = (id: number, title: string, text: string, more: Partial<Leaf> = {}): Leaf => ({

@@ -4,6 +4,9 @@ require "active_record/railtie"
 require "active_job/railtie"
 require "active_storage/engine"
 require "active_record/connection_adapters/sqlite3_adapter"
+require "action_view"
+require "action_view/helpers"
+require "redcarpet"
 
 class Double < Rails::Application
   config.root = File.expand_path(__dir__)
@@ -172,12 +175,39 @@ class Edit < ActiveRecord::Base
   belongs_to :leafable, polymorphic: true
 end
 
+# What the application makes of Markdown: Redcarpet with its options, a link behind each heading, images that open.
+class Renderer < Redcarpet::Render::HTML
+  OPTIONS = { autolink: true, highlight: true, no_intra_emphasis: true, fenced_code_blocks: true, lax_spacing: true, strikethrough: true, tables: true }
+
+  def header(text, level)
+    "<h#{level} id='#{text.parameterize}'>#{text} <a href='##{text.parameterize}' class='heading__link' aria-hidden='true'>#</a></h#{level}>"
+  end
+
+  def image(link, title, alt) = %(<a title="#{title}" href="#{link}"><img src="#{link}" alt="#{alt}"></a>)
+end
+
+# Has the helpers of the application's views: the one that sanitizes a page.
+class ApplicationController
+  class Helpers
+    include ActionView::Helpers::SanitizeHelper
+    extend ActionView::Helpers::SanitizeHelper::ClassMethods
+    MORE = %w[audio details summary iframe options table tbody td th thead tr video source mark]
+    RULES = Rails::Html::PermitScrubber.new.tap { |rules| rules.tags = Rails::Html::WhiteListSanitizer.allowed_tags.to_a + MORE }
+
+    def sanitize_content(html) = sanitize(html, scrubber: RULES)
+  end
+
+  def self.helpers = @helpers ||= Helpers.new
+end
+
 # Stands in for Action Text: the one class of Writebook's that keeps a page's text.
 module ActionText
   class Markdown < ActiveRecord::Base
     self.table_name = "action_text_markdowns"
     belongs_to :record, polymorphic: true, touch: true
     has_many_attached :uploads
+
+    def to_html = Redcarpet::Markdown.new(Renderer.new(filter_html: false), Renderer::OPTIONS).render(content).html_safe
   end
 end
 
