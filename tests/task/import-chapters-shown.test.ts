@@ -33,7 +33,7 @@ book.write({
   '03-fence.md': '# Code\n\nBehold:\n\n~~~ruby numbers\nx = 1\n~~~\n',
   '04-part/_section.md': '---\ntheme: dark\n---\n1984. is a title\n',
   '04-part/1.md': `# Hostile\n\n\`\u001b]0;x\u0007\` and\n12. <b>\u001b[2Jtwelve</b>\n`,
-  '05-long.md': `# Long\n\n${'words '.repeat(50_000)}\n`,
+  '05-long.md': `# Long\n\n${'words '.repeat(25_000)}\n`,
   'images/boat.png': png('boat'),
 });
 

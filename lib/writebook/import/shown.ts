@@ -10,9 +10,9 @@ export type ShownDifference = { path: string; line: number; says: string };
 /** `skipped`: the files that are too long for a comparison. */
 export type ShownDifferently = { differences: ShownDifference[]; skipped: string[] };
 
-// A megabyte is read in 1.4 s; meanwhile nothing else happens here.
-const longest = 256 * 1024;
-const longestTogether = 20 * 1024 * 1024;
+// GitHub’s reading takes 2 to 10 s for a megabyte, and meanwhile nothing else happens here.
+const longest = 128 * 1024;
+const longestTogether = 12 * 1024 * 1024;
 
 /** Which of the pages are shown and compared; `hear` takes one as the application shows it, `told` gives what was found. */
 export function compareShown(chapters: readonly BookChapter[]): {

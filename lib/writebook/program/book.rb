@@ -214,6 +214,7 @@ class Bookops
     raise Stop, "nobody waits for this import any more" if @left_alone
     wrote = []
     began = nil
+    rest
     patiently do
       next wrote.map { |leaf, _| reindexed(leaf) } if wrote.any? && wrote.all? { |leaf, content| stands?(leaf, content) }
       wrote = []
@@ -226,10 +227,16 @@ class Bookops
     end.tap do
       @held = @held.to_f + now - began
       if @held > 0.02
-        sleep PAUSE
+        @free_until = now + PAUSE
         @held = 0.0
       end
     end
+  end
+
+  # What is left of the pause, once pages were shown in it.
+  def rest
+    left = @free_until.to_f - now
+    sleep left if left > 0
   end
 
   def full? = now - @began > HOLD
@@ -486,6 +493,7 @@ class Bookops
     old = ActiveStorage::Blob.unattached.find_by(checksum: image.fetch("md5"), filename: image.fetch("name"))
     return old if old && old.service.exist?(old.key)
     File.open(file(image.fetch("file")), "rb") do |io|
+      rest
       patiently do
         io.rewind
         ActiveStorage::Blob.create_and_upload!(io: io, filename: image.fetch("name"))
