@@ -1,9 +1,7 @@
 // Writes a book of Writebook into a folder of Markdown, with its images; importing that folder changes nothing.
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { Failure } from '../lib/errors.ts';
-import { servingOrRefuse } from '../lib/release/serving.ts';
 import { doItem } from '../lib/report/items.ts';
 import { nameOf } from '../lib/target/command.ts';
 import { task } from '../lib/task/task.ts';
@@ -11,6 +9,7 @@ import { besides, exportBook, refuseFull } from '../lib/writebook/export.ts';
 import { findBook, noSuchBook } from '../lib/writebook/program/find-book.ts';
 import { receiveBook } from '../lib/writebook/program/receive.ts';
 import { bookText } from '../lib/writebook/import/show-plan.ts';
+import { openApplication } from '../lib/writebook/program/application.ts';
 
 export default task(import.meta.url, {
   about: 'Write a book of Writebook into a new folder of Markdown, with its images',
@@ -25,15 +24,13 @@ export default task(import.meta.url, {
   },
 
   async run(context) {
-    const { args, positionals, report, signal } = context;
+    const { args, positionals, report } = context;
     const { book: name } = args;
     if (name === undefined) throw new Failure(2, '--book is missing: which book?', { advice: 'add --book <name>' });
     const folder = resolve(context.folder, positionals[0] ?? '.');
     await refuseFull(folder);
     const target = await context.target();
-    const host = await context.connect(target.host);
-    const release = servingOrRefuse(target, await askFacts(host, target), 1);
-    const application = { target, host, release, signal };
+    const application = await openApplication(context, target);
     if (args.plan) {
       const state = await doItem(report, 'Read the book', () => findBook(application, name, false));
       if (!state) throw noSuchBook(target, name, []);

@@ -1,12 +1,11 @@
 // Completes the first run of a new Writebook: one account with one administrator, before anybody else finds the form.
-import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { Failure } from '../lib/errors.ts';
-import { servingOrRefuse } from '../lib/release/serving.ts';
 import { doItem } from '../lib/report/items.ts';
 import { readSecret } from '../lib/secret.ts';
 import { nameOf, targetName } from '../lib/target/command.ts';
 import { task } from '../lib/task/task.ts';
 import { lookAtUsers, makeFirstUser, refuseOthers, refuseUser } from '../lib/writebook/first-run.ts';
+import { openApplication } from '../lib/writebook/program/application.ts';
 
 export default task(import.meta.url, {
   about: 'Make the first administrator of a new Writebook, once; whoever opens the site first could do it otherwise',
@@ -23,7 +22,7 @@ export default task(import.meta.url, {
   },
 
   async run(context) {
-    const { args, report, signal } = context;
+    const { args, report } = context;
     const { name, email, 'password-file': file } = args;
     if (name === undefined) throw new Failure(2, '--name is missing', { advice: 'add --name <name>' });
     if (email === undefined) throw new Failure(2, '--email is missing', { advice: 'add --email <address>' });
@@ -32,9 +31,7 @@ export default task(import.meta.url, {
     const user = { name, email, password, manual: !args['no-manual'] };
     refuseUser(user);
     const target = await context.target();
-    const host = await context.connect(target.host);
-    const release = servingOrRefuse(target, await askFacts(host, target), 1);
-    const application = { target, host, release, signal };
+    const application = await openApplication(context, target);
     const told = { ...nameOf(target), email };
 
     if (args.plan) {

@@ -1,8 +1,6 @@
 // Brings a folder of Markdown into a book of Writebook: creates, updates and moves pages, and never overwrites what the browser changed.
 import { resolve } from 'node:path';
-import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { Failure } from '../lib/errors.ts';
-import { servingOrRefuse } from '../lib/release/serving.ts';
 import { doItem } from '../lib/report/items.ts';
 import { taskCommand } from '../lib/target/command.ts';
 import { task } from '../lib/task/task.ts';
@@ -16,6 +14,7 @@ import { pullEdits } from '../lib/writebook/import/pull.ts';
 import { readRecord, writeRecord } from '../lib/writebook/record-file.ts';
 import { refuseConflicts, refuseProblems } from '../lib/writebook/import/refuse.ts';
 import { bookText, counted, planJson, planText, shownText } from '../lib/writebook/import/show-plan.ts';
+import { openApplication } from '../lib/writebook/program/application.ts';
 
 export default task(import.meta.url, {
   about: 'Bring a folder of Markdown into a book of Writebook; what was edited in the browser is never overwritten',
@@ -42,7 +41,7 @@ export default task(import.meta.url, {
   },
 
   async run(context) {
-    const { args, positionals, report, signal } = context;
+    const { args, positionals, report } = context;
     const { book: name, take, pull, trash, create } = args;
     if (name === undefined) throw new Failure(2, '--book is missing: which book?', { advice: 'add --book <name>' });
     const needsPull = args.new ? '--new' : take === 'theirs' || take === 'merge' ? `--take ${take}` : undefined;
@@ -53,9 +52,7 @@ export default task(import.meta.url, {
     const folder = await readFolder(path);
     refuseProblems(folder.problems.filter(one => one.stops === true));
     const target = await context.target();
-    const host = await context.connect(target.host);
-    const release = servingOrRefuse(target, await askFacts(host, target), 1);
-    const application = { target, host, release, signal };
+    const application = await openApplication(context, target);
     const found = await doItem(report, 'Read the book', () => findBook(application, name, create));
     const state = found ?? noBook;
     const mirror = await readRecord(path, target, state.book.id);

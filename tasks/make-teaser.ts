@@ -1,7 +1,5 @@
 // Shows the beginning of chapters as previews in a published book of Writebook, and keeps them as their chapters are.
-import { askFacts } from '../lib/deploy/ask-facts.ts';
 import { Failure } from '../lib/errors.ts';
-import { servingOrRefuse } from '../lib/release/serving.ts';
 import { doItem } from '../lib/report/items.ts';
 import { nameOf } from '../lib/target/command.ts';
 import { task } from '../lib/task/task.ts';
@@ -10,6 +8,7 @@ import { planTeasers } from '../lib/writebook/teaser/plan.ts';
 import { teaserCounts, teaserJson, teaserText } from '../lib/writebook/teaser/show-plan.ts';
 import { defaultTeaserWords } from '../lib/writebook/teaser/tail.ts';
 import { bookText } from '../lib/writebook/import/show-plan.ts';
+import { openApplication } from '../lib/writebook/program/application.ts';
 
 export default task(import.meta.url, {
   about: 'Put the beginning of chapters, with a link to their book, into a published book of Writebook',
@@ -30,7 +29,7 @@ export default task(import.meta.url, {
   },
 
   async run(context) {
-    const { args, positionals, report, signal } = context;
+    const { args, positionals, report } = context;
     if (args.each === positionals.length > 0)
       throw new Failure(2, args.each ? '--each and chapters cannot be combined' : 'which chapters?', {
         advice: 'name chapters by number or title, or take all with --each',
@@ -55,9 +54,7 @@ export default task(import.meta.url, {
       throw new Failure(2, `--link ${JSON.stringify(link)} is no address`, { advice: 'https://…, or a path, /…' });
 
     // Pre-flight. No impact yet.
-    const host = await context.connect(target.host);
-    const release = servingOrRefuse(target, await askFacts(host, target), 1);
-    const application = { target, host, release, signal };
+    const application = await openApplication(context, target);
     const named = args.each ? settings?.chapters : positionals;
     const asked = await doItem(report, 'Read the chapters', () =>
       askTeasers(application, { book, into, chapters: named }),

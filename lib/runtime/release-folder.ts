@@ -122,6 +122,16 @@ export function asTyped(words: readonly string[]): Command {
   return words.reduce((before, word) => (word === '' ? sh`${before} ''` : sh`${before} ${word}`), sh``);
 }
 
+/** For `docker logs` and `docker compose logs`; a number of lines counts per container, and the total is cut by `chosenLines`. */
+export function dockerLogFlags({ follow, since, until, lines: most, grep }: LogQuestion): string[] {
+  return [
+    ...(follow ? ['--follow'] : []),
+    ...(since === undefined ? [] : ['--since', String(since)]),
+    ...(until === undefined ? [] : ['--until', String(until)]),
+    ...(most !== undefined && (follow || !grep) ? ['--tail', String(most)] : []),
+  ];
+}
+
 /** Filters and cuts the lines that `source` prints, and fails when `source` does. Without a match it is no failure. */
 export function chosenLines(source: Command, { grep, follow, lines: most }: LogQuestion): Command {
   const matching = grep ? sh`${source} | { grep --line-buffered -F -e ${grep} || [ $? -eq 1 ]; }` : source;

@@ -3,7 +3,8 @@ import * as v from 'valibot';
 import { Failure } from '../errors.ts';
 import type { Secret } from '../secret.ts';
 import { targetName, taskCommand } from '../target/command.ts';
-import { runProgram, type Application } from './program/program.ts';
+import type { Application } from './program/application.ts';
+import { runProgram } from './program/program.ts';
 
 /** `manual`: also make the book that the application's own first run makes. */
 export type FirstUser = { name: string; email: string; password: Secret; manual: boolean };

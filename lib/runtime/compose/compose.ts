@@ -7,7 +7,7 @@ import { type Release, samePlace } from '../../release/release.ts';
 import { composeColours, stopAndRemove } from './colours.ts';
 import { composePreparation } from './prepare.ts';
 import { composeFunctions, releaseFolder } from './shell-functions.ts';
-import { asTyped, chosenLines } from '../release-folder.ts';
+import { asTyped, chosenLines, dockerLogFlags } from '../release-folder.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Change } from '../../release/change.ts';
 
@@ -166,14 +166,7 @@ fi`,
     remove: folders => lines(words, ...folders.map(folder => sh`forget_images ${folder}; rm -rf ${folder}`)),
 
     logs: (question, release, one) => {
-      const { follow, since, until, lines: most, grep } = question;
-      const flags = [
-        ...(follow ? ['--follow'] : []),
-        ...(since === undefined ? [] : ['--since', String(since)]),
-        ...(until === undefined ? [] : ['--until', String(until)]),
-        // Compose counts per container; the total is cut afterwards
-        ...(most !== undefined && (follow || !grep) ? ['--tail', String(most)] : []),
-      ];
+      const flags = dockerLogFlags(question);
       return lines(
         words,
         one &&

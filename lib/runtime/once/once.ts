@@ -6,7 +6,7 @@ import type { Change } from '../../release/change.ts';
 import { sha7, type Release, samePlace } from '../../release/release.ts';
 import type { OnceSettings } from '../../target/runtime-settings.ts';
 import type { Target } from '../../target/target.ts';
-import { asTyped, chosenLines } from '../release-folder.ts';
+import { asTyped, chosenLines, dockerLogFlags } from '../release-folder.ts';
 import type { Runtime } from '../runtime.ts';
 import { verifyCurrentOnce } from './flavour.ts';
 
@@ -122,13 +122,7 @@ docker pull -q "$image" >/dev/null || fail "the registry does not give $image, a
     remove: folders => lines(words, ...folders.map(forget)),
 
     logs: (question, release, one) => {
-      const { follow, since, until, lines: most, grep } = question;
-      const flags = [
-        ...(follow ? ['--follow'] : []),
-        ...(since === undefined ? [] : ['--since', String(since)]),
-        ...(until === undefined ? [] : ['--until', String(until)]),
-        ...(most !== undefined && (follow || !grep) ? ['--tail', String(most)] : []),
-      ];
+      const flags = dockerLogFlags(question);
       return inContainer(
         lines(
           one &&

@@ -4,7 +4,8 @@ import { fileInBundle, pageInBundle } from '../program/bundle.ts';
 import type { BookState, PageContent, ImportRecord, Leaf, BookName } from '../content.ts';
 import type { Image } from '../folder/image.ts';
 import { uploadOf, type PageDecision, type ImportPlan } from './plan.ts';
-import { runProgram, type Application } from '../program/program.ts';
+import type { Application } from '../program/application.ts';
+import { runProgram } from '../program/program.ts';
 import { compareShown, type ShownDifferently } from './shown.ts';
 
 export type Applied = { book: BookName; record: ImportRecord; skipped: string[]; shown: ShownDifferently };

@@ -6,7 +6,8 @@ import { bodySum } from '../content.ts';
 import { chapterOf } from '../folder/chapter.ts';
 import type { Folder } from '../folder/folder.ts';
 import { basesAnswer } from '../program/answers.ts';
-import { runProgram, type Application } from '../program/program.ts';
+import type { Application } from '../program/application.ts';
+import { runProgram } from '../program/program.ts';
 import type { ChangedPage, ImportPlan } from './plan.ts';
 
 // a page is edited more often than it is imported, so its text of then is among its last versions

@@ -6,7 +6,7 @@ import { Failure } from '../../errors.ts';
 import type { Entry, Leaf } from '../content.ts';
 import type { BookChapter } from '../folder/chapter.ts';
 import type { Folder } from '../folder/folder.ts';
-import type { Application } from '../program/program.ts';
+import type { Application } from '../program/application.ts';
 import { receiveBook, type Received } from '../program/receive.ts';
 import { editedFile, newFile, type FolderPlaces } from '../to-folder.ts';
 import { joinedPage } from './joined-page.ts';

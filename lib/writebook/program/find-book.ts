@@ -3,7 +3,8 @@ import { Failure } from '../../errors.ts';
 import { targetName, taskCommand, type TargetName } from '../../target/command.ts';
 import { stateAnswer } from './answers.ts';
 import type { BookName, BookState } from '../content.ts';
-import { runProgram, type Application } from './program.ts';
+import type { Application } from './application.ts';
+import { runProgram } from './program.ts';
 
 /** @returns undefined when there is none and `make` allows to make one. @throws Failure 2 when there is none */
 export async function findBook(application: Application, name: string, make: boolean): Promise<BookState | undefined> {

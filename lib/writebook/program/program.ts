@@ -3,20 +3,16 @@ import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import type { GenericSchema, InferOutput } from 'valibot';
 import { Failure } from '../../errors.ts';
-import type { Host } from '../../host/host.ts';
 import { stream } from '../../host/stream.ts';
-import type { Release } from '../../release/release.ts';
 import { runtimeOf } from '../../runtime/runtime-of.ts';
 import { targetName, taskCommand } from '../../target/command.ts';
 import type { Target } from '../../target/target.ts';
+import type { Application } from './application.ts';
 import { markedLines, parsed, shownPage, type ShownPage } from './answers.ts';
 import { bundle, type ProgramName } from './bundle.ts';
 import type { Image } from '../folder/image.ts';
 
 const unpackAndRun = readFileSync(new URL('./run.sh', import.meta.url), 'utf8');
-
-/** Where the application runs. */
-export type Application = { target: Target; host: Host; release: Release; signal: AbortSignal };
 
 type Hearing = {
   /** One page was written; its file. */

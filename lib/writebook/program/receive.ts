@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { Failure } from '../../errors.ts';
 import { exportAnswer, type BookExport, type HandedOut } from './answers.ts';
 import type { BookName } from '../content.ts';
-import { runProgram, type Application } from './program.ts';
+import type { Application } from './application.ts';
+import { runProgram } from './program.ts';
 
 /** A file of the book, and where it lies here; `at` undefined: not sent, because the asker has it. */
 export type Received = HandedOut & { at: string | undefined };

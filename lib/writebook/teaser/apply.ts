@@ -3,7 +3,8 @@ import type { InferOutput } from 'valibot';
 import { Failure } from '../../errors.ts';
 import { applyAnswer, teasersAnswer } from '../program/answers.ts';
 import { noSuchBook } from '../program/find-book.ts';
-import { runProgram, type Application } from '../program/program.ts';
+import type { Application } from '../program/application.ts';
+import { runProgram } from '../program/program.ts';
 import type { BookState, Leaf } from '../content.ts';
 import { contentOf, type TeaserDecision, type TeaserPlan } from './plan.ts';
 
