@@ -214,6 +214,21 @@ test('when it fails, what was there is there again; without a good backup of it 
   await faults('');
 });
 
+if (torture)
+  test('a power cut in the middle of a restore: what was there is there again when the server is up', async () => {
+    const before = await volumes();
+    const running = site.start('restore', '--env', 'production', '--confirm', 'book-production');
+    await running.until(/✔ Remove/);
+    await powerCut();
+    await running.ended;
+    await until('it is settled', 90, async () => inLine((await log()).at(-1), 'outcome') === 'lost' || undefined);
+    assert.is(await pages(), '3');
+    assert.is(await serves(), good2);
+    assert.is(await inHost('docker ps -a --format "{{.Names}}" | grep -c ^once-'), '2');
+    await droplet.root(`docker volume rm ${before}`);
+    assert.is((await volumes()).split('\n').length, 1);
+  });
+
 test('without the registry a restore changes nothing', async () => {
   await registry.stop();
   await calls();
