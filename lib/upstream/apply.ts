@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../errors.ts';
 import { sha7 } from '../release/release.ts';
+import { taskCommand } from '../target/command.ts';
 import type { PatchSet } from './patch-set.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -42,7 +43,6 @@ function doesNotApply(name: string, base: string, said: string): Failure {
   const told = said.split('\n').flatMap(line => /^error: (.+)$/.exec(line)?.[1] ?? []);
   return new Failure(1, `${name} does not apply to ${sha7(base)}`, {
     detail: (told.length ? told : said.trim().split('\n')).slice(0, 12).join('\n'),
-    advice:
-      'npx tsx tasks/patch.ts make writes patches that do; the ones before it applied, and those after it were not tried',
+    advice: `${taskCommand('patch make')} writes patches that do; the ones before it applied, and those after it were not tried`,
   });
 }

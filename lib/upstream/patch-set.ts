@@ -6,6 +6,7 @@ import { Failure } from '../errors.ts';
 import { entriesOf } from '../git/clone.ts';
 import { git } from '../git/git.ts';
 import { fullSha, sha7 } from '../release/release.ts';
+import { taskCommand } from '../target/command.ts';
 
 export type Patch = { name: string; content: Buffer };
 
@@ -20,7 +21,7 @@ export type PatchSet = {
 export const pinFile = 'upstream-commit';
 
 const pinAdvice = (folder: string) =>
-  `npx tsx tasks/patch.ts make --base <commit of upstream> writes ${folder}/${pinFile} (docs/16-upstream.md)`;
+  `${taskCommand('patch make')} --base <commit of upstream> writes ${folder}/${pinFile} (docs/16-upstream.md)`;
 
 /** What `sha256sum *.patch | sha256sum` in the folder prints. */
 export function hashOf({ patches }: PatchSet): string {

@@ -1,6 +1,7 @@
 // Puts the commits of a patch set on another commit of upstream by a three-way merge; messages and authors stay as they are.
 import { Failure } from '../../errors.ts';
 import { sha7 } from '../../release/release.ts';
+import { taskCommand } from '../../target/command.ts';
 import { checkOut, type AppliedPatch } from '../apply.ts';
 import { conflictText, readConflicts, type Conflict } from './conflict.ts';
 import type { Workspace } from '../workspace.ts';
@@ -43,7 +44,7 @@ export async function reapply(
           patch,
           conflicts,
           `${patch.patch} (${patch.subject}) conflicts with upstream at ${sha7(to)}, in ${conflicts.length === 1 ? (conflicts[0]?.path ?? '') : `${conflicts.length} files`}`,
-          `nothing was changed${left ? `, and the ${left} patches after it were not tried` : ''}: npx tsx tasks/patch.ts open, git rebase ${sha7(to)} there, then patch make --base ${sha7(to)} (docs/16-upstream.md)`,
+          `nothing was changed${left ? `, and the ${left} patches after it were not tried` : ''}: ${taskCommand('patch open')}, git rebase ${sha7(to)} there, then patch make --base ${sha7(to)} (docs/16-upstream.md)`,
         );
       throw new Failure(1, `git cannot put ${patch.patch} on ${sha7(to)}`, {
         detail: picked.stderr.trim().split('\n').slice(-8).join('\n'),
