@@ -179,11 +179,13 @@ test('a client killed half-way leaves it off or on, and not half of it', async (
   // the crontab that does not end is the one step that can be caught in the act
   await droplet.write(
     '/usr/local/bin/crontab',
-    '#!/bin/sh\n[ "$1" = -l ] || [ -e /tmp/go ] || sleep 60\nexec /usr/bin/crontab "$@"\n',
+    '#!/bin/sh\n[ "$1" = -l ] || [ -e /tmp/go ] || { touch /tmp/asleep; sleep 60; }\nexec /usr/bin/crontab "$@"\n',
     '755',
   );
   const running = site.start('maintenance', 'on', '--env', 'production', '--until', '2h', '--allow', '203.0.113.4');
   await until('the flag is there', 20, async () => (await isThere(flag)) || undefined);
+  // before that, all could still be done: it would be on
+  await until('the crontab is being written', 20, async () => (await isThere('/tmp/asleep')) || undefined);
   running.child.kill('SIGKILL');
   await droplet.root('touch /tmp/go');
   await until('it is undone', 20, async () =>
