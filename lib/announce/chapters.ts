@@ -1,9 +1,10 @@
 // The chapters of a folder that stand in the book, with their public addresses and the beginning of their text.
 import { visibleText } from '../markdown/visible-text.ts';
 import type { AnnounceSettings } from '../target/writebook-settings.ts';
-import { bodySum, type ImportRecord } from '../writebook/content.ts';
+import { type ImportRecord } from '../writebook/content.ts';
 import type { Folder } from '../writebook/folder/folder.ts';
 import { withAddresses } from '../writebook/folder/chapter.ts';
+import { sha256 } from '../host/checksum.ts';
 
 export type PublishedChapter = {
   /** What it is known by: the number of its page, and when that was made. */
@@ -39,7 +40,7 @@ export function publishedChapters(
         path,
         title,
         url: `${url}/${entry.leaf}/${slugOf(title)}`,
-        sum: bodySum(`${title}\n${text}`).slice(0, 16),
+        sum: sha256(`${title}\n${text}`).slice(0, 16),
         text,
       },
     ];

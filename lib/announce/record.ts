@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { Failure, messageOf } from '../errors.ts';
 import type { TargetName } from '../target/command.ts';
+import { readIfThere } from '../text-file.ts';
 
 const text = v.string();
 /** 'known': it was there before the first run. 'due': it is to be announced to these. 'failed': certainly not sent. */
@@ -31,10 +32,7 @@ export type AnnounceRecord = { file: string; isFirst: boolean; lines: RecordLine
 
 export async function readAnnounceRecord(folder: string, target: TargetName, book: number): Promise<AnnounceRecord> {
   const file = join(folder, '.bookops', `${target.app}-${target.environment}-book-${book}.announced`);
-  const told = await readFile(file, 'utf8').catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw new Failure(3, `${file} cannot be read: ${messageOf(error)}`);
-  });
+  const told = await readIfThere(file);
   const lines = (told ?? '').split('\n');
   // a last line without its end is of a run that was killed while it wrote: nothing was sent after it
   lines.pop();

@@ -1,10 +1,10 @@
 // A set of patches as it is under git: a folder with the commit they apply to and one file per patch.
-import { createHash } from 'node:crypto';
 import { lstat, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../errors.ts';
 import { entriesOf } from '../git/clone.ts';
 import { git } from '../git/git.ts';
+import { sha256 } from '../host/checksum.ts';
 import { fullSha, sha7 } from '../release/release.ts';
 import { taskCommand } from '../target/command.ts';
 
@@ -25,8 +25,7 @@ const pinAdvice = (folder: string) =>
 
 /** What `sha256sum *.patch | sha256sum` in the folder prints. */
 export function hashOf({ patches }: PatchSet): string {
-  const sum = (content: Buffer | string) => createHash('sha256').update(content).digest('hex');
-  return sum(patches.map(({ name, content }) => `${sum(content)}  ${name}\n`).join(''));
+  return sha256(patches.map(({ name, content }) => `${sha256(content)}  ${name}\n`).join(''));
 }
 
 /** As it is in the commit. @throws Failure 3 without a pin in it */

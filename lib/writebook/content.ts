@@ -1,5 +1,4 @@
 // What the folder and the book are compared by: the content of one page, as both sides know it.
-import { createHash } from 'node:crypto';
 
 export type Kind = 'Page' | 'Section' | 'Picture';
 
@@ -20,10 +19,6 @@ const parts: ContentPart[] = ['title', 'body', 'theme', 'caption', 'image'];
 /** In what two contents differ. */
 export function differing(one: PageContent, other: PageContent): ContentPart[] {
   return parts.filter(part => one[part] !== other[part]);
-}
-
-export function bodySum(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }
 
 /** A page of the book, as the application answers it. */

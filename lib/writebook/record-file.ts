@@ -1,10 +1,11 @@
 // The copy of the import record that lies in the folder, so that git has it: `.bookops/<app>-<environment>-book-<id>.json`.
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { Failure, messageOf } from '../errors.ts';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Failure } from '../errors.ts';
 import type { TargetName } from '../target/command.ts';
 import { parsed, recordSchema } from './program/answers.ts';
 import type { Entry, ImportRecord } from './content.ts';
+import { readIfThere, replaceFile } from '../text-file.ts';
 
 function recordPath(folder: string, { app, environment }: TargetName, book: number): string {
   return join(folder, '.bookops', `${app}-${environment}-book-${book}.json`);
@@ -13,10 +14,7 @@ function recordPath(folder: string, { app, environment }: TargetName, book: numb
 /** An empty one when there is none. @throws Failure 3 when it cannot be read */
 export async function readRecord(folder: string, target: TargetName, book: number): Promise<ImportRecord> {
   const file = recordPath(folder, target, book);
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw new Failure(3, `${file} cannot be read: ${messageOf(error)}`);
-  });
+  const text = await readIfThere(file);
   if (text === undefined) return { serial: -1, files: {} };
   try {
     return parsed(recordSchema, text);
@@ -40,9 +38,7 @@ export async function writeRecord(
   const lines = sorted.map(([path, entry]) => `    ${JSON.stringify(path)}: ${JSON.stringify(inOneOrder(entry))}`);
   const text = `{\n  "serial": ${serial},\n  "files": {\n${lines.join(',\n')}\n  }\n}\n`;
   if ((await readFile(file, 'utf8').catch(() => '')) === text) return;
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(`${file}.new`, text);
-  await rename(`${file}.new`, file);
+  await replaceFile(file, text);
 }
 
 function inOneOrder({ leaf, made, kind, title, body, theme, caption, image }: Entry): Entry {

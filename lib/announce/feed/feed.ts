@@ -1,11 +1,11 @@
 // Makes the Atom feed of a book: ids are fixed by the first feed and never change, dates change only with the text.
-import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { Failure, messageOf } from '../../errors.ts';
+import { stat } from 'node:fs/promises';
+import { Failure } from '../../errors.ts';
 import type { AnnounceSettings } from '../../target/writebook-settings.ts';
 import type { PublishedChapter } from '../chapters.ts';
 import { beginningOf, oneLine } from '../text.ts';
 import { readFeed, type Feed, type FeedEntry } from './read.ts';
+import { readIfThere, replaceFile } from '../../text-file.ts';
 
 /** So many entries, those that changed last. */
 const most = 100;
@@ -116,20 +116,14 @@ function stamp(date: Date): string {
 
 /** undefined when there is none. */
 export async function readFeedFile(file: string): Promise<string | undefined> {
-  return readFile(file, 'utf8').catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw new Failure(3, `the feed ${file} cannot be read: ${messageOf(error)}`);
-  });
+  return readIfThere(file, `the feed ${file}`);
 }
 
-/** By a rename, so that nobody ever reads half of it. */
+/** A new one can be read by everybody: a web server has to. */
 export async function writeFeedFile(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
   const mode = await stat(file).then(
     found => found.mode & 0o777,
     () => 0o644,
   );
-  await writeFile(`${file}.new`, text);
-  await chmod(`${file}.new`, mode);
-  await rename(`${file}.new`, file);
+  await replaceFile(file, text, mode);
 }

@@ -1,6 +1,5 @@
 // Posts on Mastodon: counted as its server counts, looked for among the account's own posts first.
 import * as v from 'valibot';
-import { bodySum } from '../../writebook/content.ts';
 import { readHtml } from '../../markdown/html-view.ts';
 import type { Secret } from '../../secret.ts';
 import type { ReceiverSettings } from '../../target/writebook-settings.ts';
@@ -8,6 +7,7 @@ import { leadsTo } from '../chapters.ts';
 import { ask, type Ask } from '../http.ts';
 import { postText, type Post } from '../text.ts';
 import { answerOf, type Receiver } from './receiver.ts';
+import { sha256 } from '../../host/checksum.ts';
 
 const account = v.object({ id: v.string() });
 const status = v.object({ id: v.string(), url: v.nullish(v.string()), content: v.string() });
@@ -55,7 +55,7 @@ export function mastodon(
       const sent = await call('/api/v1/statuses', status, {
         method: 'POST',
         // remembered there for an hour at most
-        headers: { 'idempotency-key': bodySum(`${post.link} ${name}`) },
+        headers: { 'idempotency-key': sha256(`${post.link} ${name}`) },
         body: { status: textOf(post, configuration.statuses), visibility },
       });
       return { id: sent.id, url: sent.url ?? undefined };

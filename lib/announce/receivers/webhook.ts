@@ -2,17 +2,17 @@
 import { Failure } from '../../errors.ts';
 import type { Secret } from '../../secret.ts';
 import type { ReceiverSettings } from '../../target/writebook-settings.ts';
-import { bodySum } from '../../writebook/content.ts';
 import { ask } from '../http.ts';
 import type { Post } from '../text.ts';
 import type { Receiver } from './receiver.ts';
+import { sha256 } from '../../host/checksum.ts';
 
 export function webhook(
   { name }: Extract<ReceiverSettings, { kind: 'webhook' }>,
   secret: Secret,
   signal: AbortSignal,
 ): Receiver {
-  const idOf = (post: Post) => bodySum(`${post.link} ${name}`).slice(0, 32);
+  const idOf = (post: Post) => sha256(`${post.link} ${name}`).slice(0, 32);
   const bodyOf = (post: Post) => {
     const { subject, excerpt, link, changed } = post;
     return { id: idOf(post), event: changed ? 'chapter.changed' : 'chapter.new', text: `${subject}\n${link}`, subject, excerpt, link }; // prettier-ignore

@@ -2,13 +2,13 @@
 import { lstat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { git } from '../../git/git.ts';
-import { bodySum } from '../content.ts';
 import { chapterOf } from '../folder/chapter.ts';
 import type { Folder } from '../folder/folder.ts';
 import { basesAnswer } from '../program/answers.ts';
 import type { Application } from '../program/application.ts';
 import { runProgram } from '../program/program.ts';
 import type { ChangedPage, ImportPlan } from './plan.ts';
+import { sha256 } from '../../host/checksum.ts';
 
 // a page is edited more often than it is imported, so its text of then is among its last versions
 const versions = 50;
@@ -34,7 +34,7 @@ export async function findBases(
   for (const one of open) {
     const sum = sumOf(one);
     const candidates = [one.leaf.text, plan.textOf(one.chapter), texts.find(({ leaf }) => leaf === one.leaf.id)?.text];
-    const known = candidates.find(text => typeof text === 'string' && bodySum(text) === sum);
+    const known = candidates.find(text => typeof text === 'string' && sha256(text) === sum);
     const text = known ?? (await inGit(path, one.path, folder, plan, sum, environment));
     if (text !== undefined && text !== null) bases.set(one.path, text);
   }
@@ -61,7 +61,7 @@ async function inGit(
     const paths = new Set(chapters.map(chapter => chapter.path));
     const was = await chapterOf(path, stdout, { paths, images: new Map(), imageAt, problems: [], anchors: [] });
     const text = was && textOf(was);
-    if (text !== undefined && bodySum(text) === sum) return text;
+    if (text !== undefined && sha256(text) === sum) return text;
   }
   return undefined;
 }

@@ -1,7 +1,8 @@
 // Joins a page that was changed in the folder and in the browser, part by part, against what was last written.
-import { bodySum, type Entry, type Leaf } from '../content.ts';
+import { type Entry, type Leaf } from '../content.ts';
 import type { BookChapter } from '../folder/chapter.ts';
 import { joinTexts } from './join.ts';
+import { sha256 } from '../../host/checksum.ts';
 
 /**
  * `leaf`: the page as the file is to have it; undefined when that cannot be said. `byHand`: parts that both changed, each to
@@ -34,7 +35,7 @@ export async function joinedPage(
   const browserText = leaf.text ?? '';
   const joined = await (async () => {
     if (leaf.kind === 'Picture' || leaf.body === entry.body) return { text: folderText, conflicts: 0 };
-    if (bodySum(folderText) === entry.body) return { text: browserText, conflicts: 0 };
+    if (sha256(folderText) === entry.body) return { text: browserText, conflicts: 0 };
     return base === undefined
       ? undefined
       : joinTexts({ folder: folderText, written: base, browser: browserText }, environment);

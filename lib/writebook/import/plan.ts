@@ -1,7 +1,6 @@
 // Decides what an import does to each page, from the folder, the book and the record of what was last written; it changes nothing.
 import { withAddresses, type BookChapter, type Piece, type FolderProblem } from '../folder/chapter.ts';
 import {
-  bodySum,
   differing,
   type BookName,
   type BookState,
@@ -16,6 +15,7 @@ import type { Folder } from '../folder/folder.ts';
 import type { Image } from '../folder/image.ts';
 import { matchLeaves } from './match.ts';
 import { movesTo, type Move } from './order.ts';
+import { sha256 } from '../../host/checksum.ts';
 
 /** `trash`: pages whose file is gone. `take`: whose text wins where both sides changed. */
 export type ImportChoices = { trash: boolean; take: 'ours' | 'theirs' | 'merge' | undefined };
@@ -104,8 +104,8 @@ function wantedOf(chapter: BookChapter, leaf: Leaf, address: AddressOf): Wanted 
   const { kind, title, theme, caption, image } = chapter;
   const { text, complete } = withAddresses(chapter.pieces, address);
   // the application shows a section without a text by its title
-  const isBare = kind === 'Section' && text === title && leaf.body === bodySum('');
-  const body = isBare ? leaf.body : complete ? bodySum(text) : undefined;
+  const isBare = kind === 'Section' && text === title && leaf.body === sha256('');
+  const body = isBare ? leaf.body : complete ? sha256(text) : undefined;
   return { kind, title, theme, caption, image: image?.md5 ?? null, body };
 }
 

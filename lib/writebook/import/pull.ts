@@ -1,7 +1,7 @@
 // Brings what was edited in the browser into the folder's files, with the images that were added there, and new pages as new files.
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, posix } from 'node:path';
+import { join, posix } from 'node:path';
 import { Failure } from '../../errors.ts';
 import type { Entry, Leaf } from '../content.ts';
 import type { BookChapter } from '../folder/chapter.ts';
@@ -12,6 +12,7 @@ import { editedFile, newFile, type FolderPlaces } from '../to-folder.ts';
 import { joinedPage } from './joined-page.ts';
 import { namesOfNew } from './new-names.ts';
 import { entryOf, leafAddress, uploadOf, type ChangedPage, type ImportPlan } from './plan.ts';
+import { replaceFile } from '../../text-file.ts';
 
 /** `marked`: files in which two texts have to be joined by hand. `entries`: what the record says of them from now on. */
 export type Pulled = {
@@ -107,10 +108,7 @@ export async function pullEdits(
     }
 
     async function write(path: string, text: string): Promise<void> {
-      const file = join(folder, path);
-      await mkdir(dirname(file), { recursive: true });
-      await writeFile(`${file}.new`, text);
-      await rename(`${file}.new`, file);
+      await replaceFile(join(folder, path), text);
       pulled.files.push(path);
     }
   } finally {

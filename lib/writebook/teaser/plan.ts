@@ -1,7 +1,8 @@
 // Decides what becomes of each teaser, from the chapters, the book of teasers and the record of what was last written; it changes nothing.
-import { bodySum, differing, type BookState, type Entry, type Leaf, type PageContent } from '../content.ts';
+import { differing, type BookState, type Entry, type Leaf, type PageContent } from '../content.ts';
 import { cutTeaser, type NoTeaser, type TeaserText } from './cut.ts';
 import { bookPath, teaserTail, teaserTitle, type TeaserWords } from './tail.ts';
+import { sha256 } from '../../host/checksum.ts';
 
 /** `link`: where the tail leads; undefined: to the book. `overwrite`: also what was changed in the browser. */
 export type TeaserWishes = TeaserWords & { most: number; link: string | undefined; overwrite: boolean };
@@ -86,7 +87,7 @@ function decide(
 ): TeaserDecision['does'] {
   if (!leaf) return 'create';
   if (!leaf.active) return overwrite ? 'update' : 'trashed';
-  if (leaf.title === wanted.title && leaf.body === bodySum(wanted.text)) return 'untouched';
+  if (leaf.title === wanted.title && leaf.body === sha256(wanted.text)) return 'untouched';
   const inBrowser = !entry || differing(leaf, entry).length > 0;
   return inBrowser && !overwrite ? 'edited' : 'update';
 }

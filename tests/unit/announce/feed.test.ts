@@ -4,9 +4,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { PublishedChapter } from '../../../lib/announce/chapters.ts';
 import { feedText } from '../../../lib/announce/feed/feed.ts';
-import { bodySum } from '../../../lib/writebook/content.ts';
 import { readFeed } from '../../../lib/announce/feed/read.ts';
 import type { AnnounceSettings } from '../../../lib/target/writebook-settings.ts';
+import { sha256 } from '../../../lib/host/checksum.ts';
 
 const settings: AnnounceSettings = {
   url: 'https://Book.example/2/guide',
@@ -31,7 +31,7 @@ const chapter = (
   path: `${page}.md`,
   title,
   url: `${settings.url}/${page}/x`,
-  sum: bodySum(`${title} ${text}`).slice(0, 16),
+  sum: sha256(`${title} ${text}`).slice(0, 16),
   text,
   ...more,
 });

@@ -2,8 +2,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { BookChapter, Piece } from '../../../lib/writebook/folder/chapter.ts';
-import { bodySum, type BookState, type Entry, type Leaf } from '../../../lib/writebook/content.ts';
+import { type BookState, type Entry, type Leaf } from '../../../lib/writebook/content.ts';
 import { noBook, planImport, type ImportChoices } from '../../../lib/writebook/import/plan.ts';
+import { sha256 } from '../../../lib/host/checksum.ts';
 
 const chapter = (path: string, text: string | Piece[], title = path): BookChapter => ({
   path,
@@ -19,7 +20,7 @@ const leaf = (id: number, title: string, text: string, more: Partial<Leaf> = {})
   id,
   kind: 'Page',
   title,
-  body: bodySum(text),
+  body: sha256(text),
   theme: null,
   caption: null,
   image: null,
